@@ -1,0 +1,44 @@
+namespace MambaRT.Formats;
+
+/// <summary>Turns text into token ids and back, by the rules that the model's file states.</summary>
+/// <remarks>Immutable; safe to share between threads.</remarks>
+public interface ITokenizer
+{
+    /// <summary>Number of token ids.</summary>
+    int VocabularySize { get; }
+
+    /// <summary>Whether the file has a vocabulary; without one only token ids can be used and the text methods throw <see cref="NotSupportedException"/>.</summary>
+    bool HasVocabulary { get; }
+
+    /// <summary>The token put before a text when <see cref="AddBos"/>, or −1.</summary>
+    int Bos { get; }
+
+    /// <summary>The end-of-text token, or −1.</summary>
+    int Eos { get; }
+
+    /// <summary>The end-of-turn token, or −1.</summary>
+    int Eot { get; }
+
+    /// <summary>Whether a text begins with <see cref="Bos"/>.</summary>
+    bool AddBos { get; }
+
+    /// <summary>Whether a text ends with <see cref="Eos"/>.</summary>
+    bool AddEos { get; }
+
+    /// <summary>Whether generation stops at <paramref name="token"/> (EOS, EOT and their kin).</summary>
+    bool IsEndOfGeneration(int token);
+
+    /// <summary>Encodes <paramref name="text"/>, without BOS or EOS.</summary>
+    /// <param name="text">Any UTF-16; lone surrogates become U+FFFD.</param>
+    /// <param name="parseSpecial">Whether the text of control tokens stands for those tokens.</param>
+    int[] Encode(ReadOnlySpan<char> text, bool parseSpecial);
+
+    /// <summary>The bytes of one token; a token may end in the middle of a character.</summary>
+    /// <param name="token">A token id.</param>
+    /// <param name="renderSpecial">Whether control tokens have text.</param>
+    /// <returns>A slice of the tokenizer's own table: nothing is allocated.</returns>
+    ReadOnlySpan<byte> Decode(int token, bool renderSpecial);
+
+    /// <summary>The token's text as the vocabulary spells it (for listings).</summary>
+    string Spelling(int token);
+}

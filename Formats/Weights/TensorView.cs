@@ -1,0 +1,65 @@
+namespace MambaRT.Formats;
+
+/// <summary>A weight matrix as it lies in memory: <c>[Rows, Columns]</c>, row-major, each row whole blocks.</summary>
+/// <remarks>
+/// Rows are handed out one at a time: a whole matrix may exceed what a span can address. A view is valid as long as its
+/// <see cref="Owner"/> is not disposed; whoever keeps <see cref="Address"/> keeps the view beside it.
+/// </remarks>
+public readonly unsafe struct TensorView
+{
+    private readonly byte* _data;
+
+    /// <summary>Describes <paramref name="rows"/> × <paramref name="columns"/> values at <paramref name="address"/>.</summary>
+    /// <exception cref="ArgumentException">A row is not a whole number of blocks.</exception>
+    public TensorView(QuantType type, int rows, int columns, nint address, IDisposable owner)
+    {
+        Type = type;
+        Rows = rows;
+        Columns = columns;
+        RowBytes = type.RowBytes(columns);
+        _data = (byte*)address;
+        Owner = owner;
+    }
+
+    /// <summary>How the values are stored.</summary>
+    public QuantType Type { get; }
+
+    /// <summary>Rows: outputs of a projection, entries of a table; 1 for a vector.</summary>
+    public int Rows { get; }
+
+    /// <summary>Values in a row.</summary>
+    public int Columns { get; }
+
+    /// <summary>Bytes in a row.</summary>
+    public long RowBytes { get; }
+
+    /// <summary>Bytes of the whole matrix.</summary>
+    public long Bytes => RowBytes * Rows;
+
+    /// <summary>Where row 0 begins, for backends that read the weights in place.</summary>
+    public nint Address => (nint)_data;
+
+    /// <summary>Who frees the memory.</summary>
+    public IDisposable Owner { get; }
+
+    /// <summary>The bytes of row <paramref name="index"/>.</summary>
+    public ReadOnlySpan<byte> Row(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Rows, nameof(index));
+        return new ReadOnlySpan<byte>(_data + index * RowBytes, checked((int)RowBytes));
+    }
+
+    /// <summary>Decodes row <paramref name="index"/> into <paramref name="values"/> (exactly <see cref="Columns"/> floats).</summary>
+    public void DecodeRow(int index, Span<float> values) => Type.DecodeRow(Row(index), values);
+}
+
+/// <summary>Named weight matrices: a GGUF file, a safetensors folder, or weights made in memory.</summary>
+public interface IWeightSource
+{
+    /// <summary>Finds a tensor; vectors are one row.</summary>
+    bool TryGet(string name, out TensorView view);
+
+    /// <summary>Throws <see cref="IOException"/> when the memory behind the views can no longer be read safely (a mapped file changed).</summary>
+    /// <remarks>Called before every run of a model; must not allocate.</remarks>
+    void EnsureReadable();
+}
