@@ -1,0 +1,42 @@
+using System.Runtime.InteropServices;
+
+namespace MambaRT.Formats;
+
+/// <summary>32 values of four bits with one scale, each an index into sixteen uneven levels: d * Levels[q].</summary>
+/// <remarks>18 bytes. Fields in file order; ggml's block_iq4_nl.</remarks>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct IQ4_NLBlock : IBlockFormat<IQ4_NLBlock>
+{
+    /// <summary>Scale.</summary>
+    public Half d;
+
+    /// <summary>Two values a byte: value k in the low half of byte k, value k + 16 in the high half.</summary>
+    public Array16<byte> qs;
+
+    /// <inheritdoc/>
+    public static string Name => "IQ4_NL";
+
+    /// <inheritdoc/>
+    public static int GgufId => 20;
+
+    /// <inheritdoc/>
+    public static int Length => 32;
+
+    /// <inheritdoc/>
+    public static void Decode(in IQ4_NLBlock block, Span<float> values)
+    {
+        float d = (float)block.d;
+        ReadOnlySpan<byte> qs = block.qs;
+        ReadOnlySpan<sbyte> levels = Levels;
+        Span<float> low = values[..16], high = values.Slice(16, 16);
+        for (int k = 0; k < 16; k++)
+        {
+            low[k] = d * levels[qs[k] & 15];
+            high[k] = d * levels[qs[k] >> 4];
+        }
+    }
+
+    /// <summary>The sixteen levels of IQ4_NL and IQ4_XS, a constant of the format.</summary>
+    /// <remarks>kvalues_iq4nl of ggml (MIT licence, copyright the ggml authors).</remarks>
+    public static ReadOnlySpan<sbyte> Levels => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+}

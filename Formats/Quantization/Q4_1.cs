@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace MambaRT.Formats;
+
+/// <summary>32 values of four bits with a scale and a minimum: q * d + m.</summary>
+/// <remarks>20 bytes. Fields in file order; ggml's block_q4_1.</remarks>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct Q4_1Block : IBlockFormat<Q4_1Block>
+{
+    /// <summary>Scale.</summary>
+    public Half d;
+
+    /// <summary>Minimum, added to every value.</summary>
+    public Half m;
+
+    /// <summary>Two values a byte: value k in the low half of byte k, value k + 16 in the high half.</summary>
+    public Array16<byte> qs;
+
+    /// <inheritdoc/>
+    public static string Name => "Q4_1";
+
+    /// <inheritdoc/>
+    public static int GgufId => 3;
+
+    /// <inheritdoc/>
+    public static int Length => 32;
+
+    /// <inheritdoc/>
+    public static void Decode(in Q4_1Block block, Span<float> values)
+    {
+        float d = (float)block.d, m = (float)block.m;
+        ReadOnlySpan<byte> qs = block.qs;
+        Span<float> low = values[..16], high = values.Slice(16, 16);
+        for (int k = 0; k < 16; k++)
+        {
+            low[k] = (qs[k] & 15) * d + m;
+            high[k] = (qs[k] >> 4) * d + m;
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace MambaRT.Formats;
+
+/// <summary>32 values of five bits with a scale and a minimum: q * d + m.</summary>
+/// <remarks>24 bytes. Fields in file order; ggml's block_q5_1.</remarks>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct Q5_1Block : IBlockFormat<Q5_1Block>
+{
+    /// <summary>Scale.</summary>
+    public Half d;
+
+    /// <summary>Minimum, added to every value.</summary>
+    public Half m;
+
+    /// <summary>The fifth bits: bit i belongs to value i.</summary>
+    public uint h;
+
+    /// <summary>The low four bits, two values a byte: value k in the low half of byte k, value k + 16 in the high half.</summary>
+    public Array16<byte> qs;
+
+    /// <inheritdoc/>
+    public static string Name => "Q5_1";
+
+    /// <inheritdoc/>
+    public static int GgufId => 7;
+
+    /// <inheritdoc/>
+    public static int Length => 32;
+
+    /// <inheritdoc/>
+    public static void Decode(in Q5_1Block block, Span<float> values)
+    {
+        float d = (float)block.d, m = (float)block.m;
+        uint h = block.h;
+        ReadOnlySpan<byte> qs = block.qs;
+        Span<float> low = values[..16], high = values.Slice(16, 16);
+        for (int k = 0; k < 16; k++)
+        {
+            low[k] = (qs[k] & 15 | (int)(h >> k & 1) << 4) * d + m;
+            high[k] = (qs[k] >> 4 | (int)(h >> k + 16 & 1) << 4) * d + m;
+        }
+    }
+}
