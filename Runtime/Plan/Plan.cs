@@ -1,0 +1,50 @@
+namespace MambaRT.Runtime;
+
+/// <summary>An architecture, recorded once: a straight line of ops. Immutable and device-free; safe to share between threads.</summary>
+public sealed class Plan
+{
+    private readonly Op[] _ops;
+    private readonly WeightSpec[] _weights;
+    private readonly RegisterSpec[] _registers;
+
+    internal Plan(string architecture, Op[] ops, WeightSpec[] weights, RegisterSpec[] registers, int arenaFloatsPerRow, StateLayout states, Activation logits)
+    {
+        Architecture = architecture;
+        _ops = ops;
+        _weights = weights;
+        _registers = registers;
+        ArenaFloatsPerRow = arenaFloatsPerRow;
+        States = states;
+        Logits = logits;
+    }
+
+    /// <summary>The architecture's id, such as "mamba2".</summary>
+    public string Architecture { get; }
+
+    /// <summary>The ops, in order of execution.</summary>
+    public ReadOnlySpan<Op> Ops => _ops;
+
+    /// <summary>The weights, by <see cref="WeightRef.Index"/>.</summary>
+    public ReadOnlySpan<WeightSpec> Weights => _weights;
+
+    /// <summary>Where each value lives, by <see cref="Activation.Register"/>.</summary>
+    public ReadOnlySpan<RegisterSpec> Registers => _registers;
+
+    /// <summary>Floats of scratch per row of capacity, after lifetimes are packed.</summary>
+    public int ArenaFloatsPerRow { get; }
+
+    /// <summary>What one slot holds.</summary>
+    public StateLayout States { get; }
+
+    /// <summary>The result: [outputs, vocabulary].</summary>
+    public Activation Logits { get; }
+
+    /// <summary>Token ids the model knows.</summary>
+    public int VocabularySize => Logits.Width;
+
+    /// <summary>Calls the device's method for each op, in order.</summary>
+    public void Visit(IScanContract device)
+    {
+        foreach (Op op in _ops) op.Accept(device);
+    }
+}

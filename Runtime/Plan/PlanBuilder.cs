@@ -1,0 +1,199 @@
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>Records a network. Every method checks widths at once and names the op or tensor when they disagree.</summary>
+/// <remarks>Used by one thread, once; <see cref="Build"/> ends it.</remarks>
+public sealed class PlanBuilder
+{
+    private readonly IWeightSource _source;
+    private readonly List<Op> _ops = [];
+    private readonly List<WeightSpec> _weights = [];
+    private readonly Dictionary<string, int> _weightIndex = new(StringComparer.Ordinal);
+    private readonly List<(string Name, StateKind Kind, int Rows, int Columns)> _states = [];
+    private readonly List<RegisterSpec> _registers = [];
+
+    /// <summary>Begins a plan for the model that <paramref name="metadata"/> and <paramref name="source"/> describe.</summary>
+    public PlanBuilder(ModelMetadata metadata, IWeightSource source)
+    {
+        Metadata = metadata;
+        _source = source;
+    }
+
+    /// <summary>Hyper-parameters by GGUF key.</summary>
+    public ModelMetadata Metadata { get; }
+
+    /// <summary>Rows of the embedding table: the vocabulary.</summary>
+    public int RowsOf(string tensor) => _source.TryGet(tensor, out TensorView view) ? view.Rows : throw Missing(tensor);
+
+    /// <summary>A projection or table that must be there.</summary>
+    public WeightRef Matrix(string name, int rows, int columns, WeightRole role = WeightRole.Projection) =>
+        TryMatrix(name, rows, columns, role) ?? throw Missing(name);
+
+    /// <summary>A projection that may be absent, such as an untied output head.</summary>
+    public WeightRef? TryMatrix(string name, int rows, int columns, WeightRole role = WeightRole.Projection)
+    {
+        if (_weightIndex.TryGetValue(name, out int known)) return new WeightRef(known);
+        if (!_source.TryGet(name, out TensorView view)) return null;
+        if (view.Rows != rows || view.Columns != columns)
+            throw WrongShape(name, $"[{view.Rows}, {view.Columns}]", $"[{rows}, {columns}]");
+        return Add(new WeightSpec(name, rows, columns, role));
+    }
+
+    /// <summary>A vector that must be there, stored in any shape of that many values.</summary>
+    public WeightRef Vector(string name, int length) => TryVector(name, length) ?? throw Missing(name);
+
+    /// <summary>A vector that may be absent, such as a projection's bias.</summary>
+    public WeightRef? TryVector(string name, int length)
+    {
+        if (_weightIndex.TryGetValue(name, out int known)) return new WeightRef(known);
+        if (!_source.TryGet(name, out TensorView view)) return null;
+        if ((long)view.Rows * view.Columns != length)
+            throw WrongShape(name, $"[{view.Rows}, {view.Columns}]", $"{length} values");
+        return Add(new WeightSpec(name, 1, length, WeightRole.Vector));
+    }
+
+    /// <summary>The window of a convolution: [channels, dConv−1].</summary>
+    public StateRef ConvWindow(string name, int channels, int dConv) => AddState(name, StateKind.ConvWindow, channels, dConv - 1);
+
+    /// <summary>The state of a scan: [channels, dState].</summary>
+    public StateRef ScanState(string name, int channels, int dState) => AddState(name, StateKind.Scan, channels, dState);
+
+    /// <summary>Records <see cref="EmbedOp"/>.</summary>
+    public Activation Embed(string name, WeightRef table) =>
+        Record(new EmbedOp { Name = name, Table = table, Output = New(_weights[table.Index].Columns, RowDomain.Tokens) });
+
+    /// <summary>Records <see cref="RmsNormOp"/>.</summary>
+    public Activation RmsNorm(string name, Activation x, WeightRef? weight, float epsilon)
+    {
+        if (weight is WeightRef w) Require(name, "weight", Length(w), x.Width);
+        return Record(new RmsNormOp { Name = name, X = x, Weight = weight, Epsilon = epsilon, Output = New(x.Width, x.Rows) });
+    }
+
+    /// <summary>Records <see cref="LinearOp"/>.</summary>
+    public Activation Linear(string name, Activation x, WeightRef weight, WeightRef? bias = null, Activation? addTo = null)
+    {
+        WeightSpec w = _weights[weight.Index];
+        Require(name, "input", x.Width, w.Columns);
+        if (bias is WeightRef b) Require(name, "bias", Length(b), w.Rows);
+        if (addTo is Activation a) Require(name, "addTo", a.Width, w.Rows);
+        return Record(new LinearOp { Name = name, X = x, Weight = weight, Bias = bias, AddTo = addTo, Output = New(w.Rows, x.Rows) });
+    }
+
+    /// <summary>Records <see cref="CausalConvOp"/>.</summary>
+    public Activation CausalConv(string name, Activation x, WeightRef weight, WeightRef? bias, StateRef window)
+    {
+        WeightSpec w = _weights[weight.Index];
+        Require(name, "taps", w.Rows, x.Width);
+        if (bias is WeightRef b) Require(name, "bias", Length(b), x.Width);
+        RequireState(name, window, StateKind.ConvWindow, x.Width, w.Columns - 1);
+        return Record(new CausalConvOp { Name = name, X = x, Weight = weight, Bias = bias, Window = window, DConv = w.Columns, Output = New(x.Width, x.Rows) });
+    }
+
+    /// <summary>Records <see cref="SelectiveScanOp"/>.</summary>
+    public Activation SelectiveScan(string name, Activation u, Activation dt, Activation B, Activation C, Activation z,
+        WeightRef A, WeightRef D, WeightRef dtBias, StateRef state)
+    {
+        int dInner = u.Width, dState = B.Width;
+        Require(name, "dt", dt.Width, dInner);
+        Require(name, "z", z.Width, dInner);
+        Require(name, "C", C.Width, dState);
+        Require(name, "A", _weights[A.Index].Count, (long)dInner * dState);
+        Require(name, "D", Length(D), dInner);
+        Require(name, "dtBias", Length(dtBias), dInner);
+        RequireState(name, state, StateKind.Scan, dInner, dState);
+        return Record(new SelectiveScanOp
+        {
+            Name = name, U = u, Dt = dt, B = B, C = C, Z = z, A = A, D = D, DtBias = dtBias, State = state, DState = dState, Output = New(dInner, u.Rows),
+        });
+    }
+
+    /// <summary>Records <see cref="SsdScanOp"/>.</summary>
+    public Activation SsdScan(string name, Activation x, Activation dt, Activation B, Activation C,
+        WeightRef A, WeightRef D, WeightRef dtBias, StateRef state, int nGroups)
+    {
+        int nHeads = dt.Width, dState = B.Width / nGroups;
+        Require(name, "x", x.Width % nHeads, 0);
+        Require(name, "heads of a group", nHeads % nGroups, 0);
+        Require(name, "B", B.Width, nGroups * dState);
+        Require(name, "C", C.Width, nGroups * dState);
+        Require(name, "A", Length(A), nHeads);
+        Require(name, "D", Length(D), nHeads);
+        Require(name, "dtBias", Length(dtBias), nHeads);
+        RequireState(name, state, StateKind.Scan, x.Width, dState);
+        return Record(new SsdScanOp
+        {
+            Name = name, X = x, Dt = dt, B = B, C = C, A = A, D = D, DtBias = dtBias, State = state,
+            NHeads = nHeads, HeadDim = x.Width / nHeads, NGroups = nGroups, DState = dState, Output = New(x.Width, x.Rows),
+        });
+    }
+
+    /// <summary>Records <see cref="GatedRmsNormOp"/>.</summary>
+    public Activation GatedRmsNorm(string name, Activation x, Activation z, WeightRef weight, int nGroups, float epsilon)
+    {
+        Require(name, "z", z.Width, x.Width);
+        Require(name, "weight", Length(weight), x.Width);
+        Require(name, "columns of a group", x.Width % nGroups, 0);
+        return Record(new GatedRmsNormOp { Name = name, X = x, Z = z, Weight = weight, NGroups = nGroups, Epsilon = epsilon, Output = New(x.Width, x.Rows) });
+    }
+
+    /// <summary>Records <see cref="SelectOutputsOp"/>.</summary>
+    public Activation SelectOutputs(string name, Activation x) =>
+        Record(new SelectOutputsOp { Name = name, X = x, Output = New(x.Width, RowDomain.Outputs) });
+
+    /// <summary>Ends the recording; <paramref name="logits"/> is the whole output of the last op, one row per wanted token.</summary>
+    public Plan Build(Activation logits)
+    {
+        if (_ops.Count == 0 || _ops[^1].Output != logits || logits.Rows != RowDomain.Outputs)
+            throw new ArgumentException($"Architecture '{Metadata.Architecture}' must end with the op that yields its logits, on Outputs rows.");
+        RegisterSpec[] registers = [.. _registers];
+        int arena = ArenaLayout.Pack(_ops.ToArray(), registers, logits.Register);
+        return new Plan(Metadata.Architecture, [.. _ops], [.. _weights], registers, arena, new StateLayout(_states), logits);
+    }
+
+    private Activation Record(Op op)
+    {
+        _ops.Add(op);
+        return op.Output;
+    }
+
+    private Activation New(int width, RowDomain rows)
+    {
+        _registers.Add(new RegisterSpec(width, rows, -1));
+        return new Activation(_registers.Count - 1, 0, width, rows);
+    }
+
+    private WeightRef Add(WeightSpec spec)
+    {
+        _weightIndex.Add(spec.Name, _weights.Count);
+        _weights.Add(spec);
+        return new WeightRef(_weights.Count - 1);
+    }
+
+    private StateRef AddState(string name, StateKind kind, int rows, int columns)
+    {
+        _states.Add((name, kind, rows, columns));
+        return new StateRef(_states.Count - 1);
+    }
+
+    private long Length(WeightRef weight) => _weights[weight.Index].Count;
+
+    private void Require(string op, string what, long found, long needed)
+    {
+        if (found != needed)
+            throw new FormatException($"{Metadata.File.Subject}: '{op}' of architecture '{Metadata.Architecture}' got {found} for its {what}; it needs {needed}. Re-convert the model.");
+    }
+
+    private void RequireState(string op, StateRef state, StateKind kind, int rows, int columns)
+    {
+        (string name, StateKind k, int r, int c) = _states[state.Index];
+        if (k != kind || r != rows || c != columns)
+            throw new ArgumentException($"'{op}' needs a {kind} state [{rows}, {columns}]; '{name}' is a {k} state [{r}, {c}].");
+    }
+
+    private FormatException Missing(string tensor) =>
+        new($"{Metadata.File.Subject}: tensor '{tensor}' is missing; architecture '{Metadata.Architecture}' needs it. Re-convert the model.");
+
+    private FormatException WrongShape(string tensor, string found, string needed) =>
+        new($"{Metadata.File.Subject}: tensor '{tensor}' is {found}; architecture '{Metadata.Architecture}' needs {needed}. Re-convert the model.");
+}
