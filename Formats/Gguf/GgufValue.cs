@@ -40,10 +40,13 @@ public readonly record struct GgufValue(GgufValueType Type, GgufValueType Elemen
     /// <summary>Number of elements of an array; 1 otherwise.</summary>
     public int Count => Value is Array array ? array.Length : 1;
 
-    /// <summary>Wraps a value that C# knows the type of: a primitive, a string, or an array of either.</summary>
+    /// <summary>Wraps a value that C# knows the type of: a primitive, a string, an array of either, or an array of wrapped arrays.</summary>
     /// <exception cref="ArgumentException">GGUF has no such type.</exception>
     public static GgufValue Of(object value)
     {
+        if (value is GgufValue[] nested)
+            return nested.All(v => v.Type == GgufValueType.Array) ? new GgufValue(GgufValueType.Array, GgufValueType.Array, nested)
+                : throw new ArgumentException("A nested GGUF array holds arrays only.");
         System.Type type = value.GetType();
         bool isArray = value is Array;
         GgufValueType element = TypeOf(isArray ? type.GetElementType()! : type);   // an array type has an element type
