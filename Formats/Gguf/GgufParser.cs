@@ -166,7 +166,7 @@ internal ref struct GgufParser
     private readonly QuantType TensorType(string name, uint id)
     {
         if (QuantTypes.ById((int)id) is { } type) return type;
-        if (UnsupportedTypes.Name((int)id) is not { } known) throw _cursor.Bad($"has the unknown type number {id}");
+        if (QuantTypes.UnsupportedName((int)id) is not { } known) throw _cursor.Bad($"has the unknown type number {id}");
         throw new NotSupportedException($"{_subject}: tensor '{Printable.Text(name)}' is stored as {known}, which MambaRT does not read; it reads {string.Join(", ", QuantTypes.All.Select(t => t.Name))}: re-quantize the model.");
     }
 

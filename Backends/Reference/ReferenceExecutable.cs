@@ -1,0 +1,242 @@
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Reference;
+
+/// <summary>Runs a plan op by op in plain loops. Each method is the formula of its op and nothing else.</summary>
+internal sealed class ReferenceExecutable : IExecutable, IScanContract
+{
+    private readonly ReferenceModel _model;
+    private readonly Plan _plan;
+    private readonly float[] _arena;
+    private readonly float[] _logits;
+    private readonly float[] _row;
+    private readonly int[] _tokens;
+    private readonly SequenceSpan[] _spans;
+    private int _rows, _outputs, _sequences;
+
+    public ReferenceExecutable(ReferenceModel model, BatchShape shape)
+    {
+        _model = model;
+        _plan = model.Plan;
+        Shape = shape;
+        _arena = new float[checked(_plan.ArenaFloatsPerRow * Math.Max(shape.Tokens, shape.Outputs))];
+        _logits = new float[checked(_plan.VocabularySize * shape.Outputs)];
+        _tokens = new int[shape.Tokens];
+        _spans = new SequenceSpan[shape.Sequences];
+        int widest = 1;
+        foreach (WeightSpec w in _plan.Weights) widest = Math.Max(widest, w.Columns);
+        _row = new float[widest];
+    }
+
+    public BatchShape Shape { get; }
+
+    /// <summary>Called after each op with its output's rows, when set: how a trace is made.</summary>
+    public Action<Op, float[]>? Trace { get; set; }
+
+    public ReadOnlySpan<float> Run(in Batch batch, CancellationToken cancel = default)
+    {
+        _outputs = batch.Validate(Shape, _plan.VocabularySize, _model.Slots);
+        _model.EnsureReadable();
+        _rows = batch.Tokens.Length;
+        _sequences = batch.Sequences.Length;
+        batch.Tokens.CopyTo(_tokens);
+        batch.Sequences.CopyTo(_spans);
+        foreach (Op op in _plan.Ops)
+        {
+            cancel.ThrowIfCancellationRequested();
+            op.Accept(this);
+            Trace?.Invoke(op, Copy(op.Output));
+        }
+        return _logits.AsSpan(0, _outputs * _plan.VocabularySize);
+    }
+
+    public void Embed(EmbedOp op)
+    {
+        for (int t = 0; t < _rows; t++) _model.Views[op.Table.Index].DecodeRow(_tokens[t], Row(op.Output, t));
+    }
+
+    public void RmsNorm(RmsNormOp op)
+    {
+        float[]? weight = op.Weight is WeightRef w ? _model.Decoded[w.Index] : null;
+        for (int t = 0; t < RowsOf(op.X); t++)
+        {
+            ReadOnlySpan<float> x = Row(op.X, t);
+            Span<float> y = Row(op.Output, t);
+            double scale = 1 / Math.Sqrt(MeanSquare(x) + op.Epsilon);
+            for (int i = 0; i < x.Length; i++) y[i] = (float)(x[i] * scale * (weight is null ? 1 : weight[i]));
+        }
+    }
+
+    public void Linear(LinearOp op)
+    {
+        Span<float> weight = _row.AsSpan(0, op.X.Width);
+        float[]? bias = op.Bias is WeightRef b ? _model.Decoded[b.Index] : null;
+        for (int r = 0; r < op.Output.Width; r++)
+        {
+            _model.Views[op.Weight.Index].DecodeRow(r, weight);
+            for (int t = 0; t < RowsOf(op.X); t++)
+            {
+                double sum = Dot(weight, Row(op.X, t));
+                if (bias is not null) sum += bias[r];
+                // The output may lie in addTo's memory: each element is read before it is written.
+                if (op.AddTo is Activation residual) sum += Row(residual, t)[r];
+                Row(op.Output, t)[r] = (float)sum;
+            }
+        }
+    }
+
+    public void CausalConv(CausalConvOp op)
+    {
+        float[] weight = _model.Decoded[op.Weight.Index];
+        float[]? bias = op.Bias is WeightRef b ? _model.Decoded[b.Index] : null;
+        int past = op.DConv - 1;
+        foreach (SequenceSpan span in Spans)
+        {
+            Span<float> window = _model.State(span.Slot, op.Window);
+            for (int c = 0; c < op.X.Width; c++)
+            {
+                Span<float> w = window.Slice(c * past, past);
+                for (int t = span.Start; t < span.Start + span.Count; t++)
+                {
+                    float x = Row(op.X, t)[c];
+                    double sum = bias is null ? 0 : bias[c];
+                    for (int k = 0; k < past; k++) sum += (double)weight[c * op.DConv + k] * w[k];
+                    sum += (double)weight[c * op.DConv + past] * x;
+                    Row(op.Output, t)[c] = (float)Silu(sum);
+                    if (past == 0) continue;
+                    w[1..].CopyTo(w);
+                    w[^1] = x;
+                }
+            }
+        }
+    }
+
+    public void SelectiveScan(SelectiveScanOp op)
+    {
+        int n = op.DState;
+        float[] A = _model.Decoded[op.A.Index], D = _model.Decoded[op.D.Index], dtBias = _model.Decoded[op.DtBias.Index];
+        foreach (SequenceSpan span in Spans)
+        {
+            Span<float> h = _model.State(span.Slot, op.State);
+            for (int t = span.Start; t < span.Start + span.Count; t++)
+            {
+                ReadOnlySpan<float> u = Row(op.U, t), dt = Row(op.Dt, t), B = Row(op.B, t), C = Row(op.C, t), z = Row(op.Z, t);
+                Span<float> y = Row(op.Output, t);
+                for (int d = 0; d < u.Length; d++)
+                {
+                    double delta = Softplus((double)dt[d] + dtBias[d]), sum = 0;
+                    for (int i = 0; i < n; i++)
+                    {
+                        ref float state = ref h[d * n + i];
+                        state = (float)(state * Math.Exp(delta * A[d * n + i]) + delta * B[i] * u[d]);
+                        sum += (double)state * C[i];
+                    }
+                    y[d] = (float)((sum + (double)D[d] * u[d]) * Silu(z[d]));
+                }
+            }
+        }
+    }
+
+    public void SsdScan(SsdScanOp op)
+    {
+        int n = op.DState, headsPerGroup = op.NHeads / op.NGroups;
+        float[] A = _model.Decoded[op.A.Index], D = _model.Decoded[op.D.Index], dtBias = _model.Decoded[op.DtBias.Index];
+        foreach (SequenceSpan span in Spans)
+        {
+            Span<float> h = _model.State(span.Slot, op.State);
+            for (int t = span.Start; t < span.Start + span.Count; t++)
+            {
+                ReadOnlySpan<float> x = Row(op.X, t), dt = Row(op.Dt, t);
+                Span<float> y = Row(op.Output, t);
+                for (int d = 0; d < x.Length; d++)
+                {
+                    int head = d / op.HeadDim, group = head / headsPerGroup;
+                    ReadOnlySpan<float> B = Row(op.B, t).Slice(group * n, n), C = Row(op.C, t).Slice(group * n, n);
+                    double delta = Softplus((double)dt[head] + dtBias[head]), decay = Math.Exp(delta * A[head]), sum = 0;
+                    for (int i = 0; i < n; i++)
+                    {
+                        ref float state = ref h[d * n + i];
+                        state = (float)(state * decay + delta * B[i] * x[d]);
+                        sum += (double)state * C[i];
+                    }
+                    y[d] = (float)(sum + (double)D[head] * x[d]);
+                }
+            }
+        }
+    }
+
+    public void GatedRmsNorm(GatedRmsNormOp op)
+    {
+        float[] weight = _model.Decoded[op.Weight.Index];
+        int width = op.X.Width / op.NGroups;
+        for (int t = 0; t < RowsOf(op.X); t++)
+        {
+            Span<float> y = Row(op.Output, t);
+            ReadOnlySpan<float> x = Row(op.X, t), z = Row(op.Z, t);
+            for (int i = 0; i < y.Length; i++) y[i] = (float)(x[i] * Silu(z[i]));
+            for (int g = 0; g < op.NGroups; g++)
+            {
+                Span<float> part = y.Slice(g * width, width);
+                double scale = 1 / Math.Sqrt(MeanSquare(part) + op.Epsilon);
+                for (int i = 0; i < width; i++) part[i] = (float)(part[i] * scale * weight[g * width + i]);
+            }
+        }
+    }
+
+    public void SelectOutputs(SelectOutputsOp op)
+    {
+        int next = 0;
+        foreach (SequenceSpan span in Spans)
+            for (int i = span.Count - span.OutputCount; i < span.Count; i++)
+                Row(op.X, span.Start + i).CopyTo(Row(op.Output, next++));
+    }
+
+    public void Dispose() { }
+
+    private ReadOnlySpan<SequenceSpan> Spans => _spans.AsSpan(0, _sequences);
+
+    private int RowsOf(Activation a) => a.Rows == RowDomain.Tokens ? _rows : _outputs;
+
+    private Span<float> Row(Activation a, int row)
+    {
+        RegisterSpec register = _plan.Registers[a.Register];
+        (float[] memory, int start) = register.ArenaOffset < 0
+            ? (_logits, 0)
+            : (_arena, register.ArenaOffset * Math.Max(Shape.Tokens, Shape.Outputs));
+        return memory.AsSpan(start + row * register.Width + a.Offset, a.Width);
+    }
+
+    private float[] Copy(Activation a)
+    {
+        float[] rows = new float[RowsOf(a) * a.Width];
+        for (int t = 0; t < RowsOf(a); t++) Row(a, t).CopyTo(rows.AsSpan(t * a.Width));
+        return rows;
+    }
+
+    /// <summary>Four partial sums, so that the additions do not wait for each other.</summary>
+    private static double Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        int i = 0;
+        for (; i + 4 <= a.Length && i + 4 <= b.Length; i += 4)
+        {
+            s0 += (double)a[i] * b[i];
+            s1 += (double)a[i + 1] * b[i + 1];
+            s2 += (double)a[i + 2] * b[i + 2];
+            s3 += (double)a[i + 3] * b[i + 3];
+        }
+        for (; i < a.Length; i++) s0 += (double)a[i] * b[i];
+        return s0 + s1 + (s2 + s3);
+    }
+
+    private static double MeanSquare(ReadOnlySpan<float> x)
+    {
+        double sum = 0;
+        foreach (float value in x) sum += (double)value * value;
+        return sum / x.Length;
+    }
+
+    private static double Silu(double x) => x / (1 + Math.Exp(-x));
+
+    private static double Softplus(double x) => x > 20 ? x : Math.Log(1 + Math.Exp(x));
+}

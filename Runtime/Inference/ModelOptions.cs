@@ -1,0 +1,17 @@
+namespace MambaRT.Runtime;
+
+/// <summary>How a model is opened.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>Tokens that a prompt is fed in at a time: what bounds the scratch memory, whatever the prompt's length.</summary>
+    public int ChunkTokens { get; init; } = 256;
+
+    /// <summary>Whether the weights are copied into memory instead of mapped, so that nothing done to the file can matter afterwards.</summary>
+    public bool CopyToMemory { get; init; }
+
+    /// <summary>Where in the file the model begins: 0, or past the executable it was appended to.</summary>
+    public long Offset { get; init; }
+
+    /// <summary>Bytes of the model in the file, or null for all from <see cref="Offset"/> on.</summary>
+    public long? Length { get; init; }
+}
