@@ -8,7 +8,7 @@ namespace MambaRT.Formats;
 /// </remarks>
 public sealed class GgufFile : IWeightSource, IDisposable
 {
-    private readonly List<GgufPart> _parts = [];
+    private readonly List<WeightBytes> _parts = [];
     private readonly List<GgufTensorInfo> _tensors = [];
     private readonly Dictionary<string, GgufTensorInfo> _byName = new(StringComparer.Ordinal);
     private bool _disposed;
@@ -25,7 +25,7 @@ public sealed class GgufFile : IWeightSource, IDisposable
     public IReadOnlyList<GgufTensorInfo> Tensors => _tensors;
 
     /// <summary>Bytes of the model: of the window if one was opened, of all parts together if it is split.</summary>
-    public long FileBytes => _parts.Sum(part => part.Bytes);
+    public long FileBytes => _parts.Sum(part => part.Length);
 
     /// <summary>Opens a model; any part of a split model opens all of it.</summary>
     /// <exception cref="FileNotFoundException">The file, or a part of the model, is missing.</exception>
@@ -38,7 +38,7 @@ public sealed class GgufFile : IWeightSource, IDisposable
         var file = new GgufFile(path);
         try
         {
-            file.AddAll(GgufPart.Open(path, options), options);
+            file.AddAll(OpenPart(path, options), options);
             return file;
         }
         catch
@@ -54,7 +54,7 @@ public sealed class GgufFile : IWeightSource, IDisposable
         var file = new GgufFile(subject);
         try
         {
-            file.AddAll(new GgufPart(subject, bytes), null);
+            file.AddAll(new WeightBytes(subject, bytes), null);
             return file;
         }
         catch
@@ -80,23 +80,23 @@ public sealed class GgufFile : IWeightSource, IDisposable
     public void EnsureReadable()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        foreach (GgufPart part in _parts) part.EnsureUnchanged();
+        foreach (WeightBytes part in _parts) part.EnsureUnchanged();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _disposed = true;
-        foreach (GgufPart part in _parts) part.Dispose();
+        foreach (WeightBytes part in _parts) part.Dispose();
     }
 
     /// <summary>Reads the header of a part and, if the model has more, those of the others.</summary>
     /// <param name="opened">The part that was asked for.</param>
     /// <param name="options">How to open the others; null when they cannot be opened.</param>
-    private void AddAll(GgufPart opened, GgufOpenOptions? options)
+    private void AddAll(WeightBytes opened, GgufOpenOptions? options)
     {
         _parts.Add(opened);   // from here on it is disposed with this file
-        GgufHeader header = opened.ReadHeader(0);
+        GgufHeader header = ReadHeader(0);
         int parts = GgufSplit.Parts(header.Metadata);
         if (parts == 1) AddHeader(header);
         else if (options is null || options.Offset != 0 || options.Length is not null)
@@ -112,8 +112,8 @@ public sealed class GgufFile : IWeightSource, IDisposable
         {
             if (!File.Exists(paths[i]))
                 throw new FileNotFoundException($"{Path}: part {i + 1} of {paths.Length} of this model is missing: there is no file '{paths[i]}'; put all parts into one folder.", paths[i]);
-            _parts.Add(GgufPart.Open(paths[i], options));
-            GgufHeader header = _parts[i].ReadHeader(i);
+            _parts.Add(OpenPart(paths[i], options));
+            GgufHeader header = ReadHeader(i);
             GgufSplit.Check(header.Metadata, i, paths.Length);
             AddHeader(header);
         }
@@ -121,6 +121,11 @@ public sealed class GgufFile : IWeightSource, IDisposable
             throw new FormatException($"{paths[0]}: key '{GgufSplit.TensorsKey}' is {tensors}, but the {paths.Length} parts hold {_tensors.Count} tensors; download all parts again.");
         foreach (string key in GgufSplit.Keys) Metadata.Remove(key);
     }
+
+    private static WeightBytes OpenPart(string path, GgufOpenOptions options) =>
+        WeightBytes.Open(path, options.CopyToMemory, options.Offset, options.Length);
+
+    private GgufHeader ReadHeader(int part) => GgufParser.Parse(_parts[part].Path, _parts[part].Start, _parts[part].Length, part);
 
     private void AddHeader(GgufHeader header)
     {

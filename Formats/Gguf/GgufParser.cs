@@ -166,8 +166,10 @@ internal ref struct GgufParser
     private readonly QuantType TensorType(string name, uint id)
     {
         if (QuantTypes.ById((int)id) is { } type) return type;
-        if (QuantTypes.UnsupportedName((int)id) is not { } known) throw _cursor.Bad($"has the unknown type number {id}");
-        throw new NotSupportedException($"{_subject}: tensor '{Printable.Text(name)}' is stored as {known}, which MambaRT does not read; it reads {string.Join(", ", QuantTypes.All.Select(t => t.Name))}: re-quantize the model.");
+        string readable = string.Join(", ", QuantTypes.All.Select(t => t.Name));
+        throw QuantTypes.UnsupportedName((int)id) is { } known
+            ? new NotSupportedException($"{_subject}: tensor '{Printable.Text(name)}' is stored as {known}, which MambaRT does not read; it reads {readable}: re-quantize the model.")
+            : new FormatException($"{_subject}: tensor '{Printable.Text(name)}' has the unknown type number {id}; MambaRT reads {readable}: re-quantize the model, or download it again if it is damaged.");
     }
 
     /// <summary>The tensor with its offset counted from the first byte of the file.</summary>

@@ -1,0 +1,27 @@
+namespace MambaRT.Formats;
+
+/// <summary>Makes the tokenizer that a model's metadata describes.</summary>
+public static class Tokenizer
+{
+    private const string ModelKey = "tokenizer.ggml.model";
+
+    /// <summary>Reads <c>tokenizer.ggml.*</c> and builds the tokenizer named by <c>tokenizer.ggml.model</c>.</summary>
+    /// <param name="metadata">Metadata of a GGUF file; not kept.</param>
+    /// <returns>Byte-level BPE for <c>gpt2</c>, SentencePiece BPE for <c>llama</c>, token ids only for <c>no_vocab</c>.</returns>
+    /// <exception cref="FormatException">A key is missing, has a wrong type, or contradicts another one.</exception>
+    /// <exception cref="NotSupportedException">The tokenizer's model or pre-tokenizer is not one of those known.</exception>
+    /// <remarks>Meaning of keys and defaults: llama.cpp, <c>llama_vocab::impl::load</c>; differences are stated where they are.</remarks>
+    public static ITokenizer Create(GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        string model = metadata.GetString(ModelKey);
+        return model switch
+        {
+            "gpt2" => new BytePair(metadata),
+            "llama" => new SentencePiece(metadata),
+            "no_vocab" or "none" => new TokenIds(metadata),
+            _ => throw new NotSupportedException(
+                $"{metadata.Subject}: key '{ModelKey}' is '{model}'; known tokenizers are gpt2, llama, no_vocab. Convert a model with one of these."),
+        };
+    }
+}

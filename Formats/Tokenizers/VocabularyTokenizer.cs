@@ -1,0 +1,136 @@
+namespace MambaRT.Formats;
+
+/// <summary>What tokenizers with a vocabulary share: special tokens, the table of bytes, words through the cache to the merger.</summary>
+internal abstract class VocabularyTokenizer : ITokenizer
+{
+    private readonly SpecialTokens _userDefined;
+    private readonly SpecialTokens _allSpecial;
+    private readonly StopTokens _stops;
+    private readonly WordCache _cache = new();
+    private byte[] _bytes = [];
+    private int[] _starts = [];   // of each token in _bytes, and the end
+
+    protected VocabularyTokenizer(Vocabulary vocabulary, StopTokens stops)
+    {
+        Vocabulary = vocabulary;
+        _stops = stops;
+        stops.Complete(vocabulary);
+        _userDefined = new SpecialTokens(vocabulary, withControl: false);
+        _allSpecial = new SpecialTokens(vocabulary, withControl: true);
+    }
+
+    public int VocabularySize => Vocabulary.Count;
+
+    public bool HasVocabulary => true;
+
+    public int Bos => _stops.Bos;
+
+    public int Eos => _stops.Eos;
+
+    public int Eot => _stops.Eot;
+
+    public bool AddBos => _stops.AddBos;
+
+    public bool AddEos => _stops.AddEos;
+
+    protected Vocabulary Vocabulary { get; }
+
+    protected int Unknown => _stops.Unknown;
+
+    public bool IsEndOfGeneration(int token) => _stops.IsEnd(token);
+
+    public int[] Encode(ReadOnlySpan<char> text, bool parseSpecial)
+    {
+        var run = new EncodingRun(this);
+        SpecialTokens specials = parseSpecial ? _allSpecial : _userDefined;
+        bool afterSpecial = true;
+        while (!text.IsEmpty)
+        {
+            int special = specials.Find(text, out int start, out int length);
+            if (start > 0) Split(text[..start], afterSpecial, run);
+            if (special >= 0) run.Tokens.Add(special);
+            afterSpecial = special >= 0;
+            text = text[(start + length)..];
+        }
+        return run.Tokens.ToArray();
+    }
+
+    public ReadOnlySpan<byte> Decode(int token, bool renderSpecial)
+    {
+        CheckToken(token);
+        return !renderSpecial && Vocabulary.Kind(token) is TokenKind.Control or TokenKind.Unknown
+            ? default : _bytes.AsSpan(_starts[token].._starts[token + 1]);
+    }
+
+    public string Spelling(int token)
+    {
+        CheckToken(token);
+        return Vocabulary.Spelling(token);
+    }
+
+    /// <summary>Hands the words of <paramref name="text"/> to <paramref name="run"/>.</summary>
+    /// <param name="text">Text without special tokens, not empty.</param>
+    /// <param name="afterSpecial">Whether it is the beginning of the whole text or follows a special token.</param>
+    /// <param name="run">Takes the words.</param>
+    protected abstract void Split(ReadOnlySpan<char> text, bool afterSpecial, EncodingRun run);
+
+    /// <summary>Most symbols that <paramref name="units"/> UTF-16 units can start as.</summary>
+    protected abstract int MaxSymbols(int units);
+
+    /// <summary>Writes the symbols that <paramref name="word"/> starts as, and returns their number.</summary>
+    protected abstract int Start(ReadOnlySpan<char> word, Span<int> symbols);
+
+    /// <summary>Writes tokens for a symbol that is none.</summary>
+    protected abstract void Spell(int symbol, List<int> tokens);
+
+    protected abstract MergeTable Merges { get; }
+
+    /// <summary>Fills the table behind <see cref="Decode"/>; to be called once, when the vocabulary's bytes can be told.</summary>
+    protected void FillBytes(Func<int, byte[]> bytesOf)
+    {
+        using var table = new MemoryStream();
+        _starts = new int[VocabularySize + 1];
+        for (int token = 0; token < VocabularySize; token++)
+        {
+            table.Write(bytesOf(token));
+            _starts[token + 1] = checked((int)table.Length);
+        }
+        _bytes = table.ToArray();
+    }
+
+    private void CheckToken(int token)
+    {
+        if ((uint)token >= (uint)VocabularySize)
+            throw new ArgumentOutOfRangeException(nameof(token), $"Token {token} is not in the vocabulary; ids are 0 to {VocabularySize - 1}.");
+    }
+
+    /// <summary>Output and working storage of one call of <see cref="Encode"/>.</summary>
+    protected sealed class EncodingRun(VocabularyTokenizer owner)
+    {
+        private readonly PairMerger _merger = new(owner.Merges);
+        private int[] _symbols = new int[owner.MaxSymbols(64)];
+
+        public List<int> Tokens { get; } = [];
+
+        /// <summary>Adds the tokens of a word: no merge crosses its ends.</summary>
+        public void AddWord(ReadOnlySpan<char> word)
+        {
+            bool isShort = word.Length <= WordCache.MaxWord;
+            if (isShort && owner._cache.TryGet(word, out ReadOnlySpan<int> known))
+            {
+                Tokens.AddRange(known);
+                return;
+            }
+            int before = Tokens.Count;
+            if (_symbols.Length < owner.MaxSymbols(word.Length)) _symbols = new int[owner.MaxSymbols(word.Length)];
+            int count = owner.Start(word, _symbols);
+            count = _merger.Merge(_symbols.AsSpan(0, count));
+            foreach (int symbol in _symbols.AsSpan(0, count))
+            {
+                if (symbol >= 0) Tokens.Add(symbol);
+                else owner.Spell(symbol, Tokens);
+            }
+            if (isShort) owner._cache.Set(word, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(Tokens)[before..]);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+namespace MambaRT.Formats;
+
+/// <summary>The bytes of one file of weights, mapped or in memory of their own.</summary>
+internal sealed class WeightBytes : IDisposable
+{
+    private readonly MappedFile? _mapped;
+    private readonly NativeBuffer? _memory;
+
+    /// <summary>Bytes in memory, owned from now on; <paramref name="path"/> is for messages.</summary>
+    internal WeightBytes(string path, NativeBuffer memory)
+    {
+        Path = path;
+        _memory = memory;
+        Length = memory.Bytes;
+        Address = memory.Address;
+    }
+
+    private WeightBytes(MappedFile mapped)
+    {
+        Path = mapped.Path;
+        _mapped = mapped;
+        Length = mapped.Length;
+        Address = mapped.Address;
+    }
+
+    /// <summary>The file's path, or a description.</summary>
+    internal string Path { get; }
+
+    /// <summary>How many bytes there are.</summary>
+    internal long Length { get; }
+
+    /// <summary>Where they begin; valid until disposed.</summary>
+    internal nint Address { get; }
+
+    /// <summary>The bytes from the first on, as many as a span can hold: headers lie in it.</summary>
+    internal ReadOnlySpan<byte> Start => Span(0, (int)Math.Min(Length, int.MaxValue));
+
+    /// <summary>Maps or copies a file, or a window of it.</summary>
+    internal static WeightBytes Open(string path, bool copyToMemory, long offset = 0, long? length = null) => copyToMemory
+        ? new WeightBytes(path, MappedFile.Copy(path, offset, length))
+        : new WeightBytes(new MappedFile(path, offset, length));
+
+    /// <summary>Bytes, valid until disposed; out of range throws.</summary>
+    internal ReadOnlySpan<byte> Span(long offset, int count) =>
+        _mapped is { } mapped ? mapped.Span(offset, count) : _memory!.Span<byte>(offset, count);
+
+    /// <summary>Throws <see cref="IOException"/> when a mapped file changed since it was opened.</summary>
+    internal void EnsureUnchanged() => _mapped?.EnsureUnchanged();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _mapped?.Dispose();
+        _memory?.Dispose();
+    }
+}

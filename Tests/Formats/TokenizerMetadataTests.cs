@@ -1,0 +1,241 @@
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+public sealed class TokenizerMetadataTests
+{
+    private const string Prefix = "tokenizer.ggml.";
+
+    [Theory]
+    [InlineData("tokens", null)]
+    [InlineData("tokens", new string[0])]
+    [InlineData("merges", null)]
+    [InlineData("merges", new[] { "ab" })]
+    [InlineData("merges", new[] { " b" })]
+    [InlineData("merges", new[] { "a " })]
+    [InlineData("merges", new[] { "" })]
+    [InlineData("merges", new[] { 1 })]
+    [InlineData("token_type", new[] { 1 })]
+    [InlineData("token_type", new[] { 1, 1, 1, 7, 1, 1, 1 })]
+    [InlineData("token_type", new[] { 1, 1, 1, -1, 1, 1, 1 })]
+    [InlineData("scores", new[] { 1f })]
+    [InlineData("bos_token_id", 7)]
+    [InlineData("eos_token_id", -1)]
+    [InlineData("eot_token_id", uint.MaxValue)]
+    [InlineData("eom_token_id", 7)]
+    [InlineData("unknown_token_id", 7)]
+    [InlineData("padding_token_id", 7)]
+    [InlineData("bos_token_id", "a")]
+    [InlineData("add_bos_token", true)]
+    [InlineData("add_eos_token", true)]
+    [InlineData("add_bos_token", 1)]
+    public void Create_BadBytePairKey_IsRefusedByName(string key, object? value) => AssertRefused(BytePair(), key, value);
+
+    [Theory]
+    [InlineData("tokens", null)]
+    [InlineData("scores", null)]
+    [InlineData("scores", new[] { 1f })]
+    [InlineData("scores", new[] { 0f, 0, 0, 0, 0, float.NaN, 0, 0 })]
+    [InlineData("token_type", new[] { 1 })]
+    [InlineData("eos_token_id", 8)]
+    [InlineData("add_space_prefix", 1)]
+    public void Create_BadSentencePieceKey_IsRefusedByName(string key, object? value) => AssertRefused(SentencePiece(), key, value);
+
+    [Fact]
+    public void Create_TokenOfExcessiveLength_IsRefused()
+    {
+        GgufMetadata metadata = BytePair();
+        metadata.Set(Prefix + "tokens", new[] { new string('a', 100_000) });
+        metadata.Remove(Prefix + "token_type");
+        Assert.Contains("100000", Assert.Throws<FormatException>(() => Tokenizer.Create(metadata)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("model", "bert", "gpt2, llama, no_vocab")]
+    [InlineData("pre", "tekken", "gpt-2")]
+    public void Create_UnknownKind_NamesItAndThoseKnown(string key, string value, string known)
+    {
+        GgufMetadata metadata = BytePair();
+        metadata.Set(Prefix + key, value);
+        var error = Assert.Throws<NotSupportedException>(() => Tokenizer.Create(metadata));
+        Assert.Contains("file.gguf", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{value}'", error.Message, StringComparison.Ordinal);
+        Assert.Contains(known, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_NoModel_IsRefusedByName() =>
+        Assert.Contains(Prefix + "model", Assert.Throws<FormatException>(() => Tokenizer.Create(new GgufMetadata("file.gguf"))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Create_NoVocabulary_HasIdsButNoText()
+    {
+        var metadata = new GgufMetadata("file.gguf");
+        metadata.Set("general.architecture", "mamba");
+        metadata.Set("mamba.vocab_size", 1024u);
+        metadata.Set(Prefix + "model", "no_vocab");
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        Assert.False(tokenizer.HasVocabulary);
+        Assert.Equal(1024, tokenizer.VocabularySize);
+        Assert.Equal((-1, -1, -1), (tokenizer.Bos, tokenizer.Eos, tokenizer.Eot));
+        Assert.False(tokenizer.IsEndOfGeneration(0) || tokenizer.IsEndOfGeneration(-1));
+        Assert.Contains("token ids only", Assert.Throws<NotSupportedException>(() => tokenizer.Encode("a", false)).Message, StringComparison.Ordinal);
+        Assert.Throws<NotSupportedException>(() => { tokenizer.Decode(1, false); });
+        Assert.Throws<NotSupportedException>(() => tokenizer.Spelling(1));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0u)]
+    [InlineData(-5)]
+    [InlineData(ulong.MaxValue)]
+    public void Create_NoVocabularyNorSize_IsRefused(object? size)
+    {
+        var metadata = new GgufMetadata("file.gguf");
+        metadata.Set("general.architecture", "mamba");
+        metadata.Set(Prefix + "model", "no_vocab");
+        if (size is not null) metadata.Set("mamba.vocab_size", size);
+        Assert.Contains("mamba.vocab_size", Assert.Throws<FormatException>(() => Tokenizer.Create(metadata)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Decode_TokenOutOfRange_IsRefused()
+    {
+        ITokenizer tokenizer = Tokenizer.Create(BytePair());
+        Assert.Throws<ArgumentOutOfRangeException>(() => { tokenizer.Decode(-1, true); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => { tokenizer.Decode(7, true); });
+        Assert.Throws<ArgumentOutOfRangeException>(() => tokenizer.Spelling(7));
+    }
+
+    [Fact]
+    public void Encode_ControlToken_MatchesOnlyWhenParsed()
+    {
+        ITokenizer tokenizer = Tokenizer.Create(BytePair());
+        Assert.Equal([4], tokenizer.Encode("<|im_end|>", parseSpecial: true));
+        Assert.DoesNotContain(4, tokenizer.Encode("<|im_end|>", parseSpecial: false));
+        Assert.Equal(0, tokenizer.Decode(4, renderSpecial: false).Length);
+        Assert.Equal("<|im_end|>"u8.ToArray(), tokenizer.Decode(4, renderSpecial: true).ToArray());
+    }
+
+    [Fact]
+    public void Encode_UserDefinedTokens_AlwaysMatchTheLongest()
+    {
+        ITokenizer tokenizer = Tokenizer.Create(BytePair());
+        Assert.Equal([0, 6, 5, 2], tokenizer.Encode("axxxxxab", parseSpecial: false));
+    }
+
+    [Fact]
+    public void IsEndOfGeneration_BySpelling_NeedsASpecialToken()
+    {
+        GgufMetadata metadata = BytePair();
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        Assert.True(tokenizer.IsEndOfGeneration(4));
+        Assert.Equal(4, tokenizer.Eot);
+        Assert.False(tokenizer.IsEndOfGeneration(3));
+        metadata.Set(Prefix + "token_type", new[] { 1, 1, 1, 1, 1, 4, 4 });
+        tokenizer = Tokenizer.Create(metadata);
+        Assert.False(tokenizer.IsEndOfGeneration(4));
+        Assert.Equal(-1, tokenizer.Eot);
+    }
+
+    [Fact]
+    public void IsEndOfGeneration_ByKey_CountsAnyToken()
+    {
+        GgufMetadata metadata = BytePair();
+        metadata.Set(Prefix + "eos_token_id", 0);
+        metadata.Set(Prefix + "eot_token_id", 1);
+        metadata.Set(Prefix + "eom_token_id", 2);
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        Assert.Equal([0, 1, 2, 4], Enumerable.Range(-1, 10).Where(tokenizer.IsEndOfGeneration));
+        Assert.Equal((0, 1), (tokenizer.Eos, tokenizer.Eot));
+    }
+
+    [Theory]
+    [InlineData("gpt-2", null, false)]
+    [InlineData("gpt-2", true, true)]
+    [InlineData("llama-bpe", null, true)]
+    [InlineData("llama3", false, false)]
+    public void AddBos_BytePair_FollowsTheKeyElseThePreTokenizer(string pre, bool? key, bool expected)
+    {
+        GgufMetadata metadata = BytePair();
+        metadata.Set(Prefix + "pre", pre);
+        metadata.Set(Prefix + "bos_token_id", 4);
+        if (key is bool stated) metadata.Set(Prefix + "add_bos_token", stated);
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        Assert.Equal((expected, false), (tokenizer.AddBos, tokenizer.AddEos));
+    }
+
+    [Fact]
+    public void Encode_LlamaPreTokenizer_TakesWholeWordsFirst()
+    {
+        GgufMetadata metadata = BytePair();
+        metadata.Set(Prefix + "merges", Array.Empty<string>());
+        Assert.Equal([0, 1], Tokenizer.Create(metadata).Encode("ab", false));
+        metadata.Set(Prefix + "pre", "llama-bpe");
+        Assert.Equal([2], Tokenizer.Create(metadata).Encode("ab", false));
+    }
+
+    [Fact]
+    public void Create_MergesOfMissingTokens_AreLeftOut()
+    {
+        GgufMetadata metadata = BytePair();
+        metadata.Set(Prefix + "merges", new[] { "b a", "q a", "a b" });
+        Assert.Equal([2, 2], Tokenizer.Create(metadata).Encode("abab", false));
+    }
+
+    [Fact]
+    public void Encode_SentencePiece_AddsSpaceAndFallsBackToBytes()
+    {
+        GgufMetadata metadata = SentencePiece();
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        Assert.Equal((1, 2, true, false), (tokenizer.Bos, tokenizer.Eos, tokenizer.AddBos, tokenizer.AddEos));
+        Assert.Equal([7], tokenizer.Encode("a", false));
+        Assert.Equal([7, 4, 3], tokenizer.Encode("aaA", false));     // A is there as a byte only
+        Assert.Equal([7, 0], tokenizer.Encode("aé", false));         // nor are the bytes of é: unknown
+        Assert.Equal([7, 2, 7], tokenizer.Encode("a</s>a", true));   // a space after a special token too
+        Assert.Equal("A"u8.ToArray(), tokenizer.Decode(3, false).ToArray());
+        Assert.Equal(" a"u8.ToArray(), tokenizer.Decode(7, false).ToArray());
+        metadata.Set(Prefix + "add_space_prefix", false);
+        Assert.Equal([4], Tokenizer.Create(metadata).Encode("a", false));
+    }
+
+    [Fact]
+    public void Encode_SentencePieceWithTokensAcrossWords_MergesThem()
+    {
+        GgufMetadata metadata = SentencePiece();
+        metadata.Set(Prefix + "tokens", new[] { "<unk>", "<s>", "</s>", "<0x41>", "a", "\u2581", "a\u2581a", "a\u2581" });
+        metadata.Set(Prefix + "add_space_prefix", false);
+        Assert.Equal([6], Tokenizer.Create(metadata).Encode("a a", false));
+    }
+
+    private static void AssertRefused(GgufMetadata metadata, string key, object? value)
+    {
+        Tokenizer.Create(metadata);
+        if (value is null) metadata.Remove(Prefix + key);
+        else metadata.Set(Prefix + key, value);
+        var error = Assert.Throws<FormatException>(() => Tokenizer.Create(metadata));
+        Assert.StartsWith("file.gguf: key '" + Prefix + key, error.Message, StringComparison.Ordinal);
+    }
+
+    private static GgufMetadata BytePair()
+    {
+        var metadata = new GgufMetadata("file.gguf");
+        metadata.Set(Prefix + "model", "gpt2");
+        metadata.Set(Prefix + "pre", "gpt-2");
+        metadata.Set(Prefix + "tokens", new[] { "a", "b", "ab", "</s>", "<|im_end|>", "xx", "xxx" });
+        metadata.Set(Prefix + "token_type", new[] { 1, 1, 1, 1, 3, 4, 4 });
+        metadata.Set(Prefix + "merges", new[] { "a b" });
+        return metadata;
+    }
+
+    private static GgufMetadata SentencePiece()
+    {
+        var metadata = new GgufMetadata("file.gguf");
+        metadata.Set(Prefix + "model", "llama");
+        metadata.Set(Prefix + "tokens", new[] { "<unk>", "<s>", "</s>", "<0x41>", "a", "\u2581", "aa", "\u2581a" });
+        metadata.Set(Prefix + "token_type", new[] { 2, 3, 3, 6, 1, 1, 1, 1 });
+        metadata.Set(Prefix + "scores", new[] { 0f, 0, 0, 0, -4, -3, -2, -1 });
+        return metadata;
+    }
+}
