@@ -13,6 +13,7 @@ public sealed class Model : IDisposable
     private readonly ILoadedModel _loaded;
     private readonly Stack<int> _freeSlots = new();
     private readonly Lazy<UInt128> _fingerprint;
+    private readonly SequenceSpan[] _spans = new SequenceSpan[1];
     private IExecutable _executable;
     private int _usedSlots;
     private int _busy;
@@ -124,7 +125,8 @@ public sealed class Model : IDisposable
         {
             var span = new SequenceSpan(slot, 0, tokens.Length, outputs);
             Reserve(span.OutputCount);
-            return _executable.Run(new Batch { Tokens = tokens, Sequences = new ReadOnlySpan<SequenceSpan>(in span) }, cancel);
+            _spans[0] = span;
+            return _executable.Run(new Batch { Tokens = tokens, Sequences = _spans }, cancel);
         }
         finally
         {
