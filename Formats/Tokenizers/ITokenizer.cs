@@ -28,17 +28,20 @@ public interface ITokenizer
     /// <summary>Whether generation stops at <paramref name="token"/> (EOS, EOT and their kin).</summary>
     bool IsEndOfGeneration(int token);
 
-    /// <summary>Encodes <paramref name="text"/>, without BOS or EOS.</summary>
+    /// <summary>Encodes <paramref name="text"/>, without BOS or EOS; user-defined tokens in it always stand for themselves.</summary>
+    /// <remarks>A SentencePiece file may ask for a space before the text; it is then part of the tokens, and comes back from <see cref="Decode"/>.</remarks>
     /// <param name="text">Any UTF-16; lone surrogates become U+FFFD.</param>
     /// <param name="parseSpecial">Whether the text of control tokens stands for those tokens.</param>
     int[] Encode(ReadOnlySpan<char> text, bool parseSpecial);
 
     /// <summary>The bytes of one token; a token may end in the middle of a character.</summary>
     /// <param name="token">A token id.</param>
-    /// <param name="renderSpecial">Whether control tokens have text.</param>
+    /// <param name="renderSpecial">Whether control and unknown tokens have text.</param>
     /// <returns>A slice of the tokenizer's own table: nothing is allocated.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
     ReadOnlySpan<byte> Decode(int token, bool renderSpecial);
 
     /// <summary>The token's text as the vocabulary spells it (for listings).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
     string Spelling(int token);
 }
