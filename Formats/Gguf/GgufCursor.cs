@@ -1,14 +1,15 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Unicode;
 
 namespace MambaRT.Formats;
 
 /// <summary>Reads little-endian values one after the other; every read is checked, every error says what was being read.</summary>
 internal ref struct GgufCursor(string subject, ReadOnlySpan<byte> bytes)
 {
-    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private readonly ReadOnlySpan<byte> _bytes = bytes;
     private string _kind = "the header";
     private string? _name;
@@ -71,14 +72,7 @@ internal ref struct GgufCursor(string subject, ReadOnlySpan<byte> bytes)
             throw Bad(length <= (ulong)Remaining
                 ? $"has a string of {length} bytes{At(element)}; at most {maxBytes} are allowed"
                 : $"has a string of {length} bytes{At(element)}, but {Remaining} bytes are left");
-        try
-        {
-            return StrictUtf8.GetString(Take((long)length));
-        }
-        catch (DecoderFallbackException)
-        {
-            throw Bad($"has a string that is not valid UTF-8{At(element)}");
-        }
+        return Decode(Take((long)length)) ?? throw Bad($"has a string that is not valid UTF-8{At(element)}");
     }
 
     /// <summary>An error about what is being read: the sentence's predicate, without its full stop.</summary>
@@ -86,6 +80,16 @@ internal ref struct GgufCursor(string subject, ReadOnlySpan<byte> bytes)
     {
         string item = _name is { } name ? $"{_kind} '{Printable.Text(name)}'" : _index >= 0 ? $"{_kind} number {_index}" : _kind;
         return new FormatException($"{subject}: {item} {predicate}: the file is damaged or incomplete; download or convert it again.");
+    }
+
+    /// <summary>The text, or null when it is not valid UTF-8. A vocabulary is 100,000 short strings: those are scanned once, without an encoder.</summary>
+    [SkipLocalsInit]
+    private static string? Decode(ReadOnlySpan<byte> utf8)
+    {
+        const int Short = 64;
+        if (utf8.Length > Short) return Utf8.IsValid(utf8) ? Encoding.UTF8.GetString(utf8) : null;
+        Span<char> text = stackalloc char[Short];
+        return Utf8.ToUtf16(utf8, text, out _, out int length, replaceInvalidSequences: false) == OperationStatus.Done ? new string(text[..length]) : null;
     }
 
     private static string At(int element) => element < 0 ? "" : $" in element {element}";

@@ -12,11 +12,12 @@ internal static class Printable
     {
         if (text.Length <= MaxLength && !text.AsSpan().ContainsAnyExceptInRange(' ', '~')) return text;
         var result = new StringBuilder();
-        foreach (char c in text.AsSpan(0, Math.Min(text.Length, MaxLength)))
+        foreach (char c in text)
         {
+            if (result.Length >= MaxLength) return result.Append('…').ToString();
             if (char.IsControl(c) || char.IsSurrogate(c) || c is '\u2028' or '\u2029') result.Append($"\\u{(int)c:x4}");
             else result.Append(c);
         }
-        return (text.Length > MaxLength ? result.Append('…') : result).ToString();
+        return result.ToString();
     }
 }
