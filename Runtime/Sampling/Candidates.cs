@@ -23,7 +23,8 @@ public ref struct Candidates
         ArgumentNullException.ThrowIfNull(random);
         if (ids.Length != logits.Length || scratch.Length < ids.Length)
             throw new ArgumentException(
-                $"Candidates need one logit and one scratch word a token; found {ids.Length} tokens, {logits.Length} logits and {scratch.Length} scratch words.");
+                $"Candidates need one logit and one scratch word a token; "
+                + $"found {ids.Length} tokens, {logits.Length} logits and {scratch.Length} scratch words.");
         Ids = ids;
         Logits = logits;
         History = history;
@@ -46,7 +47,7 @@ public ref struct Candidates
     /// <summary>The number of candidates left.</summary>
     public readonly int Count => Ids.Length;
 
-    /// <summary>Working space of at least <see cref="Count"/> words; every method here that sorts or weighs overwrites it.</summary>
+    /// <summary>Working space of <see cref="Count"/> words or more; what sorts, keeps the top or weighs overwrites it.</summary>
     public readonly Span<ulong> Scratch => _scratch;
 
     /// <summary>Finds the position of a token, or -1.</summary>
@@ -93,6 +94,21 @@ public ref struct Candidates
 
         Keep(0, count);
         _sorted = true;
+    }
+
+    /// <summary>Keeps the candidates whose logit is a bar or more, in their order.</summary>
+    /// <param name="bar">The least logit to keep.</param>
+    public void KeepFrom(float bar)
+    {
+        var kept = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            if (!(Logits[i] >= bar)) continue;
+            Ids[kept] = Ids[i];
+            Logits[kept++] = Logits[i];
+        }
+
+        Keep(0, kept);
     }
 
     /// <summary>Returns the position of the largest logit, of equals the lowest token; -1 when every candidate is banned.</summary>

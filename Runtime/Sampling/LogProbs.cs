@@ -17,7 +17,8 @@ public static class LogProbs
     {
         if (ids.Length != logProbs.Length || ids.Length > logits.Length)
             throw new ArgumentException(
-                $"The top tokens need outputs of one length, at most the vocabulary's {logits.Length}; found {ids.Length} ids and {logProbs.Length} values.");
+                $"The top tokens need outputs of one length, at most the vocabulary's {logits.Length}; "
+                + $"found {ids.Length} ids and {logProbs.Length} values.");
         if (ids.IsEmpty) return;
 
         var total = LogSum(logits);

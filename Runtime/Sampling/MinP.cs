@@ -30,20 +30,7 @@ public sealed class MinP : ISampler
             if (logit >= bar) passing++;
         }
 
-        if (passing < _minKeep)
-        {
-            candidates.KeepTop(_minKeep);
-            return;
-        }
-
-        var kept = 0;
-        for (var i = 0; i < candidates.Count; i++)
-        {
-            if (!(candidates.Logits[i] >= bar)) continue;
-            candidates.Ids[kept] = candidates.Ids[i];
-            candidates.Logits[kept++] = candidates.Logits[i];
-        }
-
-        candidates.Keep(0, kept);
+        if (passing < _minKeep) candidates.KeepTop(_minKeep);
+        else candidates.KeepFrom(bar);
     }
 }

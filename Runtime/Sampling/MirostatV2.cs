@@ -28,12 +28,13 @@ public sealed class MirostatV2 : IStatefulSampler
     /// <inheritdoc/>
     public void Apply(ref Candidates candidates)
     {
-        candidates.Sort();
-        var weights = candidates.Weigh(out var sum);
-        if (weights.IsEmpty) return;
-        var kept = 0;
-        while (kept < weights.Length && -Math.Log2(weights[kept] / sum) <= Mu) kept++;
-        candidates.Keep(0, Math.Max(kept, 1));
+        candidates.Weigh(out var sum);
+        if (sum == 0) return;
+        var max = candidates.Logits[candidates.ArgMax()];
+
+        // -log2(exp(logit - max) / sum) <= mu, solved for the logit; the most likely token always stays.
+        var bar = max + Math.Log(sum) - Mu * Math.Log(2);
+        candidates.KeepFrom((float)Math.Min(bar, max));
     }
 
     /// <inheritdoc/>

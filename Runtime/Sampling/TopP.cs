@@ -3,6 +3,9 @@ namespace MambaRT.Runtime;
 /// <summary>Keeps the fewest most likely tokens whose probabilities sum to p or more (Holtzman et al. 2019). Keeps no state.</summary>
 public sealed class TopP : ISampler
 {
+    // More than the rounding of a logit as large as models give.
+    private const double Margin = 0.01;
+
     private readonly float _p;
     private readonly int _minKeep;
 
@@ -22,15 +25,34 @@ public sealed class TopP : ISampler
     public void Apply(ref Candidates candidates)
     {
         if (_p >= 1) return;
+        candidates.Weigh(out var sum);
+        if (sum == 0) return;
+        double max = candidates.Logits[candidates.ArgMax()];
+        DropTail(ref candidates, max, sum);
         candidates.Sort();
-        var weights = candidates.Weigh(out var sum);
+
         var covered = 0.0;
-        for (var i = 0; i < weights.Length; i++)
+        for (var i = 0; i < candidates.Count; i++)
         {
-            covered += weights[i];
+            covered += Math.Exp(candidates.Logits[i] - max);
             if (covered < _p * sum || i + 1 < _minKeep) continue;
             candidates.Keep(0, i + 1);
             return;
         }
+    }
+
+    /// <summary>
+    /// Drops tokens that cannot be needed, so that few are left to sort: n tokens below (1 - p) / n each hold less than 1 - p together.
+    /// </summary>
+    private void DropTail(ref Candidates candidates, double max, double sum)
+    {
+        var bar = (float)(max + Math.Log((1.0 - _p) * sum / candidates.Count) - Margin);
+        var passing = 0;
+        foreach (var logit in candidates.Logits)
+        {
+            if (logit >= bar) passing++;
+        }
+
+        if (passing >= _minKeep) candidates.KeepFrom(bar);
     }
 }

@@ -63,6 +63,21 @@ public sealed class SamplingTests
         Assert.Equal(expected, Run(new TopP(p, minKeep), Halves).Ids);
 
     [Theory]
+    [InlineData(0.3f)]
+    [InlineData(0.9f)]
+    [InlineData(0.999f)]
+    public void TopP_LargeVocabulary_KeepsAsManyAsAFullSort(float p)
+    {
+        var rng = new Rng(3);
+        var logits = Enumerable.Range(0, 9000).Select(_ => (float)(rng.NextDouble() * 4)).ToArray();
+        var sorted = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).ThenBy(i => i).ToArray();
+        var sum = logits.Sum(l => Math.Exp(l));
+        var count = 0;
+        for (var covered = 0.0; covered < p * sum; count++) covered += Math.Exp(logits[sorted[count]]);
+        Assert.Equal(sorted.Take(count), Run(new TopP(p), logits).Ids);
+    }
+
+    [Theory]
     [InlineData(0f, 1, new[] { 0, 1, 2, 3 })]
     [InlineData(0.2f, 1, new[] { 0, 1, 2, 3 })]
     [InlineData(0.3f, 1, new[] { 0, 2 })]
@@ -148,7 +163,7 @@ public sealed class SamplingTests
     {
         // Surprises in bits: 1, 2, 3, 3; mu starts at 2 * tau.
         var sampler = new MirostatV2(1.25f, 0.5f);
-        Assert.Equal([2, 0], Run(sampler, Halves).Ids);
+        Assert.Equal([0, 2], Run(sampler, Halves).Ids);
         sampler.Accept(0, 0.25);
         Assert.Equal(2.5 - 0.5 * (2 - 1.25), sampler.Mu, 1e-12);
         var copy = (MirostatV2)sampler.Clone();

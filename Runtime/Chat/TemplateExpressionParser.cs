@@ -1,0 +1,298 @@
+using System.Globalization;
+
+namespace MambaRT.Runtime;
+
+/// <summary>Reads expressions from tokens. Source of the grammar and its precedence: Jinja 3.1, parser.py.</summary>
+/// <param name="tokens">The tokens of a template, the last of them the end.</param>
+internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : TemplateTokenReader(tokens)
+{
+    /// <summary>Reads an expression, or several with commas between, which are a list.</summary>
+    protected TemplateExpression ParseTuple()
+    {
+        var first = ParseExpression();
+        if (!Is(TemplateTokenKind.Operator, ",")) return first;
+        var items = new List<TemplateExpression> { first };
+        while (Accept(TemplateTokenKind.Operator, ","))
+        {
+            if (Is(TemplateTokenKind.Operator, ")") || Is(TemplateTokenKind.OutputEnd) || Is(TemplateTokenKind.BlockEnd)) break;
+            items.Add(ParseExpression());
+        }
+
+        return new ListExpression(first.Line, items);
+    }
+
+    /// <summary>Reads an expression with its inline if.</summary>
+    protected TemplateExpression ParseExpression()
+    {
+        Enter();
+        var value = ParseOr();
+        while (Accept(TemplateTokenKind.Name, "if"))
+        {
+            var condition = ParseOr();
+            var no = Accept(TemplateTokenKind.Name, "else") ? ParseExpression() : null;
+            value = new ConditionalExpression(value.Line, condition, value, no);
+        }
+
+        Leave();
+        return value;
+    }
+
+    /// <summary>Reads an expression without an inline if, as the source of a loop is.</summary>
+    protected TemplateExpression ParseOr()
+    {
+        var left = ParseAnd();
+        while (Accept(TemplateTokenKind.Name, "or")) left = new LogicExpression(left.Line, false, left, ParseAnd());
+        return left;
+    }
+
+    private TemplateExpression ParseAnd()
+    {
+        var left = ParseNot();
+        while (Accept(TemplateTokenKind.Name, "and")) left = new LogicExpression(left.Line, true, left, ParseNot());
+        return left;
+    }
+
+    private TemplateExpression ParseNot()
+    {
+        var line = Current.Line;
+        if (!Accept(TemplateTokenKind.Name, "not")) return ParseCompare();
+        Enter();
+        var operand = ParseNot();
+        Leave();
+        return new UnaryExpression(line, "not", operand);
+    }
+
+    private TemplateExpression ParseCompare()
+    {
+        var left = ParseSum();
+        var op = CompareOperator();
+        if (op is null) return left;
+        var result = new BinaryExpression(left.Line, op, left, ParseSum());
+        if (CompareOperator() is { } second)
+            throw TemplateToken.Error(Current.Line, $"a second comparison, '{second}', needs 'and' between the two.");
+        return result;
+    }
+
+    private string? CompareOperator()
+    {
+        if (Current is { Kind: TemplateTokenKind.Operator, Value: "==" or "!=" or "<" or "<=" or ">" or ">=" }) return Take().Value;
+        if (Accept(TemplateTokenKind.Name, "in")) return "in";
+        if (!Is(TemplateTokenKind.Name, "not") || Following is not { Kind: TemplateTokenKind.Name, Value: "in" }) return null;
+        Take();
+        Take();
+        return "not in";
+    }
+
+    private TemplateExpression ParseSum()
+    {
+        var left = ParseConcat();
+        while (Is(TemplateTokenKind.Operator, "+") || Is(TemplateTokenKind.Operator, "-"))
+        {
+            var op = Take();
+            left = new BinaryExpression(op.Line, op.Value, left, ParseConcat());
+        }
+
+        return left;
+    }
+
+    private TemplateExpression ParseConcat()
+    {
+        var left = ParseProduct();
+        while (Is(TemplateTokenKind.Operator, "~")) left = new BinaryExpression(Take().Line, "~", left, ParseProduct());
+        return left;
+    }
+
+    private TemplateExpression ParseProduct()
+    {
+        var left = ParseUnary(true);
+        while (Current is { Kind: TemplateTokenKind.Operator, Value: "*" or "/" or "//" or "%" })
+        {
+            var op = Take();
+            left = new BinaryExpression(op.Line, op.Value, left, ParseUnary(true));
+        }
+
+        return left;
+    }
+
+    private TemplateExpression ParseUnary(bool filters)
+    {
+        TemplateExpression value;
+        if (Is(TemplateTokenKind.Operator, "-") || Is(TemplateTokenKind.Operator, "+"))
+        {
+            var op = Take();
+            Enter();
+            value = new UnaryExpression(op.Line, op.Value, ParseUnary(false));
+            Leave();
+        }
+        else
+        {
+            value = ParsePostfix(ParsePrimary());
+        }
+
+        return filters ? ParseFilters(value) : value;
+    }
+
+    private TemplateExpression ParsePrimary()
+    {
+        var token = Take();
+        switch (token.Kind)
+        {
+            case TemplateTokenKind.Name:
+                return ParseName(token);
+            case TemplateTokenKind.String:
+                var parts = new List<string> { token.Value };
+                while (Is(TemplateTokenKind.String)) parts.Add(Take().Value);
+                return new LiteralExpression(token.Line, string.Concat(parts));
+            case TemplateTokenKind.Integer:
+                if (!long.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var integer))
+                    throw TemplateToken.Error(token.Line, $"the integer {token.Value} does not fit 64 bits.");
+                return new LiteralExpression(token.Line, integer);
+            case TemplateTokenKind.Float:
+                return new LiteralExpression(token.Line, double.Parse(token.Value, CultureInfo.InvariantCulture));
+            case TemplateTokenKind.Operator when token.Value == "(":
+                if (Accept(TemplateTokenKind.Operator, ")")) return new ListExpression(token.Line, []);
+                var inner = ParseTuple();
+                Expect(TemplateTokenKind.Operator, "')'", ")");
+                return inner;
+            case TemplateTokenKind.Operator when token.Value == "[":
+                return new ListExpression(token.Line, ParseItems("]", ParseExpression));
+            case TemplateTokenKind.Operator when token.Value == "{":
+                return new MapExpression(token.Line, ParseItems("}", ParsePair));
+            default:
+                throw TemplateToken.Error(token.Line, $"a value is needed; found {token}.");
+        }
+    }
+
+    private static TemplateExpression ParseName(TemplateToken token) => token.Value switch
+    {
+        "true" or "True" => new LiteralExpression(token.Line, true),
+        "false" or "False" => new LiteralExpression(token.Line, false),
+        "none" or "None" => new LiteralExpression(token.Line, null),
+        "if" or "else" or "and" or "or" or "in" or "is" =>
+            throw TemplateToken.Error(token.Line, $"a value is needed; found {token}."),
+        _ => new NameExpression(token.Line, token.Value),
+    };
+
+    private (TemplateExpression Key, TemplateExpression Value) ParsePair()
+    {
+        var key = ParseExpression();
+        Expect(TemplateTokenKind.Operator, "':'", ":");
+        return (key, ParseExpression());
+    }
+
+    private List<T> ParseItems<T>(string close, Func<T> parse)
+    {
+        var items = new List<T>();
+        while (!Accept(TemplateTokenKind.Operator, close))
+        {
+            items.Add(parse());
+            if (!Is(TemplateTokenKind.Operator, close)) Expect(TemplateTokenKind.Operator, $"',' or '{close}'", ",");
+        }
+
+        return items;
+    }
+
+    private TemplateExpression ParsePostfix(TemplateExpression value)
+    {
+        while (true)
+        {
+            var line = Current.Line;
+            if (Accept(TemplateTokenKind.Operator, "."))
+            {
+                var name = Expect(TemplateTokenKind.Name, "a name after '.'").Value;
+                value = new MemberExpression(line, value, new LiteralExpression(line, name));
+            }
+            else if (Accept(TemplateTokenKind.Operator, "["))
+            {
+                value = ParseSubscript(value, line);
+            }
+            else if (Accept(TemplateTokenKind.Operator, "("))
+            {
+                value = new CallExpression(line, value, ParseArguments());
+            }
+            else
+            {
+                return value;
+            }
+        }
+    }
+
+    private TemplateExpression ParseSubscript(TemplateExpression value, int line)
+    {
+        var bounds = new TemplateExpression?[3];
+        var colons = 0;
+        while (!Accept(TemplateTokenKind.Operator, "]"))
+        {
+            if (Accept(TemplateTokenKind.Operator, ":"))
+            {
+                if (++colons > 2) throw TemplateToken.Error(line, "a slice has at most three parts.");
+            }
+            else if (bounds[colons] is null)
+            {
+                bounds[colons] = ParseExpression();
+            }
+            else
+            {
+                throw TemplateToken.Error(Current.Line, $"']' is needed; found {Current}.");
+            }
+        }
+
+        if (colons > 0) return new SliceExpression(line, value, bounds[0], bounds[1], bounds[2]);
+        return new MemberExpression(line, value, bounds[0] ?? throw TemplateToken.Error(line, "an index is needed between '[' and ']'."));
+    }
+
+    private TemplateArguments ParseArguments()
+    {
+        var named = new List<(string, TemplateExpression)>();
+        var positional = new List<TemplateExpression>();
+        while (!Accept(TemplateTokenKind.Operator, ")"))
+        {
+            if (Current.Kind == TemplateTokenKind.Name && Following is { Kind: TemplateTokenKind.Operator, Value: "=" })
+            {
+                var name = Take().Value;
+                Take();
+                named.Add((name, ParseExpression()));
+            }
+            else
+            {
+                positional.Add(ParseExpression());
+            }
+
+            if (!Is(TemplateTokenKind.Operator, ")")) Expect(TemplateTokenKind.Operator, "',' or ')'", ",");
+        }
+
+        return new TemplateArguments(positional, named);
+    }
+
+    private TemplateExpression ParseFilters(TemplateExpression value)
+    {
+        while (true)
+        {
+            var line = Current.Line;
+            if (Accept(TemplateTokenKind.Operator, "|"))
+            {
+                var name = Expect(TemplateTokenKind.Name, "the name of a filter").Value;
+                if (!TemplateFilters.Exists(name)) throw TemplateToken.Error(line, $"the filter '{name}' is unknown.");
+                var arguments = Accept(TemplateTokenKind.Operator, "(") ? ParseArguments() : TemplateArguments.None;
+                value = new FilterExpression(line, name, value, arguments);
+            }
+            else if (Accept(TemplateTokenKind.Name, "is"))
+            {
+                value = ParseTest(value, line);
+            }
+            else
+            {
+                return value;
+            }
+        }
+    }
+
+    private TestExpression ParseTest(TemplateExpression value, int line)
+    {
+        var negated = Accept(TemplateTokenKind.Name, "not");
+        var name = Expect(TemplateTokenKind.Name, "the name of a test").Value;
+        if (!TemplateTests.Exists(name)) throw TemplateToken.Error(line, $"the test '{name}' is unknown.");
+        var argument = TemplateTests.TakesArgument(name) ? ParsePostfix(ParsePrimary()) : null;
+        return new TestExpression(line, name, negated, value, argument);
+    }
+}

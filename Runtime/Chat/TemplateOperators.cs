@@ -1,0 +1,115 @@
+namespace MambaRT.Runtime;
+
+/// <summary>Arithmetic, comparison, concatenation and membership.</summary>
+internal sealed class BinaryExpression(int line, string op, TemplateExpression left, TemplateExpression right) : TemplateExpression(line)
+{
+    /// <inheritdoc/>
+    protected override object? Compute(TemplateRun run)
+    {
+        var a = left.Evaluate(run);
+        var b = right.Evaluate(run);
+        return op switch
+        {
+            "==" => TemplateValues.AreEqual(a, b, run, Line),
+            "!=" => !TemplateValues.AreEqual(a, b, run, Line),
+            "<" => TemplateValues.Compare(a, b, Line) < 0,
+            "<=" => TemplateValues.Compare(a, b, Line) <= 0,
+            ">" => TemplateValues.Compare(a, b, Line) > 0,
+            ">=" => TemplateValues.Compare(a, b, Line) >= 0,
+            "in" => Contains(b, a, run, Line),
+            "not in" => !Contains(b, a, run, Line),
+            "~" => Concat(TemplateValues.Text(a, run, Line), TemplateValues.Text(b, run, Line), run),
+            "+" when a is string s && b is string t => Concat(s, t, run),
+            "+" when a is List<object?> s && b is List<object?> t => Concat(s, t, run),
+            "*" when a is string s && b is long n => Repeat(s, n, run),
+            _ => Arithmetic(a, b),
+        };
+    }
+
+    /// <summary>Says whether a string holds another, a list an item or a mapping a key.</summary>
+    public static bool Contains(object? container, object? item, TemplateRun run, int line)
+    {
+        switch (container)
+        {
+            case TemplateUndefined:
+                return false;
+            case string text when item is string part:
+                run.ChargeText(text.Length, line);
+                return text.Contains(part, StringComparison.Ordinal);
+            case OrderedDictionary<string, object?> map:
+                return item is string key && map.ContainsKey(key);
+            case List<object?> list:
+                foreach (var candidate in list)
+                {
+                    if (TemplateValues.AreEqual(candidate, item, run, line)) return true;
+                }
+
+                return false;
+            default:
+                throw TemplateToken.Error(
+                    line, $"cannot look for {TemplateValues.TypeName(item)} in {TemplateValues.TypeName(container)}.");
+        }
+    }
+
+    private string Concat(string a, string b, TemplateRun run)
+    {
+        run.ChargeText((long)a.Length + b.Length, Line);
+        return a + b;
+    }
+
+    private List<object?> Concat(List<object?> a, List<object?> b, TemplateRun run)
+    {
+        run.Charge((long)a.Count + b.Count, Line);
+        return [.. a, .. b];
+    }
+
+    private string Repeat(string text, long count, TemplateRun run)
+    {
+        if (count <= 0 || text.Length == 0) return "";
+        // Bounded first: the product of a long and a length could overflow.
+        run.ChargeText(Math.Min(count, TemplateRun.MaxOutput + 1L) * text.Length, Line);
+        return string.Concat(Enumerable.Repeat(text, (int)count));
+    }
+
+    private object Arithmetic(object? a, object? b)
+    {
+        if (!TemplateValues.Number(a, out var x) || !TemplateValues.Number(b, out var y))
+            throw Error($"cannot compute {TemplateValues.TypeName(a)} {op} {TemplateValues.TypeName(b)}.");
+        if (op is "/" or "//" or "%" && y == 0) throw Error("division by zero.");
+        if (op == "/") return x / y;
+        if (a is double || b is double) return Floats(x, y);
+        try
+        {
+            return Integers(a is long m ? m : (long)x, b is long n ? n : (long)y);
+        }
+        catch (OverflowException)
+        {
+            throw Error("an integer grows beyond 64 bits.");
+        }
+    }
+
+    private double Floats(double x, double y) => op switch
+    {
+        "+" => x + y,
+        "-" => x - y,
+        "*" => x * y,
+        "//" => Math.Floor(x / y),
+        _ => x - y * Math.Floor(x / y),
+    };
+
+    private long Integers(long x, long y)
+    {
+        switch (op)
+        {
+            case "+": return checked(x + y);
+            case "-": return checked(x - y);
+            case "*": return checked(x * y);
+        }
+
+        // C# throws for the smallest number over -1, and cuts towards zero where Python rounds down.
+        if (y == -1) return op == "%" ? 0 : checked(-x);
+        var remainder = x % y;
+        var below = remainder != 0 && (remainder < 0) != (y < 0);
+        return op == "%" ? (below ? remainder + y : remainder) : x / y - (below ? 1 : 0);
+    }
+}
