@@ -1,3 +1,4 @@
+using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Reference;
 using MambaRT.Runtime;
 
@@ -7,7 +8,7 @@ namespace MambaRT.Backends.Auto;
 public static class BackendSelector
 {
     /// <summary>The names there are, best first; "auto" stands for the first.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["reference"];
+    public static IReadOnlyList<string> Names { get; } = ["cpu", "reference"];
 
     /// <summary>Makes the backend called <paramref name="name"/>; the caller disposes it.</summary>
     /// <param name="name">"auto" or one of <see cref="Names"/>.</param>
@@ -16,6 +17,7 @@ public static class BackendSelector
     public static IBackend Create(string name = "auto", int threads = 0) => name switch
     {
         "auto" => Create(Names[0], threads),
+        "cpu" => new CpuBackend(threads),
         "reference" => new ReferenceBackend(),
         _ => throw new ArgumentException($"There is no backend '{name}'; choose auto, {string.Join(", ", Names)}."),
     };

@@ -1,0 +1,67 @@
+using System.Runtime.Intrinsics;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary><see cref="CausalConvOp"/>: a unit is a block of channels over all sequences, so that a window has one owner.</summary>
+internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConvOp op, Matrix x, Matrix y) : Step, IQuantizingStep
+{
+    /// <summary>A multiple of the 32 columns that share an activation scale; 4 cache lines.</summary>
+    private const int ChannelsPerUnit = 64;
+
+    private readonly float* _weight = model.Decoded(op.Weight);
+    private readonly float* _bias = op.Bias is WeightRef b ? model.Decoded(b) : null;
+
+    public QuantizedRows? Quantized { get; set; }
+
+    public override int Units => Cover(x.Width, ChannelsPerUnit);
+
+    public override void Run(int unit, int member)
+    {
+        int begin = unit * ChannelsPerUnit, end = Math.Min(begin + ChannelsPerUnit, x.Width);
+        foreach (SequenceSpan span in rows.Spans)
+        {
+            float* window = model.State(span.Slot, op.Window);
+            for (int i = 0; i < span.Count; i++)
+            {
+                Convolve(window, span, i, begin, end);
+                Quantized?.Fill(span.Start + i, y.Row(span.Start + i), begin, end - begin);
+            }
+            Advance(window, span, begin, end);
+        }
+    }
+
+    /// <summary>One row. Lanes are channels; a tap before the sequence's first row comes from the window [dConv−1, channels].</summary>
+    private void Convolve(float* window, in SequenceSpan span, int i, int begin, int end)
+    {
+        int past = op.DConv - 1, channels = x.Width;
+        float* to = y.Row(span.Start + i);
+        int c = begin;
+        for (; c + 8 <= end; c += 8)
+        {
+            Vector256<float> sum = _bias != null ? Vector256.Load(_bias + c) : default;
+            for (int k = 0; k < op.DConv; k++)
+                sum = Vector256.FusedMultiplyAdd(Vector256.Load(_weight + (long)k * channels + c), Vector256.Load(Tap(window, span, i - past + k) + c), sum);
+            VectorMath.Silu(sum).Store(to + c);
+        }
+        for (; c < end; c++)
+        {
+            float sum = _bias != null ? _bias[c] : 0;
+            for (int k = 0; k < op.DConv; k++) sum += _weight[(long)k * channels + c] * Tap(window, span, i - past + k)[c];
+            to[c] = VectorMath.Silu(sum);
+        }
+    }
+
+    /// <summary>The input at row <paramref name="i"/> of the sequence; negative rows lie in the window.</summary>
+    private float* Tap(float* window, in SequenceSpan span, int i) =>
+        i >= 0 ? x.Row(span.Start + i) : window + (long)(op.DConv - 1 + i) * x.Width;
+
+    /// <summary>Moves the window on by the rows fed, oldest first, so that no row is overwritten before it is read.</summary>
+    private void Advance(float* window, in SequenceSpan span, int begin, int end)
+    {
+        int past = op.DConv - 1;
+        for (int k = 0; k < past; k++)
+            new ReadOnlySpan<float>(Tap(window, span, span.Count - past + k) + begin, end - begin)
+                .CopyTo(new Span<float>(window + (long)k * x.Width + begin, end - begin));
+    }
+}

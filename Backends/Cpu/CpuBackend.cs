@@ -1,0 +1,46 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>SIMD on a fixed team of threads; quantized weights are read where the file is mapped.</summary>
+/// <remarks>Results do not depend on the number of threads. Several models may share a backend; their runs take turns.</remarks>
+public sealed class CpuBackend : IBackend
+{
+    private readonly ThreadTeam _team;
+
+    /// <summary>Starts the team.</summary>
+    /// <param name="threads">Threads, the caller's included; 0 = one per core the process may use.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 1,024.</exception>
+    public CpuBackend(int threads = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
+        _team = new ThreadTeam(threads == 0 ? Environment.ProcessorCount : threads);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "cpu";
+
+    /// <summary>Members of the team.</summary>
+    public int Threads => _team.Size;
+
+    /// <inheritdoc/>
+    public string Description => $"{InstructionSet}, {Threads} thread{(Threads == 1 ? "" : "s")}";
+
+    /// <summary>The instruction sets its kernels use on this machine.</summary>
+    public static string InstructionSet =>
+        AvxVnni.IsSupported ? "AVX2 + FMA + AVX-VNNI"
+        : Avx2.IsSupported ? "AVX2 + FMA"
+        : AdvSimd.IsSupported ? "Arm64 AdvSimd"
+        : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
+
+    /// <inheritdoc/>
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new CpuModel(plan, weights, options, _team);
+
+    /// <inheritdoc/>
+    public void Dispose() => _team.Dispose();
+}

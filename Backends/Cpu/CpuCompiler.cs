@@ -1,0 +1,123 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>Turns a plan into steps over an arena; decides which steps also round their output to 8 bit.</summary>
+internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
+{
+    private readonly CpuModel _model;
+    private readonly Plan _plan;
+    private readonly BatchRows _rows;
+    private readonly float* _arena, _logits;
+    private readonly int _capacity;
+    private readonly List<Step> _steps = [];
+    private readonly Dictionary<Activation, Step> _makers = [];
+    private readonly Dictionary<Activation, QuantizedRows> _quantized = [];
+    private readonly Dictionary<Activation, int> _madeAt = [], _lastRead = [];
+    private readonly List<(QuantizedRows Rows, int BusyUntil)> _pool = [];
+    private readonly WeightKernel?[] _kernels;
+    private readonly NativeBuffer _scratch;
+    private readonly long _scratchPerMember;
+
+    public CpuCompiler(CpuModel model, BatchRows rows, float* arena, float* logits, int capacity)
+    {
+        (_model, _plan, _rows, _capacity) = (model, model.Plan, rows, capacity);
+        _arena = arena;
+        _logits = logits;
+        _kernels = new WeightKernel?[_plan.Weights.Length];
+        for (int i = 0; i < _plan.Ops.Length; i++)
+        {
+            Op op = _plan.Ops[i];
+            _madeAt[op.Output] = i;
+            if (op is not LinearOp linear) continue;
+            WeightKernel kernel = _kernels[linear.Weight.Index] ??= WeightKernel.For(model.Views[linear.Weight.Index]);
+            _scratchPerMember = Math.Max(_scratchPerMember, kernel.ScratchBytes);
+            if (kernel.ReadsQuantized) _lastRead[linear.X] = i;
+        }
+        _scratchPerMember = (_scratchPerMember + 127) / 64 * 64;   // members never share a cache line
+        _scratch = new NativeBuffer(_scratchPerMember * model.Team.Size);
+        _plan.Visit(this);
+        Steps = [.. _steps];
+    }
+
+    public Step[] Steps { get; }
+
+    /// <summary>Bytes of panels, 8-bit rows and scan scratch.</summary>
+    public long ScratchBytes => _scratch.Bytes + _pool.Sum(q => q.Rows.Bytes) + _steps.OfType<SsdScanStep>().Sum(s => s.ScratchBytes);
+
+    public void Embed(EmbedOp op) =>
+        _steps.Add(new EmbedStep(_rows, _model.Views[op.Table.Index], At(op.Output)) { Name = op.Name });
+
+    public void RmsNorm(RmsNormOp op) =>
+        Add(op, new RmsNormStep(_rows, op.X.Rows, At(op.X), op.Weight is WeightRef w ? _model.Decoded(w) : null, op.Epsilon, At(op.Output)) { Name = op.Name });
+
+    public void GatedRmsNorm(GatedRmsNormOp op) =>
+        Add(op, new GatedRmsNormStep(_rows, op.X.Rows, At(op.X), At(op.Z), _model.Decoded(op.Weight), op.NGroups, op.Epsilon, At(op.Output)) { Name = op.Name });
+
+    public void CausalConv(CausalConvOp op) => Add(op, new ConvStep(_model, _rows, op, At(op.X), At(op.Output)) { Name = op.Name });
+
+    public void SelectiveScan(SelectiveScanOp op) =>
+        Add(op, new SelectiveScanStep(_model, _rows, op, At(op.U), At(op.Dt), At(op.B), At(op.C), At(op.Z), At(op.Output)) { Name = op.Name });
+
+    public void SsdScan(SsdScanOp op) =>
+        Add(op, new SsdScanStep(_model, _rows, op, At(op.X), At(op.Dt), At(op.B), At(op.C), At(op.Output), _capacity) { Name = op.Name });
+
+    public void SelectOutputs(SelectOutputsOp op) => Add(op, new SelectStep(_rows, At(op.X), At(op.Output)) { Name = op.Name });
+
+    public void Linear(LinearOp op)
+    {
+        WeightKernel kernel = _kernels[op.Weight.Index]!;   // the constructor made one for every projection
+        var input = new LinearInput(At(op.X), kernel.ReadsQuantized ? Quantized(op) : null);
+        var store = new Epilogue(At(op.Output), op.Bias is WeightRef b ? _model.Decoded(b) : null, op.AddTo is Activation a ? At(a) : default);
+        Add(op, new LinearStep(_rows, op.X.Rows, kernel, input, store, (byte*)_scratch.Address, _scratchPerMember) { Name = op.Name });
+    }
+
+    public void Dispose()
+    {
+        _scratch.Dispose();
+        foreach ((QuantizedRows rows, _) in _pool) rows.Dispose();
+        foreach (SsdScanStep scan in _steps.OfType<SsdScanStep>()) scan.Dispose();
+    }
+
+    private void Add(Op op, Step step)
+    {
+        _steps.Add(step);
+        _makers[op.Output] = step;
+    }
+
+    /// <summary>The 8-bit copy of a value: made by the step that makes the value where that can, else by a step of its own.</summary>
+    private QuantizedRows Quantized(LinearOp reader)
+    {
+        Activation x = reader.X;
+        if (_quantized.TryGetValue(x, out QuantizedRows? known)) return known;
+        bool made = _makers.TryGetValue(x, out Step? maker) & maker is IQuantizingStep;
+        QuantizedRows rows = Take(x, made ? _madeAt[x] : _madeAt[reader.Output]);
+        _quantized[x] = rows;
+        if (made) ((IQuantizingStep)maker!).Quantized = rows;   // made: there is one
+        else _steps.Add(new QuantizeStep(_rows, x.Rows, At(x), rows) { Name = reader.Name + ".round" });
+        return rows;
+    }
+
+    /// <summary>Values of one width that never live at the same time share a buffer.</summary>
+    private QuantizedRows Take(Activation x, int from)
+    {
+        for (int i = 0; i < _pool.Count; i++)
+        {
+            (QuantizedRows rows, int busyUntil) = _pool[i];
+            if (rows.Width != x.Width || busyUntil >= from) continue;
+            _pool[i] = (rows, _lastRead[x]);
+            return rows;
+        }
+        var added = new QuantizedRows(_capacity, x.Width);
+        _pool.Add((added, _lastRead[x]));
+        return added;
+    }
+
+    private Matrix At(Activation a)
+    {
+        RegisterSpec register = _plan.Registers[a.Register];
+        float* data = register.ArenaOffset < 0 ? _logits : _arena + (long)register.ArenaOffset * _capacity;
+        return new Matrix(data + a.Offset, register.Width, a.Width);
+    }
+}

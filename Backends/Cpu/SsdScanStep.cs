@@ -1,0 +1,119 @@
+using System.Runtime.Intrinsics;
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>
+/// <see cref="SsdScanOp"/>: a unit is a block of rows of one head over all sequences. Lanes are states; h lies as [nHeads·headDim, dState] and a
+/// unit's share of it (16 rows) stays in the first-level cache over all tokens.
+/// </summary>
+internal sealed unsafe class SsdScanStep : Step, IDisposable
+{
+    private const int RowsPerUnit = 16;
+
+    private readonly CpuModel _model;
+    private readonly BatchRows _rows;
+    private readonly SsdScanOp _op;
+    private readonly Matrix _x, _dt, _b, _c, _y;
+    private readonly float* _a, _d, _dtBias;
+    private readonly int _unitsPerHead;
+    private readonly NativeBuffer _steps;
+    private readonly int _capacity;
+
+    public SsdScanStep(CpuModel model, BatchRows rows, SsdScanOp op, Matrix x, Matrix dt, Matrix B, Matrix C, Matrix y, int capacity)
+    {
+        (_model, _rows, _op, _x, _dt, _b, _c, _y) = (model, rows, op, x, dt, B, C, y);
+        _a = model.Decoded(op.A);
+        _d = model.Decoded(op.D);
+        _dtBias = model.Decoded(op.DtBias);
+        _unitsPerHead = Cover(op.HeadDim, RowsPerUnit);
+        _capacity = capacity;
+        _steps = new NativeBuffer(2L * capacity * model.Team.Size * sizeof(float));
+    }
+
+    /// <summary>Bytes of scratch: Δ and decay per token and member.</summary>
+    public long ScratchBytes => _steps.Bytes;
+
+    public override int Units => _op.NHeads * _unitsPerHead;
+
+    public override void Run(int unit, int member)
+    {
+        int head = unit / _unitsPerHead, first = unit % _unitsPerHead * RowsPerUnit;
+        int count = Math.Min(RowsPerUnit, _op.HeadDim - first), n = _op.DState;
+        int group = head / (_op.NHeads / _op.NGroups), channel = head * _op.HeadDim + first;
+        float* delta = (float*)_steps.Address + 2L * _capacity * member, decay = delta + _capacity;
+        foreach (SequenceSpan span in _rows.Spans)
+        {
+            for (int i = 0; i < span.Count; i++)
+            {
+                delta[i] = VectorMath.Softplus(_dt.Row(span.Start + i)[head] + _dtBias[head]);
+                decay[i] = MathF.Exp(delta[i] * _a[head]);
+            }
+            float* h = _model.State(span.Slot, _op.State) + (long)channel * n;
+            for (int i = 0; i < span.Count; i++)
+            {
+                int t = span.Start + i;
+                float* x = _x.Row(t) + channel, y = _y.Row(t) + channel, b = _b.Row(t) + group * n, c = _c.Row(t) + group * n;
+                int p = 0;
+                for (; p + 4 <= count; p += 4) Advance4(h + (long)p * n, n, decay[i], delta[i], x + p, b, c, _d[head], y + p);
+                for (; p < count; p++) y[p] = Advance(h + (long)p * n, n, decay[i], delta[i] * x[p], b, c) + _d[head] * x[p];
+            }
+        }
+    }
+
+    public void Dispose() => _steps.Dispose();
+
+    /// <summary>Four rows of h at once, so that B and C are loaded once for them.</summary>
+    private static void Advance4(float* h, int n, float decay, float delta, float* x, float* b, float* c, float skip, float* y)
+    {
+        float* h1 = h + n, h2 = h1 + n, h3 = h2 + n;
+        Vector256<float> a = Vector256.Create(decay);
+        Vector256<float> in0 = Vector256.Create(delta * x[0]), in1 = Vector256.Create(delta * x[1]), in2 = Vector256.Create(delta * x[2]), in3 = Vector256.Create(delta * x[3]);
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        int i = 0;
+        for (; i + 8 <= n; i += 8)
+        {
+            Vector256<float> bi = Vector256.Load(b + i), ci = Vector256.Load(c + i);
+            Vector256<float> v0 = Vector256.FusedMultiplyAdd(Vector256.Load(h + i), a, in0 * bi), v1 = Vector256.FusedMultiplyAdd(Vector256.Load(h1 + i), a, in1 * bi);
+            Vector256<float> v2 = Vector256.FusedMultiplyAdd(Vector256.Load(h2 + i), a, in2 * bi), v3 = Vector256.FusedMultiplyAdd(Vector256.Load(h3 + i), a, in3 * bi);
+            v0.Store(h + i);
+            v1.Store(h1 + i);
+            v2.Store(h2 + i);
+            v3.Store(h3 + i);
+            s0 = Vector256.FusedMultiplyAdd(v0, ci, s0);
+            s1 = Vector256.FusedMultiplyAdd(v1, ci, s1);
+            s2 = Vector256.FusedMultiplyAdd(v2, ci, s2);
+            s3 = Vector256.FusedMultiplyAdd(v3, ci, s3);
+        }
+        y[0] = Vector256.Sum(s0) + Tail(h, i, n, decay, delta * x[0], b, c) + skip * x[0];
+        y[1] = Vector256.Sum(s1) + Tail(h1, i, n, decay, delta * x[1], b, c) + skip * x[1];
+        y[2] = Vector256.Sum(s2) + Tail(h2, i, n, decay, delta * x[2], b, c) + skip * x[2];
+        y[3] = Vector256.Sum(s3) + Tail(h3, i, n, decay, delta * x[3], b, c) + skip * x[3];
+    }
+
+    private static float Advance(float* h, int n, float decay, float input, float* b, float* c)
+    {
+        Vector256<float> a = Vector256.Create(decay), x = Vector256.Create(input), sum = default;
+        int i = 0;
+        for (; i + 8 <= n; i += 8)
+        {
+            Vector256<float> v = Vector256.FusedMultiplyAdd(Vector256.Load(h + i), a, x * Vector256.Load(b + i));
+            v.Store(h + i);
+            sum = Vector256.FusedMultiplyAdd(v, Vector256.Load(c + i), sum);
+        }
+        return Vector256.Sum(sum) + Tail(h, i, n, decay, input, b, c);
+    }
+
+    /// <summary>The scalar twin: states <paramref name="from"/> to <paramref name="n"/> of one row; returns Σ h·C.</summary>
+    private static float Tail(float* h, int from, int n, float decay, float input, float* b, float* c)
+    {
+        float sum = 0;
+        for (int i = from; i < n; i++)
+        {
+            h[i] = h[i] * decay + input * b[i];
+            sum += h[i] * c[i];
+        }
+        return sum;
+    }
+}

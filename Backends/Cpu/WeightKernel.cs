@@ -1,0 +1,72 @@
+using System.Runtime.Intrinsics;
+using MambaRT.Formats;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>What a projection reads: the rows in float32, and rounded to 8 bit where its kernel wants them so.</summary>
+internal readonly struct LinearInput(Matrix values, QuantizedRows? quantized)
+{
+    public readonly Matrix Values = values;
+    public readonly QuantizedRows? Quantized = quantized;
+}
+
+/// <summary>What a projection does with its sums: <c>y = sum (+ bias) (+ addTo)</c>.</summary>
+internal readonly unsafe struct Epilogue(Matrix y, float* bias, Matrix addTo)
+{
+    private readonly Matrix _y = y, _addTo = addTo;
+    private readonly float* _bias = bias;
+
+    /// <summary>Stores <paramref name="count"/> sums of row <paramref name="row"/> from column <paramref name="begin"/> on.</summary>
+    public void Row(int row, int begin, int count, float* sums)
+    {
+        float* to = _y.Row(row) + begin;
+        float* residual = _addTo.Data == null ? null : _addTo.Row(row) + begin;
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            Vector256<float> v = Vector256.Load(sums + i);
+            if (_bias != null) v += Vector256.Load(_bias + begin + i);
+            if (residual != null) v += Vector256.Load(residual + i);
+            v.Store(to + i);
+        }
+        for (; i < count; i++) to[i] = sums[i] + (_bias != null ? _bias[begin + i] : 0) + (residual != null ? residual[i] : 0);
+    }
+}
+
+/// <summary>The arithmetic of one projection, by the storage type of its weights.</summary>
+internal abstract unsafe class WeightKernel(TensorView weights)
+{
+    /// <summary>Weight rows that are multiplied together in a matrix–matrix product: two vectors of eight lanes.</summary>
+    public const int PanelRows = 16;
+
+    protected readonly TensorView Weights = weights;   // holds the owner of the memory behind Address
+    protected readonly byte* Address = (byte*)weights.Address;
+    protected readonly long RowBytes = weights.RowBytes;
+
+    public int Rows => Weights.Rows;
+
+    public int Columns => Weights.Columns;
+
+    public long BytesPerRow => RowBytes;
+
+    /// <summary>Whether activations are wanted in 8 bit.</summary>
+    public abstract bool ReadsQuantized { get; }
+
+    /// <summary>Scratch that <see cref="Dot"/> and <see cref="Multiply"/> need, per member of the team.</summary>
+    public abstract long ScratchBytes { get; }
+
+    /// <summary>y[i] = weight row begin + i · activation row, for i below count: decode.</summary>
+    public abstract void Dot(int begin, int count, in LinearInput x, int row, float* y, byte* scratch);
+
+    /// <summary>Weight rows begin to begin + count (at most <see cref="PanelRows"/>) by all activation rows: prefill.</summary>
+    public abstract void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store);
+
+    /// <summary>The kernel for a stored matrix.</summary>
+    public static WeightKernel For(TensorView weights) => weights.Type.Name switch
+    {
+        "F32" => new FloatKernel<F32Load>(weights),
+        "F16" => new FloatKernel<F16Load>(weights),
+        "BF16" => new FloatKernel<BF16Load>(weights),
+        _ => Int8Kernels.TryCreate(weights) ?? new DecodingKernel(weights),
+    };
+}
