@@ -1,8 +1,36 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Runtime;
 
 /// <summary>What every architecture here shares: embedding, a residual stack of normed mixers, a final norm and a head that may be tied.</summary>
 internal static class Backbone
 {
+    /// <summary>Prefix of a mixer's tensors in hub checkpoints.</summary>
+    public const string HubMixer = "backbone.layers.{i}.mixer.";
+
+    /// <summary>ε of the norms where config.json has none.</summary>
+    public const float DefaultEpsilon = 1e-5f;
+
+    /// <summary>The stack's tensors in hub checkpoints.</summary>
+    public static IReadOnlyList<TensorRule> Tensors { get; } =
+    [
+        new("backbone.embeddings.weight", "token_embd.weight") { TakesType = true },
+        new("backbone.layers.{i}.norm.weight", "blk.{i}.attn_norm.weight"),
+        new("backbone.norm_f.weight", "output_norm.weight"),
+        new("lm_head.weight", "output.weight") { TakesType = true, Presence = TensorPresence.UntiedHead },
+    ];
+
+    /// <summary>Tensors that the mixers of Mamba-1 and Mamba-2 share.</summary>
+    public static IReadOnlyList<TensorRule> MixerTensors { get; } =
+    [
+        new(HubMixer + "in_proj.weight", "blk.{i}.ssm_in.weight") { TakesType = true },
+        new(HubMixer + "in_proj.bias", "blk.{i}.ssm_in.bias") { Presence = TensorPresence.ProjectionBias },
+        new(HubMixer + "conv1d.weight", "blk.{i}.ssm_conv1d.weight"),
+        new(HubMixer + "conv1d.bias", "blk.{i}.ssm_conv1d.bias") { Presence = TensorPresence.ConvolutionBias },
+        new(HubMixer + "out_proj.weight", "blk.{i}.ssm_out.weight") { TakesType = true },
+        new(HubMixer + "out_proj.bias", "blk.{i}.ssm_out.bias") { Presence = TensorPresence.ProjectionBias },
+    ];
+
     /// <summary>Records one mixer.</summary>
     /// <param name="blk">Prefix of the layer's tensors, "blk.3.".</param>
     /// <param name="x">Its normed input [rows, dModel].</param>
@@ -27,5 +55,28 @@ internal static class Backbone
         x = p.SelectOutputs("outputs", x);
         x = p.RmsNorm("output_norm", x, p.Vector("output_norm.weight", dModel), epsilon);
         return p.Linear("output", x, p.TryMatrix("output.weight", vocabulary, dModel) ?? embedding);
+    }
+
+    /// <summary>Writes the keys of the stack and the convolution.</summary>
+    /// <remarks>Context length, feed-forward width and heads mean nothing here; llama.cpp's converter writes these values and its loader asks for them.</remarks>
+    public static void WriteKeys(HubConfig config, GgufMetadata keys, string id)
+    {
+        config.RequireText("hidden_act", "silu", "swish");
+        keys.Set(id + ".context_length", 1u << 20);
+        keys.Set(id + ".embedding_length", (uint)config.Size("hidden_size"));
+        keys.Set(id + ".feed_forward_length", 0u);
+        keys.Set(id + ".attention.head_count", 0u);
+        keys.Set(id + ".block_count", (uint)config.Size("num_hidden_layers"));
+        keys.Set(id + ".vocab_size", (uint)config.Size("vocab_size"));
+        keys.Set(id + ".attention.layer_norm_rms_epsilon", config.Positive("layer_norm_epsilon", missing: DefaultEpsilon));
+        keys.Set(id + ".ssm.conv_kernel", (uint)config.Size("conv_kernel", missing: 4));
+    }
+
+    /// <summary>Channels of the scan by "expand" and "hidden_size".</summary>
+    public static int InnerSize(HubConfig config)
+    {
+        long inner = (long)config.Size("expand", missing: 2) * config.Size("hidden_size");
+        return inner <= HubConfig.MaxSize ? (int)inner
+            : throw new FormatException($"{config.Path}: keys 'expand' and 'hidden_size' make {inner} channels; at most {HubConfig.MaxSize} are possible. Use the file that belongs to the checkpoint.");
     }
 }

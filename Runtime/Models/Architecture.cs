@@ -17,6 +17,9 @@ internal abstract class Architecture
     /// <summary>The one definition: reads keys, records ops, returns the logits.</summary>
     public abstract Activation Define(PlanBuilder p);
 
+    /// <summary>How hub checkpoints become GGUF files of this architecture.</summary>
+    public abstract ImportRules Import { get; }
+
     /// <summary>Records the plan of the model in a file.</summary>
     /// <exception cref="NotSupportedException">The file's architecture is not in the table.</exception>
     public static Plan Record(GgufMetadata metadata, IWeightSource weights)

@@ -1,11 +1,31 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Runtime;
 
 /// <summary>Mamba-1 and Falcon-Mamba, which differs by norms of dt, B and C.</summary>
 internal sealed class Mamba : Architecture
 {
+    private const string FalconType = "falcon_mamba";
+
     public override string Id => "mamba";
 
     public override string Title => "Mamba-1, Falcon-Mamba";
+
+    public override ImportRules Import { get; } = new()
+    {
+        ModelTypes = ["mamba", FalconType],
+        Tensors =
+        [
+            .. Backbone.Tensors,
+            .. Backbone.MixerTensors,
+            new(Backbone.HubMixer + "x_proj.weight", "blk.{i}.ssm_x.weight") { TakesType = true },
+            new(Backbone.HubMixer + "dt_proj.weight", "blk.{i}.ssm_dt.weight") { TakesType = true },
+            new(Backbone.HubMixer + "dt_proj.bias", "blk.{i}.ssm_dt.bias"),
+            new(Backbone.HubMixer + "A_log", "blk.{i}.ssm_a") { IsLogarithm = true },
+            new(Backbone.HubMixer + "D", "blk.{i}.ssm_d"),
+        ],
+        WriteKeys = WriteKeys,
+    };
 
     public override Activation Define(PlanBuilder p)
     {
@@ -16,5 +36,19 @@ internal sealed class Mamba : Architecture
         var dims = new MambaDims(meta.Size("embedding_length"), meta.Size("ssm.inner_size"), meta.Size("ssm.state_size"),
             meta.Size("ssm.conv_kernel"), meta.Size("ssm.time_step_rank"), dtBCEpsilon);
         return Backbone.Record(p, (blk, x, residual) => MambaMixer.Record(p, blk, dims, x, residual));
+    }
+
+    private static void WriteKeys(HubConfig config, GgufMetadata keys)
+    {
+        Backbone.WriteKeys(config, keys, "mamba");
+        int dModel = config.Size("hidden_size");
+        keys.Set("mamba.ssm.inner_size", (uint)config.Size("intermediate_size", missing: Backbone.InnerSize(config)));
+        keys.Set("mamba.ssm.state_size", (uint)config.Size("state_size", missing: 16));
+        bool derived = config.Text("time_step_rank") is null or "auto";
+        keys.Set("mamba.ssm.time_step_rank", (uint)(derived ? (dModel + 15) / 16 : config.Size("time_step_rank")));
+        if (config.Text("model_type") != FalconType) return;
+        keys.Set("mamba.ssm.dt_b_c_rms", true);
+        float epsilon = config.Positive("mixer_rms_eps", missing: 1e-6f);
+        if (epsilon != config.Positive("layer_norm_epsilon", missing: Backbone.DefaultEpsilon)) keys.Set("mamba.ssm.dt_b_c_rms_epsilon", epsilon);
     }
 }

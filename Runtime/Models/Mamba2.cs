@@ -1,3 +1,5 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Runtime;
 
 /// <summary>Mamba-2, with any number of groups (Mamba-Codestral has 8).</summary>
@@ -6,6 +8,21 @@ internal sealed class Mamba2 : Architecture
     public override string Id => "mamba2";
 
     public override string Title => "Mamba-2, Mamba-Codestral";
+
+    public override ImportRules Import { get; } = new()
+    {
+        ModelTypes = ["mamba2"],
+        Tensors =
+        [
+            .. Backbone.Tensors,
+            .. Backbone.MixerTensors,
+            new(Backbone.HubMixer + "dt_bias", "blk.{i}.ssm_dt.bias"),
+            new(Backbone.HubMixer + "A_log", "blk.{i}.ssm_a") { IsLogarithm = true, Form = TensorForm.Column },
+            new(Backbone.HubMixer + "D", "blk.{i}.ssm_d") { Form = TensorForm.Column },
+            new(Backbone.HubMixer + "norm.weight", "blk.{i}.ssm_norm.weight") { Form = TensorForm.Grouped },
+        ],
+        WriteKeys = WriteKeys,
+    };
 
     public override Activation Define(PlanBuilder p)
     {
@@ -16,5 +33,20 @@ internal sealed class Mamba2 : Architecture
         if (dims.DInner % dims.NHeads != 0 || dims.NHeads % dims.NGroups != 0)
             throw new FormatException($"{meta.File.Subject}: {dims.DInner} channels in {dims.NHeads} heads in {dims.NGroups} groups do not divide evenly, as architecture 'mamba2' needs. Re-convert the model.");
         return Backbone.Record(p, (blk, x, residual) => Mamba2Mixer.Record(p, blk, dims, x, residual));
+    }
+
+    private static void WriteKeys(HubConfig config, GgufMetadata keys)
+    {
+        Backbone.WriteKeys(config, keys, "mamba2");
+        config.RequireFlag("rms_norm", true);
+        config.RequireFlag("norm_before_gate", false);
+        config.RequireUnlimited("time_step_limit");
+        int inner = Backbone.InnerSize(config), heads = config.Size("num_heads");
+        if (config.Size("head_dim", missing: 64) * (long)heads != inner)
+            throw new FormatException($"{config.Path}: {heads} heads of {config.Size("head_dim", missing: 64)} do not make the {inner} channels of 'expand' times 'hidden_size'; use the config.json that belongs to the checkpoint.");
+        keys.Set("mamba2.ssm.inner_size", (uint)inner);
+        keys.Set("mamba2.ssm.state_size", (uint)config.Size("state_size", missing: 128));
+        keys.Set("mamba2.ssm.time_step_rank", (uint)heads);   // in Mamba-2 files this key holds the number of heads
+        keys.Set("mamba2.ssm.group_count", (uint)config.Size("n_groups", missing: 1));
     }
 }

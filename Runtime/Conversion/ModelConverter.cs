@@ -1,0 +1,97 @@
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>Turns checkpoints as model hubs store them (config.json, model.safetensors, tokenizer.json) into GGUF files.</summary>
+public static class ModelConverter
+{
+    /// <summary>Converts a folder. Tensors are streamed row by row; the same input and options give the same bytes.</summary>
+    /// <param name="directory">The folder; it is only read.</param>
+    /// <param name="outputPath">The file to write; it appears when it is complete, and an error leaves what was there.</param>
+    /// <param name="options">What to make.</param>
+    /// <param name="progress">Told after each tensor: how many are done, of how many, and its name.</param>
+    /// <param name="cancel">Stops within about the time of one row.</param>
+    /// <exception cref="ArgumentException">The output is a folder or would replace an input, or the type cannot be written.</exception>
+    /// <exception cref="IOException">A file is missing, cannot be read or cannot be written.</exception>
+    /// <exception cref="FormatException">The checkpoint is damaged, incomplete, or its parts disagree; the message names the key or tensor.</exception>
+    /// <exception cref="NotSupportedException">The architecture, a variant of it, the tokenizer or the storage is not one that MambaRT converts.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
+    public static ConversionReport Convert(string directory, string outputPath, ConversionOptions options,
+        IProgress<(int Done, int Total, string Tensor)>? progress = null, CancellationToken cancel = default)
+    {
+        if (!options.Type.CanEncode)
+            throw new ArgumentException($"MambaRT reads {options.Type} but does not write it; choose one of {string.Join(", ", QuantTypes.All.Where(t => t.CanEncode))}.", nameof(options));
+        HubCheckpoint.CheckOutput(outputPath);
+        using HubCheckpoint checkpoint = HubCheckpoint.Open(directory);
+        GgufMetadata metadata = Metadata(checkpoint, options);
+        IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, options.Type);
+        CheckShapes(checkpoint, metadata, tensors);
+        List<string> notes = TokenizerImport.Write(checkpoint, metadata);
+        if (tensors.Any(t => t.Rule.Presence == TensorPresence.ProjectionBias))
+            notes.Add("The projections have biases, which llama.cpp does not read; MambaRT does.");
+
+        var writer = new GgufWriter(metadata);
+        for (int i = 0; i < tensors.Count; i++)
+        {
+            TensorImport tensor = tensors[i];
+            int done = i + 1;
+            writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, stream =>
+            {
+                checkpoint.Weights.EnsureReadable();
+                TensorEncoder.Write(tensor, checkpoint.Weights.Path, stream, cancel);
+                progress?.Report((done, tensors.Count, tensor.Name));
+            });
+        }
+        writer.Write(outputPath);
+        return new ConversionReport
+        {
+            Architecture = checkpoint.Architecture.Id,
+            Tensors = tensors.Count,
+            FileBytes = new FileInfo(outputPath).Length,
+            StoredOtherwise = [.. tensors.Where(t => t.Rule.TakesType && t.Type != options.Type)
+                .Select(t => new StoredOtherwise(t.Name, t.View.Columns, options.Type, t.Type))],
+            Notes = notes,
+        };
+    }
+
+    private static GgufMetadata Metadata(HubCheckpoint checkpoint, ConversionOptions options)
+    {
+        var metadata = new GgufMetadata(checkpoint.Weights.Path);
+        metadata.Set("general.architecture", checkpoint.Architecture.Id);
+        metadata.Set("general.type", "model");
+        metadata.Set("general.name", options.Name ?? new DirectoryInfo(checkpoint.Directory).Name);
+        if (options.License is not null) metadata.Set("general.license", options.License);
+        checkpoint.Architecture.Import.WriteKeys(checkpoint.Config, metadata);
+        if (FileType.Of(options.Type) is uint type) metadata.Set("general.file_type", type);
+        metadata.Set("general.quantization_version", 2u);
+        return metadata;
+    }
+
+    /// <summary>Records the plan of the file to be written, so that what does not fit is refused before anything is written.</summary>
+    private static void CheckShapes(HubCheckpoint checkpoint, GgufMetadata metadata, IReadOnlyList<TensorImport> tensors)
+    {
+        int rows = tensors[0].View.Rows, vocabulary = checkpoint.Config.Size("vocab_size");
+        if (rows != vocabulary)
+            throw new FormatException($"{checkpoint.Weights.Path}: tensor '{tensors[0].HubName}' has {rows} rows, but key 'vocab_size' of config.json is {vocabulary}; use the config.json that belongs to the checkpoint.");
+        try
+        {
+            Architecture.Record(metadata, new ImportShapes(tensors));
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"The tensors do not fit config.json; use the one that belongs to the checkpoint. Found: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The tensors under their new names, as they come from the checkpoint: their shapes are those of the file to be.</summary>
+    private sealed class ImportShapes(IReadOnlyList<TensorImport> tensors) : IWeightSource
+    {
+        private readonly Dictionary<string, TensorView> _views = tensors.ToDictionary(t => t.Name, t => t.View, StringComparer.Ordinal);
+
+        public bool TryGet(string name, out TensorView view) => _views.TryGetValue(name, out view);
+
+        public void EnsureReadable()
+        {
+        }
+    }
+}

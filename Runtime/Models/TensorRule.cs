@@ -1,0 +1,46 @@
+namespace MambaRT.Runtime;
+
+/// <summary>How one tensor of a hub checkpoint becomes one of GGUF; "{i}" in both names stands for the layer.</summary>
+/// <param name="Hub">Name in the checkpoint, "backbone.layers.{i}.mixer.D".</param>
+/// <param name="Gguf">Name in GGUF, "blk.{i}.ssm_d".</param>
+internal sealed record TensorRule(string Hub, string Gguf)
+{
+    /// <summary>Where a layer's number goes.</summary>
+    public const string Layer = "{i}";
+
+    /// <summary>Whether the values are stored as the type asked for; all others stay F32, as quantizing them costs quality and saves nothing.</summary>
+    public bool TakesType { get; init; }
+
+    /// <summary>Whether the values are A_log and −exp of them is stored.</summary>
+    public bool IsLogarithm { get; init; }
+
+    /// <summary>How the sizes are written; the order of the values never changes.</summary>
+    public TensorForm Form { get; init; }
+
+    /// <summary>When the tensor must be there.</summary>
+    public TensorPresence Presence { get; init; }
+}
+
+/// <summary>Sizes of a tensor in GGUF, fastest first.</summary>
+internal enum TensorForm : byte
+{
+    /// <summary>As in the checkpoint, without sizes of 1 in the middle: (channels, 1, taps) is taps × channels.</summary>
+    AsStored,
+    /// <summary>A vector of n as 1 × n.</summary>
+    Column,
+    /// <summary>A vector of n as (n / groups) × groups.</summary>
+    Grouped,
+}
+
+/// <summary>When a checkpoint has a tensor.</summary>
+internal enum TensorPresence : byte
+{
+    /// <summary>Always.</summary>
+    Always,
+    /// <summary>When the projections have biases.</summary>
+    ProjectionBias,
+    /// <summary>When the convolution has a bias.</summary>
+    ConvolutionBias,
+    /// <summary>When the head is not tied to the embedding; a tied one may be there too and is left out if it is the same.</summary>
+    UntiedHead,
+}
