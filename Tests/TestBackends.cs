@@ -1,0 +1,33 @@
+using MambaRT.Backends.Auto;
+using MambaRT.Runtime;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>The backends that tests run on.</summary>
+internal static class TestBackends
+{
+    /// <summary>The definition the others are held to.</summary>
+    public const string Reference = "reference";
+
+    /// <summary>Every backend of this machine, by name.</summary>
+    public static IReadOnlyList<string> Names => BackendSelector.Names;
+
+    /// <summary>One theory row a backend.</summary>
+    public static TheoryData<string> All => [.. Names];
+
+    /// <summary>Every pair of a backend and one of <paramref name="items"/>.</summary>
+    public static TheoryData<string, string> With(IEnumerable<string> items)
+    {
+        var rows = new TheoryData<string, string>();
+        foreach (string item in items)
+            foreach (string backend in Names) rows.Add(backend, item);
+        return rows;
+    }
+
+    /// <summary>Makes a backend; two threads, so that work is really split.</summary>
+    public static IBackend Create(string name) => BackendSelector.Create(name, threads: 2);
+
+    /// <summary>Whether the backend multiplies quantized weights by activations rounded to 8 bits, as the text on LinearOp allows.</summary>
+    public static bool RoundsActivations(string name) => name != Reference;
+}
