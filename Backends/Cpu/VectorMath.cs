@@ -29,9 +29,14 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp(Vector256<float> x) => Exp2(x * Vector256.Create(Log2E));
 
-    /// <summary>x / (1 + e^−x).</summary>
+    /// <summary>x / (1 + e^−x). e^−|x| is the square of e^−|x|/2, so that it fades through the subnormals instead of stopping at 2^−126.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Silu(Vector256<float> x) => x / (Vector256<float>.One + Exp(-x));
+    public static Vector256<float> Silu(Vector256<float> x)
+    {
+        Vector256<float> root = Exp2(Vector256.Abs(x) * Vector256.Create(-0.5f * Log2E)), e = root * root;
+        Vector256<float> numerator = Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256<float>.Zero), e, Vector256<float>.One);
+        return x * (numerator / (Vector256<float>.One + e));
+    }
 
     /// <summary>log(1 + e^x), and x itself above 20.</summary>
     /// <remarks>max(x, 0) + log1p(e^−|x|); log1p(e) = log(u)·e / (u − 1) with u = 1 + e keeps tiny e exact (Kahan).</remarks>
@@ -69,7 +74,7 @@ internal static class VectorMath
     }
 
     /// <summary>The scalar twin of <see cref="Silu(Vector256{float})"/>, for tails.</summary>
-    public static float Silu(float x) => x / (1 + MathF.Exp(-x));
+    public static float Silu(float x) => (float)(x / (1 + Math.Exp(-(double)x)));
 
     /// <summary>The scalar twin of <see cref="Softplus(Vector256{float})"/>, for tails and single heads.</summary>
     public static float Softplus(float x) => x > 20 ? x : (float)Math.Log(1 + Math.Exp(x));

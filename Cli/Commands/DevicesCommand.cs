@@ -1,0 +1,41 @@
+using System.CommandLine;
+using MambaRT.Backends.Auto;
+using MambaRT.Runtime;
+
+namespace MambaRT.Cli;
+
+/// <summary>Lists what models can run on.</summary>
+internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Verb("devices", "Lists what models can run on, best first.", terminal, json)
+{
+    public override string[] Examples => ["mambart devices", "mambart devices --json"];
+
+    protected override int Run(ParseResult arguments)
+    {
+        var found = new List<(string Name, string Description)>();
+        foreach (string name in BackendSelector.Names)
+        {
+            using IBackend backend = BackendSelector.Create(name);
+            found.Add((name, backend.Description));
+        }
+        if (Json(arguments)) WriteJson(found);
+        else foreach ((string name, string description) in found) Terminal.Out.WriteLine($"{name,-10} {description}");
+        return Program.Ok;
+    }
+
+    private void WriteJson(List<(string Name, string Description)> found)
+    {
+        var output = new JsonOutput(Terminal.Out);
+        output.Writer.WriteStartObject();
+        output.Writer.WriteStartArray("devices");
+        foreach ((string name, string description) in found)
+        {
+            output.Writer.WriteStartObject();
+            output.Writer.WriteString("name", name);
+            output.Writer.WriteString("description", description);
+            output.Writer.WriteEndObject();
+        }
+        output.Writer.WriteEndArray();
+        output.Writer.WriteEndObject();
+        output.End();
+    }
+}

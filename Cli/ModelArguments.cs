@@ -1,0 +1,79 @@
+using System.CommandLine;
+using MambaRT.Backends.Auto;
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Cli;
+
+/// <summary>A model together with the backend it runs on.</summary>
+internal sealed class OpenedModel(Model model, IBackend backend) : IDisposable
+{
+    public Model Model => model;
+
+    public IBackend Backend => backend;
+
+    public void Dispose()
+    {
+        model.Dispose();
+        backend.Dispose();
+    }
+}
+
+/// <summary>The options that say which model runs where: -m, --backend, -t, and the answers to -c and -ngl.</summary>
+internal sealed class ModelArguments
+{
+    private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
+    private readonly Option<string?> _backend = OptionOf.Choice("--backend", [], "Where the model runs.", ["auto", "cpu", "reference"]);
+    private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
+    private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");
+    private readonly Option<string?> _layers = OptionOf.Text("--n-gpu-layers", ["-ngl", "--gpu-layers"], "N", "Not needed: see --backend.");
+
+    /// <summary>Adds -m alone, for verbs that only read the file.</summary>
+    public void AddFileTo(Command command) => command.Options.Add(_model);
+
+    /// <summary>Adds the options; without -c where that means something else.</summary>
+    public void AddTo(Command command, bool withContext = true)
+    {
+        command.Options.Add(_model);
+        command.Options.Add(_backend);
+        command.Options.Add(_threads);
+        if (withContext) command.Options.Add(_context);
+        command.Options.Add(_layers);
+    }
+
+    /// <summary>Which file -m means.</summary>
+    public ModelFile Locate(ParseResult arguments) => ModelLocator.Find(arguments.GetValue(_model));
+
+    /// <summary>Opens the file alone: headers and metadata.</summary>
+    public GgufFile OpenFile(ParseResult arguments)
+    {
+        ModelFile file = Locate(arguments);
+        return GgufFile.Open(file.Path, new GgufOpenOptions { Offset = file.Offset, Length = file.Length });
+    }
+
+    /// <summary>Opens the model on the backend asked for.</summary>
+    public OpenedModel Open(ParseResult arguments, Terminal terminal)
+    {
+        ModelFile file = Locate(arguments);
+        IBackend backend = BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", (int)(arguments.GetValue(_threads) ?? 0));
+        try
+        {
+            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length });
+            Answer(arguments, terminal, model);
+            return new OpenedModel(model, backend);
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    private void Answer(ParseResult arguments, Terminal terminal, Model model)
+    {
+        if (arguments.GetResult(_context) is not null)
+            terminal.Note($"-c is not needed: the state of this model takes {Show.Bytes(model.StateBytes)} however long the text gets, so there is no context size to set.");
+        if (arguments.GetResult(_layers) is not null)
+            terminal.Note($"-ngl is not needed: a model runs as a whole where --backend says: auto, {string.Join(", ", BackendSelector.Names)}.");
+    }
+}

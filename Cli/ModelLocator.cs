@@ -1,0 +1,40 @@
+namespace MambaRT.Cli;
+
+/// <summary>A model in a file, or in a part of one.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Offset">Where the model begins.</param>
+/// <param name="Length">Its bytes; null for all up to the end.</param>
+internal readonly record struct ModelFile(string Path, long Offset = 0, long? Length = null);
+
+/// <summary>Finds the model to use: the one named, else the one appended to the executable, else the one beside it.</summary>
+internal static class ModelLocator
+{
+    /// <summary>Finds the model.</summary>
+    /// <param name="given">What -m says, or null.</param>
+    /// <exception cref="FileNotFoundException">There is none; the message says where it was looked for.</exception>
+    public static ModelFile Find(string? given) => given is null ? FindDefault() : FindGiven(given);
+
+    /// <summary>The model appended to the running executable, if there is one.</summary>
+    public static ModelFile? FindAppended()
+    {
+        string? executable = Environment.ProcessPath;
+        return executable is not null && Packed.Find(executable) is { } model ? new ModelFile(executable, model.Offset, model.Length) : null;
+    }
+
+    private static ModelFile FindDefault()
+    {
+        if (FindAppended() is { } appended) return appended;
+        string beside = Path.Combine(AppContext.BaseDirectory, DefaultModel.FileName);
+        if (File.Exists(beside)) return new ModelFile(beside);
+        throw new FileNotFoundException($"There is no model: none is appended to this program, and there is no file '{beside}'. Name one with -m FILE.gguf.");
+    }
+
+    private static ModelFile FindGiven(string path)
+    {
+        if (Directory.Exists(path))
+            throw new FormatException($"'{path}' is a folder; -m needs a .gguf file. Make one of a folder of safetensors with 'mambart convert'.");
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"There is no file '{path}'; give -m the path of a .gguf file, or leave -m out for the bundled model.");
+        return Packed.Find(path) is { } model ? new ModelFile(path, model.Offset, model.Length) : new ModelFile(path);
+    }
+}

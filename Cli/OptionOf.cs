@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace MambaRT.Cli;
+
+/// <summary>Makes options whose mistakes are answered in one sentence.</summary>
+internal static class OptionOf
+{
+    /// <summary>A whole number; null when not given.</summary>
+    public static Option<long?> Whole(string name, string[] aliases, string description, long min, long max, string example) => new(name, aliases)
+    {
+        Description = description,
+        HelpName = "N",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= min && value <= max) return value;
+            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; it needs a whole number {Range(min, max, int.MaxValue)}, such as {example}.");
+            return null;
+        },
+    };
+
+    /// <summary>A finite number; null when not given.</summary>
+    public static Option<float?> Number(string name, string[] aliases, string description, float min, float max, string example) => new(name, aliases)
+    {
+        Description = description,
+        HelpName = "X",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value) && value >= min && value <= max) return value;
+            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; it needs a number {Range(min, max, float.MaxValue)}, such as {example}.");
+            return null;
+        },
+    };
+
+    /// <summary>One of a few words; null when not given.</summary>
+    public static Option<string?> Choice(string name, string[] aliases, string description, IReadOnlyList<string> choices) => new(name, aliases)
+    {
+        Description = description,
+        HelpName = string.Join('|', choices),
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            foreach (string choice in choices)
+                if (string.Equals(choice, text, StringComparison.OrdinalIgnoreCase)) return choice;
+            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; choose {string.Join(", ", choices)}.");
+            return null;
+        },
+    };
+
+    /// <summary>Text; null when not given.</summary>
+    public static Option<string?> Text(string name, string[] aliases, string valueName, string description) =>
+        new(name, aliases) { Description = description, HelpName = valueName };
+
+    /// <summary>Text that may be given several times.</summary>
+    public static Option<string[]> Texts(string name, string[] aliases, string valueName, string description) =>
+        new(name, aliases) { Description = description, HelpName = valueName, Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
+
+    /// <summary>A switch.</summary>
+    public static Option<bool> Flag(string name, string description, params string[] aliases) =>
+        new(name, aliases) { Description = description, Arity = ArgumentArity.Zero };
+
+    /// <summary>Token ids separated by commas or spaces.</summary>
+    public static Option<int[]?> TokenIds(string description) => new("--tokens")
+    {
+        Description = description,
+        HelpName = "5,17,42",
+        CustomParser = result =>
+        {
+            try
+            {
+                return ParseTokenIds(result.Tokens[0].Value);
+            }
+            catch (UsageException e)
+            {
+                result.AddError(e.Message);
+                return null;
+            }
+        },
+    };
+
+    /// <summary>Reads ids separated by commas, spaces or line breaks.</summary>
+    /// <exception cref="UsageException">Something else stands between them, or there is none.</exception>
+    public static int[] ParseTokenIds(string text)
+    {
+        string[] parts = text.Split([',', ' ', '\t', '\r', '\n', '[', ']'], StringSplitOptions.RemoveEmptyEntries);
+        var ids = new int[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+            if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out ids[i]))
+                throw new UsageException($"'{Show.Text(parts[i], 60)}' is not a token id; ids are whole numbers from 0, such as --tokens 5,17,42.");
+        return ids.Length > 0 ? ids : throw new UsageException("There is no token id; give some, such as --tokens 5,17,42.");
+    }
+
+    /// <summary>The name as it was typed: an alias or the full one.</summary>
+    private static string Typed(ArgumentResult result, string name) =>
+        (result.Parent as OptionResult)?.IdentifierToken?.Value ?? name;
+
+    private static string Range(double min, double max, double unbounded) => max >= unbounded
+        ? string.Create(CultureInfo.InvariantCulture, $"of {min} or more")
+        : string.Create(CultureInfo.InvariantCulture, $"from {min} to {max}");
+}

@@ -1,0 +1,29 @@
+using System.Text;
+using MambaRT.Formats;
+
+namespace MambaRT.Cli;
+
+/// <summary>Texts as the tokens a model is fed with, and tokens as people read them.</summary>
+internal static class PromptTokens
+{
+    /// <summary>Encodes a text, special tokens parsed, after the token that the model wants before every text.</summary>
+    /// <exception cref="FormatException">The text has no token.</exception>
+    public static int[] Encode(ITokenizer tokenizer, string text, bool parseSpecial = true, bool withBos = true)
+    {
+        int[] tokens = tokenizer.Encode(text, parseSpecial);
+        if (withBos && tokenizer.AddBos && tokenizer.Bos >= 0 && (tokens.Length == 0 || tokens[0] != tokenizer.Bos)) tokens = [tokenizer.Bos, .. tokens];
+        return tokens.Length > 0 ? tokens : throw new FormatException("The text is empty; at least one token is needed.");
+    }
+
+    /// <summary>The text of one token, control characters spelled out.</summary>
+    public static string Piece(ITokenizer tokenizer, int token) =>
+        Show.Text(Encoding.UTF8.GetString(tokenizer.Decode(token, renderSpecial: true)));
+
+    /// <summary>The text of several tokens, with the bytes of one character joined.</summary>
+    public static string Text(ITokenizer tokenizer, ReadOnlySpan<int> tokens)
+    {
+        var bytes = new List<byte>();
+        foreach (int token in tokens) bytes.AddRange(tokenizer.Decode(token, renderSpecial: true));
+        return Encoding.UTF8.GetString([.. bytes]);
+    }
+}
