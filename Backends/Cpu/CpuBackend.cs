@@ -11,14 +11,17 @@ namespace MambaRT.Backends.Cpu;
 public sealed class CpuBackend : IBackend
 {
     private readonly ThreadTeam _team;
+    private readonly bool _vnni;
 
     /// <summary>Starts the team.</summary>
     /// <param name="threads">Threads, the caller's included; 0 = one per core the process may use.</param>
+    /// <param name="vnni">Whether AVX-VNNI may be used where the machine has it; the results are the same without.</param>
     /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 1,024.</exception>
-    public CpuBackend(int threads = 0)
+    public CpuBackend(int threads = 0, bool vnni = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
+        _vnni = vnni;
         _team = new ThreadTeam(threads == 0 ? Environment.ProcessorCount : threads);
     }
 
@@ -32,14 +35,14 @@ public sealed class CpuBackend : IBackend
     public string Description => $"{InstructionSet}, {Threads} thread{(Threads == 1 ? "" : "s")}";
 
     /// <summary>The instruction sets its kernels use on this machine.</summary>
-    public static string InstructionSet =>
-        AvxVnni.IsSupported ? "AVX2 + FMA + AVX-VNNI"
+    public string InstructionSet =>
+        _vnni && AvxVnni.IsSupported ? "AVX2 + FMA + AVX-VNNI"
         : Avx2.IsSupported ? "AVX2 + FMA"
         : AdvSimd.IsSupported ? "Arm64 AdvSimd"
         : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
 
     /// <inheritdoc/>
-    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new CpuModel(plan, weights, options, _team);
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new CpuModel(plan, weights, options, _team, _vnni);
 
     /// <inheritdoc/>
     public void Dispose() => _team.Dispose();

@@ -18,10 +18,11 @@ internal sealed unsafe class CpuModel : ILoadedModel
     private readonly long _slotFloats;
     private readonly List<NativeBuffer> _slots = [];
 
-    public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ThreadTeam team)
+    public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ThreadTeam team, bool vnni)
     {
         Plan = plan;
         Team = team;
+        Vnni = vnni;
         _source = source;
         Views = new TensorView[plan.Weights.Length];
         _decoded = new NativeBuffer?[plan.Weights.Length];
@@ -53,6 +54,9 @@ internal sealed unsafe class CpuModel : ILoadedModel
     public Plan Plan { get; }
 
     public ThreadTeam Team { get; }
+
+    /// <summary>Whether AVX-VNNI may be used where the machine has it.</summary>
+    public bool Vnni { get; }
 
     /// <summary>All weights as they lie in the file.</summary>
     public TensorView[] Views { get; }

@@ -3,9 +3,23 @@ using MambaRT.Formats;
 
 namespace MambaRT.Backends.Cpu;
 
+/// <summary>One row of <see cref="QuantizedRows"/>.</summary>
+/// <param name="values">[blocks · 32] q.</param>
+/// <param name="scales">[blocks]: value = scale·q.</param>
+/// <param name="counts">[blocks] Σq of a block, then [2 · blocks] of its halves.</param>
+/// <param name="sums">[blocks] scale·Σq of a block, then [2 · blocks] of its halves.</param>
+/// <param name="blocks">Blocks of 32 columns.</param>
+internal readonly unsafe struct QuantizedRow(sbyte* values, float* scales, int* counts, float* sums, int blocks)
+{
+    public readonly sbyte* Values = values;
+    public readonly float* Scales = scales;
+    public readonly int* Counts32 = counts, Counts16 = counts + blocks;
+    public readonly float* Sums32 = sums, Sums16 = sums + blocks;
+}
+
 /// <summary>
-/// Activations rounded to 8 bit for the integer dot products: per row and block of 32 columns a scale max|x| / 127 and values round(x / scale),
-/// and per group of 16 columns scale·Σq, which is what a weight type with minima multiplies.
+/// Activations rounded to 8 bit for the integer dot products: per row and block of 32 columns a scale max|x| / 127 and values round(x / scale), and the
+/// sums that weight types with a zero point or an offset multiply.
 /// </summary>
 /// <remarks>Columns past the width are zero. Rows are filled by the step that makes them, a block of 32 columns by one member.</remarks>
 internal sealed unsafe class QuantizedRows : IDisposable
@@ -19,17 +33,19 @@ internal sealed unsafe class QuantizedRows : IDisposable
     private readonly NativeBuffer _memory;
     private readonly sbyte* _values;
     private readonly float* _scales, _sums;
+    private readonly int* _counts;
     private readonly int _blocks;
 
     public QuantizedRows(int capacity, int width)
     {
         Width = width;
         _blocks = (width + Block - 1) / Block;
-        long values = (long)capacity * _blocks * Block, scales = (long)capacity * _blocks * sizeof(float);
-        _memory = new NativeBuffer(values + 3 * scales);
+        long blocks = (long)capacity * _blocks;
+        _memory = new NativeBuffer(blocks * (Block + 7 * sizeof(float)));
         _values = (sbyte*)_memory.Address;
-        _scales = (float*)(_values + values);
-        _sums = _scales + (long)capacity * _blocks;
+        _scales = (float*)(_values + blocks * Block);
+        _sums = _scales + blocks;
+        _counts = (int*)(_sums + 3 * blocks);
     }
 
     /// <summary>Columns.</summary>
@@ -37,36 +53,38 @@ internal sealed unsafe class QuantizedRows : IDisposable
 
     public long Bytes => _memory.Bytes;
 
-    /// <summary>[blocks · 32] of one row.</summary>
-    public sbyte* Values(int row) => _values + (long)row * _blocks * Block;
-
-    /// <summary>[blocks] of one row.</summary>
-    public float* Scales(int row) => _scales + (long)row * _blocks;
-
-    /// <summary>[2 · blocks] of one row: scale·Σq per 16 columns.</summary>
-    public float* Sums(int row) => _sums + (long)row * _blocks * 2;
+    public QuantizedRow Row(int row)
+    {
+        long first = (long)row * _blocks;
+        return new QuantizedRow(_values + first * Block, _scales + first, _counts + 3 * first, _sums + 3 * first, _blocks);
+    }
 
     /// <summary>Rounds columns <paramref name="begin"/> (a multiple of 32) to begin + count of a row whose first column is at <paramref name="x"/>.</summary>
     public void Fill(int row, float* x, int begin, int count)
     {
-        sbyte* values = Values(row);
-        float* scales = Scales(row), sums = Sums(row);
+        QuantizedRow to = Row(row);
         for (int at = begin; at < begin + count; at += Block)
         {
-            int length = Math.Min(Block, begin + count - at);
-            if (length == Block && Vector256.IsHardwareAccelerated) scales[at / Block] = RoundBlock(x + at, values + at);
-            else scales[at / Block] = RoundScalar(x + at, length, values + at);
-            for (int g = 0; g < 2; g++)
+            int length = Math.Min(Block, begin + count - at), block = at / Block;
+            float scale = length == Block && Vector256.IsHardwareAccelerated ? RoundBlock(x + at, to.Values + at) : RoundScalar(x + at, length, to.Values + at);
+            to.Scales[block] = scale;
+            for (int half = 0; half < 2; half++)
             {
-                int sum = 0;
-                sbyte* q = values + at + g * 16;
-                for (int i = 0; i < 16; i++) sum += q[i];
-                sums[at / 16 + g] = sum * scales[at / Block];
+                to.Counts16[2 * block + half] = Sum16(to.Values + at + 16 * half);
+                to.Sums16[2 * block + half] = to.Counts16[2 * block + half] * scale;
             }
+            to.Counts32[block] = to.Counts16[2 * block] + to.Counts16[2 * block + 1];
+            to.Sums32[block] = to.Counts32[block] * scale;
         }
     }
 
     public void Dispose() => _memory.Dispose();
+
+    private static int Sum16(sbyte* q)
+    {
+        (Vector128<short> low, Vector128<short> high) = Vector128.Widen(Vector128.Load(q));
+        return Vector128.Sum(low + high);
+    }
 
     /// <summary>A whole block; returns its scale. Lanes are columns; ints are narrowed in order.</summary>
     private static float RoundBlock(float* x, sbyte* values)

@@ -1,30 +1,30 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>A fixed team that runs a list of steps together, with a barrier after each. The caller is one of its members.</summary>
+/// <summary>A fixed team that runs a list of steps together. The caller is one of its members.</summary>
 /// <remarks>
-/// Units of a step are handed out one by one, so a member that lost its core to another process delays the team by one unit, not by its share.
-/// Waiting spins briefly and then parks: no member is busy while no call is running. Results do not depend on who takes which unit.
+/// A step is over when its units are done, not when the members have met: units are claimed one by one, a member that lost its core to another process
+/// is not waited for unless it holds a unit, and when it comes back it skips to the step the others are at. Every claim names the run it belongs to
+/// (its epoch), so a latecomer of an earlier run can take nothing. Waiting spins briefly, then gives its turn away, then sleeps: nobody is busy
+/// while no call is running. Results do not depend on who takes which unit.
 /// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
-    /// <summary>About 20 µs: longer than any step of a small model takes, short against a scheduler's time slice.</summary>
-    private const int SpinsBeforeParking = 1500;
+    /// <summary>About 50 µs: longer than the pause between two tokens of a small model, short against a scheduler's time slice.</summary>
+    private const int Spins = 2000;
+
+    /// <summary>Turns given away before going to sleep.</summary>
+    private const int Yields = 20;
 
     private readonly Thread[] _helpers;
     private readonly Lock _entry = new();
     private readonly object _gate = new();
     private Step[] _steps = [];
-    private PaddedCounter[] _next = [];
-    private int _stepCount;
-    private int _arrived;
-    private int _phase;
-    private int _parked;
-    private bool _stopping;
-    private CancellationToken _cancel;
-    private volatile bool _cancelled;
+    private Progress[] _progress = [];
+    private int _epoch;
+    private int _sleepers;
+    private volatile bool _stopping;
     private volatile Exception? _failure;
 
     public ThreadTeam(int size)
@@ -48,17 +48,16 @@ internal sealed class ThreadTeam : IDisposable
     {
         lock (_entry)
         {
-            if (_next.Length < steps.Length) _next = new PaddedCounter[steps.Length];
-            for (int i = 0; i < steps.Length; i++) _next[i].Value = 0;
-            _steps = steps;
-            _stepCount = steps.Length;
-            _cancel = cancel;
-            _cancelled = false;
-            _failure = null;
-            if (Size > 1) Barrier();   // wakes the helpers, which wait at it
-            Work(0);
-            if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);
-            if (_cancelled) cancel.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(_stopping, this);
+            int epoch = Publish(steps);
+            for (int i = 0; i < steps.Length; i++)
+            {
+                Advance(steps[i], ref _progress[i], epoch, 0);
+                if (_failure is null && !cancel.IsCancellationRequested) continue;
+                Abandon(i + 1, steps.Length);
+                if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);
+                cancel.ThrowIfCancellationRequested();
+            }
         }
     }
 
@@ -68,97 +67,114 @@ internal sealed class ThreadTeam : IDisposable
         {
             if (_stopping) return;
             _stopping = true;
-            if (Size > 1) Barrier();
+            Wake();
         }
         foreach (Thread helper in _helpers) helper.Join();
     }
 
+    /// <summary>Opens a run: counters first, then the epoch that lets helpers in.</summary>
+    private int Publish(Step[] steps)
+    {
+        int epoch = _epoch + 1;
+        // A latecomer may still look at the old array; its claims fail by epoch there.
+        if (_progress.Length < steps.Length) _progress = new Progress[steps.Length];
+        for (int i = 0; i < steps.Length; i++)
+        {
+            _progress[i].Done = 0;
+            Volatile.Write(ref _progress[i].Next, (long)epoch << 32);
+        }
+        _steps = steps;
+        _failure = null;
+        Interlocked.Exchange(ref _epoch, epoch);
+        if (Size > 1) Wake();
+        return epoch;
+    }
+
     private void Serve(int member)
     {
+        for (int last = 0; ;)
+        {
+            Await(ref _epoch, last, whileEqual: true, epoch: 0);
+            if (_stopping) return;
+            int epoch = Volatile.Read(ref _epoch);
+            Step[] steps = _steps;
+            Progress[] progress = _progress;
+            if (Volatile.Read(ref _epoch) != epoch) continue;   // a newer run was opened while we read
+            for (int i = 0; i < steps.Length; i++)
+                if (!Advance(steps[i], ref progress[i], epoch, member)) break;
+            last = epoch;
+        }
+    }
+
+    /// <summary>Takes units until there are none, then waits for those that others took.</summary>
+    /// <returns>False when the run is over.</returns>
+    private bool Advance(Step step, ref Progress progress, int epoch, int member)
+    {
+        int units = step.Units;
         while (true)
         {
-            Barrier();
-            if (_stopping) return;
-            Work(member);
-        }
-    }
-
-    private void Work(int member)
-    {
-        for (int i = 0; i < _stepCount; i++)
-        {
-            Step step = _steps[i];
-            ref int next = ref _next[i].Value;
-            int units = step.Units;
-            if (!_cancelled)
+            long next = Volatile.Read(ref progress.Next);
+            if ((int)(next >> 32) != epoch) return false;
+            if ((int)next >= units) break;
+            if (Interlocked.CompareExchange(ref progress.Next, next + 1, next) != next) continue;
+            try
             {
-                try
-                {
-                    for (int unit; (unit = Interlocked.Increment(ref next) - 1) < units;) step.Run(unit, member);
-                }
-                catch (Exception e) when (e is not OutOfMemoryException)
-                {
-                    // A member must reach every barrier, or the others wait for ever; the caller throws it on.
-                    _failure = e;
-                    _cancelled = true;
-                }
+                step.Run((int)next, member);
             }
-            // The caller alone looks at the token, before a barrier, so that all members see the same answer after it.
-            if (member == 0 && _cancel.IsCancellationRequested) _cancelled = true;
-            if (Size > 1) Barrier();
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                _failure = e;   // the caller throws it on
+            }
+            if (Interlocked.Increment(ref progress.Done) == units && Volatile.Read(ref _sleepers) > 0) Wake();
+        }
+        if (Size > 1) Await(ref progress.Done, units, whileEqual: false, epoch);
+        return true;
+    }
+
+    /// <summary>Closes the steps of a run that ends early and waits for the units in flight.</summary>
+    private void Abandon(int from, int to)
+    {
+        for (int i = from; i < to; i++)
+        {
+            int claimed = (int)Interlocked.Exchange(ref _progress[i].Next, 0);
+            while (Volatile.Read(ref _progress[i].Done) < claimed) Thread.Yield();
         }
     }
 
-    private void Barrier()
+    /// <summary>Waits until <paramref name="place"/> differs from the value (or equals it); a wait of another epoch ends at once.</summary>
+    private void Await(ref int place, int value, bool whileEqual, int epoch)
     {
-        int phase = Volatile.Read(ref _phase);
-        if (Interlocked.Increment(ref _arrived) == Size)
+        for (int turn = 0; turn < Spins + Yields; turn++)
         {
-            _arrived = 0;
-            Interlocked.Exchange(ref _phase, phase + 1);
-            if (Volatile.Read(ref _parked) == 0) return;
-            lock (_gate) Monitor.PulseAll(_gate);
-            return;
-        }
-        for (int spin = 0; spin < SpinsBeforeParking; spin++)
-        {
-            if (Volatile.Read(ref _phase) != phase) return;
-            Thread.SpinWait(1);
+            if (Ready(ref place, value, whileEqual, epoch)) return;
+            if (turn < Spins) Thread.SpinWait(1);
+            else Thread.Yield();
         }
         lock (_gate)
         {
-            Interlocked.Increment(ref _parked);
-            while (Volatile.Read(ref _phase) == phase) Monitor.Wait(_gate);
-            Interlocked.Decrement(ref _parked);
+            Interlocked.Increment(ref _sleepers);
+            while (!Ready(ref place, value, whileEqual, epoch)) Monitor.Wait(_gate);
+            Interlocked.Decrement(ref _sleepers);
         }
     }
 
-    /// <summary>A cache line for each counter: members of neighbouring steps do not disturb each other.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 64)]
-    private struct PaddedCounter
+    private bool Ready(ref int place, int value, bool whileEqual, int epoch) =>
+        Volatile.Read(ref place) == value != whileEqual || _stopping || (epoch != 0 && Volatile.Read(ref _epoch) != epoch);
+
+    private void Wake()
     {
-        [FieldOffset(0)] public int Value;
+        if (Volatile.Read(ref _sleepers) == 0) return;
+        lock (_gate) Monitor.PulseAll(_gate);
     }
-}
 
-/// <summary>Work between two barriers, divided into units that may run in any order on any member.</summary>
-internal abstract class Step
-{
-    /// <summary>Dotted name of the op it came from.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>Units of the present batch.</summary>
-    public abstract int Units { get; }
-
-    /// <summary>Does one unit.</summary>
-    /// <param name="unit">0 to Units − 1.</param>
-    /// <param name="member">Who does it: names the scratch it may use.</param>
-    public abstract void Run(int unit, int member);
-
-    /// <summary>Units of <paramref name="size"/> that cover <paramref name="total"/>.</summary>
-    protected static int Cover(int total, int size)
+    /// <summary>How far a step is. Two cache lines: claims do not disturb those who wait for the end.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 128)]
+    private struct Progress
     {
-        Debug.Assert(size > 0);
-        return (total + size - 1) / size;
+        /// <summary>Epoch in the upper half, next unit in the lower.</summary>
+        [FieldOffset(0)] public long Next;
+
+        /// <summary>Units that are done.</summary>
+        [FieldOffset(64)] public int Done;
     }
 }

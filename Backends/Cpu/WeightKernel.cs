@@ -62,11 +62,13 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     public abstract void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store);
 
     /// <summary>The kernel for a stored matrix.</summary>
-    public static WeightKernel For(TensorView weights) => weights.Type.Name switch
+    /// <param name="weights">The matrix.</param>
+    /// <param name="vnni">Whether AVX-VNNI may be used where the machine has it.</param>
+    public static WeightKernel For(TensorView weights, bool vnni) => weights.Type.Name switch
     {
         "F32" => new FloatKernel<F32Load>(weights),
         "F16" => new FloatKernel<F16Load>(weights),
         "BF16" => new FloatKernel<BF16Load>(weights),
-        _ => Int8Kernels.TryCreate(weights) ?? new DecodingKernel(weights),
+        _ => Int8Kernels.TryCreate(weights, vnni) ?? new DecodingKernel(weights),
     };
 }

@@ -1,0 +1,150 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>
+/// Sixteen quantized weight rows laid out for a matrix–matrix product: [columns / 4, 16, 4] bytes, so that one vector holds four neighbouring columns of
+/// eight rows and a lane of the product is a row; then a scale per group and row, then an offset where the type has one.
+/// </summary>
+/// <remarks>
+/// Bytes are unsigned where the dot product takes them so: signed ones are stored 128 higher. What is too high (128, or the type's zero point) comes
+/// off exactly, in integers: the sums of a group begin at −zero·Σx.
+/// </remarks>
+internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, IInt8Block where TDot : struct, IInt8Dot
+{
+    /// <summary>Activation rows multiplied together: with two vectors of weights, eight sums, which leaves registers for loads.</summary>
+    public const int Tile = 4;
+
+    private const int Rows = WeightKernel.PanelRows;
+
+    private readonly byte* _values;
+    private readonly float* _scales, _offsets;
+    private readonly int _columns;
+
+    public Int8Panel(byte* scratch, int columns)
+    {
+        _columns = columns;
+        _values = scratch;
+        _scales = (float*)(scratch + (long)columns * Rows);
+        _offsets = _scales + (long)(columns / TBlock.Group) * Rows;
+    }
+
+    /// <summary>Whether a signed type is stored as unsigned.</summary>
+    private static bool Shifted
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TBlock.Signed && TDot.WideUnsigned;
+    }
+
+    /// <summary>What the stored bytes are too high by.</summary>
+    private static int Zero
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Shifted ? 128 : TBlock.Zero;
+    }
+
+    /// <summary>Scratch of a panel.</summary>
+    public static long Bytes(int columns) => (long)columns * Rows + 2L * (columns / TBlock.Group) * Rows * sizeof(float);
+
+    /// <summary>Lays out <paramref name="count"/> rows; rows past them repeat the last one, and their products are not stored.</summary>
+    public void Pack(byte* weights, long rowBytes, int count)
+    {
+        float* scales = stackalloc float[32], offsets = scales + 16;
+        int groups = TBlock.Length / TBlock.Group;
+        Vector256<byte> shift = Vector256.Create(Shifted ? (byte)128 : (byte)0);
+        for (int r = 0; r < Rows; r++)
+        {
+            byte* block = weights + Math.Min(r, count - 1) * rowBytes;
+            for (int at = 0; at < _columns; at += TBlock.Length, block += TBlock.Bytes)
+            {
+                TBlock.Scales(block, scales, offsets);
+                for (int g = 0; g < groups; g++)
+                {
+                    long index = (long)(at / TBlock.Group + g) * Rows + r;
+                    _scales[index] = scales[g];
+                    if (TBlock.HasOffset) _offsets[index] = offsets[g];
+                }
+                int* to = (int*)_values + (long)at / 4 * Rows + r;
+                for (int part = 0; part < TBlock.Length / 32; part++, to += 8 * Rows)
+                {
+                    Vector256<int> q = (TBlock.Load(block, part) ^ shift).AsInt32();
+                    for (int k = 0; k < 8; k++) to[k * Rows] = q.GetElement(k);
+                }
+            }
+        }
+    }
+
+    /// <summary>Activation rows row to row + height (at most <see cref="Tile"/>) by the sixteen rows: tile [Tile, 16]. Sums of a group are exact ints.</summary>
+    public void Multiply(QuantizedRows x, int row, int height, float* tile)
+    {
+        // A short tile repeats its last row; the repeats are not stored.
+        QuantizedRow a = x.Row(row), b = x.Row(row + Math.Min(1, height - 1)), c = x.Row(row + Math.Min(2, height - 1)), d = x.Row(row + Math.Min(3, height - 1));
+        int* xa = (int*)a.Values, xb = (int*)b.Values, xc = (int*)c.Values, xd = (int*)d.Values;
+        byte* w = _values;
+        new Span<float>(tile, Tile * Rows).Clear();
+        for (int g = 0; g < _columns / TBlock.Group; g++)
+        {
+            Vector256<int> a0 = Begin(a, g), b0 = Begin(b, g), c0 = Begin(c, g), d0 = Begin(d, g), a1 = a0, b1 = b0, c1 = c0, d1 = d0;
+            for (int k = 0; k < TBlock.Group / 4; k++, w += 64)
+            {
+                Vector256<byte> w0 = Vector256.Load(w), w1 = Vector256.Load(w + 32);
+                Vector256<sbyte> v = Vector256.Create(xa[k]).AsSByte();
+                a0 = Add(a0, w0, v);
+                a1 = Add(a1, w1, v);
+                v = Vector256.Create(xb[k]).AsSByte();
+                b0 = Add(b0, w0, v);
+                b1 = Add(b1, w1, v);
+                v = Vector256.Create(xc[k]).AsSByte();
+                c0 = Add(c0, w0, v);
+                c1 = Add(c1, w1, v);
+                v = Vector256.Create(xd[k]).AsSByte();
+                d0 = Add(d0, w0, v);
+                d1 = Add(d1, w1, v);
+            }
+            xa += TBlock.Group / 4;
+            xb += TBlock.Group / 4;
+            xc += TBlock.Group / 4;
+            xd += TBlock.Group / 4;
+            Vector256<float> s0 = Vector256.Load(_scales + g * Rows), s1 = Vector256.Load(_scales + g * Rows + 8);
+            int block = g * TBlock.Group / 32;
+            Scale(tile, a0, a1, s0, s1, a.Scales[block]);
+            Scale(tile + Rows, b0, b1, s0, s1, b.Scales[block]);
+            Scale(tile + 2 * Rows, c0, c1, s0, s1, c.Scales[block]);
+            Scale(tile + 3 * Rows, d0, d1, s0, s1, d.Scales[block]);
+            if (!TBlock.HasOffset) continue;
+            Vector256<float> o0 = Vector256.Load(_offsets + g * Rows), o1 = Vector256.Load(_offsets + g * Rows + 8);
+            Offset(tile, o0, o1, Sum(a, g));
+            Offset(tile + Rows, o0, o1, Sum(b, g));
+            Offset(tile + 2 * Rows, o0, o1, Sum(c, g));
+            Offset(tile + 3 * Rows, o0, o1, Sum(d, g));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Add(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> x) =>
+        TBlock.Signed && !Shifted ? TDot.AddSigned(sum, w.AsSByte(), x) : TDot.AddUnsigned(sum, w, x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Begin(in QuantizedRow x, int g) =>
+        Zero == 0 ? default : Vector256.Create(-Zero * (TBlock.Group == 32 ? x.Counts32[g] : x.Counts16[g]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Sum(in QuantizedRow x, int g) => TBlock.Group == 32 ? x.Sums32[g] : x.Sums16[g];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Scale(float* tile, Vector256<int> low, Vector256<int> high, Vector256<float> s0, Vector256<float> s1, float scale)
+    {
+        Vector256<float> s = Vector256.Create(scale);
+        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(low), s0 * s, Vector256.Load(tile)).Store(tile);
+        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(high), s1 * s, Vector256.Load(tile + 8)).Store(tile + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Offset(float* tile, Vector256<float> o0, Vector256<float> o1, float sum)
+    {
+        Vector256<float> s = Vector256.Create(sum);
+        Vector256.FusedMultiplyAdd(o0, s, Vector256.Load(tile)).Store(tile);
+        Vector256.FusedMultiplyAdd(o1, s, Vector256.Load(tile + 8)).Store(tile + 8);
+    }
+}
