@@ -79,7 +79,7 @@ public static class ModelConverter
         }
         catch (FormatException e)
         {
-            throw new FormatException($"The tensors do not fit config.json; use the one that belongs to the checkpoint. Found: {e.Message}", e);
+            throw new FormatException($"The tensors do not fit config.json; use the one that belongs to the checkpoint. Found: {e.Message.Replace(" Re-convert the model.", "")}", e);
         }
     }
 

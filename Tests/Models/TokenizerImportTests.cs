@@ -1,0 +1,139 @@
+using System.Text.Json.Nodes;
+using MambaRT.Formats;
+using MambaRT.Runtime;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>How tokenizer.json and the files beside it become metadata.</summary>
+public class TokenizerImportTests
+{
+    private const string Prefix = "tokenizer.ggml.";
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Tokenizer_ByteLevel_IsWrittenWithKindsAndMerges(bool pairs)
+    {
+        using CheckpointFolder folder = WithTokenizer(tokenizer =>
+        {
+            if (pairs) tokenizer["model"]!["merges"] = new JsonArray(new JsonArray("a", "b"), new JsonArray("ab", "c"));
+        });
+        ConversionReport report = folder.Convert();
+        using GgufFile file = GgufFile.Open(folder.Output);
+        GgufMetadata keys = file.Metadata;
+        Assert.Equal(("gpt2", "gpt-2"), (keys.GetString(Prefix + "model"), keys.GetString(Prefix + "pre")));
+        string[] tokens = keys.TryGetStrings(Prefix + "tokens")!;
+        Assert.Equal(["<|a|>", "<|b|>", "a", "b", "c", "ab", "abc", "<tool>", "[PAD8]"], tokens.Take(9));
+        Assert.Equal(512, tokens.Length);
+        Assert.Equal([3, 3, 1, 1, 1, 1, 1, 4, 5], keys.TryGetInt32s(Prefix + "token_type")!.Take(9));
+        Assert.Equal(["a b", "ab c"], keys.TryGetStrings(Prefix + "merges")!);
+        Assert.Contains(report.Notes, note => note.Contains("504 rows", StringComparison.Ordinal));
+        Assert.Equal([6, 7, 1], Tokenizer.Create(keys).Encode("abc<tool><|b|>", parseSpecial: true));
+    }
+
+    [Fact]
+    public void Tokenizer_Settings_BecomeStopsTemplateAndSampling()
+    {
+        using CheckpointFolder folder = WithTokenizer(_ => { });
+        folder.Set("eos_token_id", 0);
+        folder.Set("bos_token_id", 0);
+        folder.Write("generation_config.json", """{"eos_token_id": [1, 0], "do_sample": true, "temperature": 0.5, "top_p": 0.75, "top_k": 20}""");
+        folder.Write("tokenizer_config.json", """{"add_bos_token": true, "eos_token": {"content": "<|b|>"}, "chat_template": [{"name": "rag", "template": "no"}, {"name": "default", "template": "{{ x }}"}]}""");
+        folder.Convert();
+        using GgufFile file = GgufFile.Open(folder.Output);
+        GgufMetadata keys = file.Metadata;
+        Assert.Equal((0, 1), (keys.GetInt32(Prefix + "eos_token_id"), keys.GetInt32(Prefix + "eot_token_id")));
+        Assert.False(keys.Contains(Prefix + "eom_token_id"));
+        Assert.True(keys.TryGetBool(Prefix + "add_bos_token"));
+        Assert.Equal("{{ x }}", keys.GetString("tokenizer.chat_template"));
+        Assert.Equal((0.5f, 0.75f, 20), (keys.GetFloat("general.sampling.temp"), keys.GetFloat("general.sampling.top_p"), keys.GetInt32("general.sampling.top_k")));
+        folder.Write("chat_template.jinja", "of its own");
+        folder.Convert();
+        using GgufFile other = GgufFile.Open(folder.Output);
+        Assert.Equal("of its own", other.Metadata.GetString("tokenizer.chat_template"));
+    }
+
+    [Fact]
+    public void Tokenizer_OtherKinds_AreRefusedByName()
+    {
+        Refuses<NotSupportedException>("'Unigram'", t => t["model"]!["type"] = "Unigram");
+        Refuses<NotSupportedException>("byte_fallback", t => t["model"]!["byte_fallback"] = true);
+        Refuses<NotSupportedException>("'Metaspace'", t => t["pre_tokenizer"]!["type"] = "Metaspace");
+        Refuses<NotSupportedException>("'ByteLevel(add_prefix_space)'", t => t["pre_tokenizer"]!["add_prefix_space"] = true);
+        Refuses<NotSupportedException>("'ByteLevel(no regex)'", t => t["pre_tokenizer"]!["use_regex"] = false);
+        Refuses<NotSupportedException>("'none'", t => t["pre_tokenizer"] = null);
+        Refuses<NotSupportedException>("'Lowercase'", t => t["normalizer"] = new JsonObject { ["type"] = "Lowercase" });
+    }
+
+    [Fact]
+    public void Tokenizer_Sequences_AreRecognized()
+    {
+        foreach ((string steps, string name) in ((string, string)[])
+        [
+            ("""[{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}]""", "refact"),
+            ("""[{"type": "Punctuation", "behavior": "Contiguous"}, {"type": "ByteLevel", "add_prefix_space": false}, {"type": "Digits", "individual_digits": false}, {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]""", "falcon"),
+        ])
+        {
+            using CheckpointFolder folder = WithTokenizer(t => t["pre_tokenizer"] = new JsonObject { ["type"] = "Sequence", ["pretokenizers"] = JsonNode.Parse(steps) });
+            folder.Convert();
+            using GgufFile file = GgufFile.Open(folder.Output);
+            Assert.Equal(name, file.Metadata.GetString(Prefix + "pre"));
+        }
+    }
+
+    [Fact]
+    public void Tokenizer_Damaged_IsRefused()
+    {
+        Refuses<FormatException>("512 rows", t => t["model"]!["vocab"]!["z"] = 512);
+        Refuses<FormatException>("stands for", t => t["model"]!["vocab"]!["z"] = 2);
+        Refuses<FormatException>("id -1", t => t["model"]!["vocab"]!["z"] = -1);
+        Refuses<FormatException>("vocab", t => t["model"]!["vocab"] = null);
+        Refuses<FormatException>("merges", t => t["model"]!["merges"] = "a b");
+        Refuses<FormatException>("merges", t => t["model"]!["merges"] = new JsonArray(new JsonArray("a")));
+        Refuses<NotSupportedException>("space", t => t["model"]!["merges"] = new JsonArray(new JsonArray("a b", "c")));
+        Refuses<FormatException>("added_tokens", t => t["added_tokens"] = new JsonArray(1));
+        Refuses<FormatException>("model", t => t.Remove("model"));
+    }
+
+    [Fact]
+    public void Tokenizer_SentencePieceFile_IsRefused()
+    {
+        using var folder = new CheckpointFolder("mamba_nobias");
+        folder.Write("tokenizer.model", "");
+        Assert.Contains("tokenizer.model", Assert.Throws<NotSupportedException>(() => folder.Convert()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Stops_OutsideTheVocabulary_AreRefused()
+    {
+        using var folder = new CheckpointFolder("mamba_nobias");
+        folder.Set("eos_token_id", 512);
+        Assert.Contains("512", Assert.Throws<FormatException>(() => folder.Convert()).Message, StringComparison.Ordinal);
+    }
+
+    private static void Refuses<T>(string named, Action<JsonObject> change) where T : Exception
+    {
+        using CheckpointFolder folder = WithTokenizer(change);
+        Assert.Contains(named, Assert.Throws<T>(() => folder.Convert()).Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.Output));
+    }
+
+    private static CheckpointFolder WithTokenizer(Action<JsonObject> change)
+    {
+        JsonObject tokenizer = JsonNode.Parse("""
+            {
+              "added_tokens": [
+                {"id": 0, "content": "<|a|>", "special": true}, {"id": 1, "content": "<|b|>", "special": true}, {"id": 7, "content": "<tool>", "special": false}
+              ],
+              "normalizer": null,
+              "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+              "model": {"type": "BPE", "vocab": {"<|a|>": 0, "a": 2, "b": 3, "c": 4, "ab": 5, "abc": 6}, "merges": ["a b", "ab c"]}
+            }
+            """)!.AsObject();
+        change(tokenizer);
+        var folder = new CheckpointFolder("mamba_nobias");
+        folder.Write("tokenizer.json", tokenizer.ToJsonString());
+        return folder;
+    }
+}
