@@ -25,8 +25,8 @@ internal static class TestBackends
         return rows;
     }
 
-    /// <summary>Makes a backend; two threads, so that work is really split.</summary>
-    public static IBackend Create(string name) => BackendSelector.Create(name, threads: 2);
+    /// <summary>Makes a backend; two threads by default, so that work is really split.</summary>
+    public static IBackend Create(string name, int threads = 2) => BackendSelector.Create(name, threads);
 
     /// <summary>Whether the backend multiplies quantized weights by activations rounded to 8 bits, as the text on LinearOp allows.</summary>
     public static bool RoundsActivations(string name) => name != Reference;

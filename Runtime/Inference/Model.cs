@@ -17,6 +17,7 @@ public sealed class Model : IDisposable
     private IExecutable _executable;
     private int _usedSlots;
     private int _busy;
+    private bool _disposed;
 
     private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, IBackend backend, ModelOptions options)
     {
@@ -94,6 +95,8 @@ public sealed class Model : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed) return;
+        _disposed = true;
         _executable.Dispose();
         _loaded.Dispose();
         _ownedSource?.Dispose();
@@ -101,6 +104,7 @@ public sealed class Model : IDisposable
 
     internal int TakeSlot()
     {
+        CheckOpen();
         if (_freeSlots.TryPop(out int slot)) _loaded.ClearSlot(slot);
         else
         {
@@ -114,11 +118,20 @@ public sealed class Model : IDisposable
 
     internal void ReturnSlot(int slot) => _freeSlots.Push(slot);
 
-    internal ILoadedModel Loaded => _loaded;
+    /// <summary>The device's side, for as long as the model is open.</summary>
+    internal ILoadedModel Loaded
+    {
+        get
+        {
+            CheckOpen();
+            return _loaded;
+        }
+    }
 
     /// <summary>Runs one span of one slot.</summary>
     internal ReadOnlySpan<float> Run(int slot, ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
     {
+        CheckOpen();
         if (Interlocked.Exchange(ref _busy, 1) != 0)
             throw new InvalidOperationException("Two threads ran this model at once; a model and its sessions are used by one thread at a time.");
         try
@@ -133,6 +146,8 @@ public sealed class Model : IDisposable
             Volatile.Write(ref _busy, 0);
         }
     }
+
+    private void CheckOpen() => ObjectDisposedException.ThrowIf(_disposed, this);
 
     /// <summary>Room for the logits of every row of a chunk is made when first asked for.</summary>
     private void Reserve(int outputs)

@@ -21,7 +21,7 @@ public readonly record struct Activation(int Register, int Offset, int Width, Ro
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + width, Width);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)offset + width, Width, nameof(width));
         return this with { Offset = Offset + offset, Width = width };
     }
 }

@@ -133,7 +133,10 @@ public sealed class EquivalenceTests
     {
         using var source = new TinyRun(from, model, QuantTypes.ByName(type)!);
         using var target = new TinyRun(to, model, QuantTypes.ByName(type)!);
-        Tolerance tolerance = from == to ? ToleranceOf(from, type) : ToleranceOf(from == TestBackends.Reference ? to : from, type);
+        Tolerance tolerance = ToleranceOf(from, type);
+        if (TestBackends.RoundsActivations(from) != TestBackends.RoundsActivations(to) && type != QuantTypes.F32.Name)
+            tolerance = new Tolerance(8e-2, "one of the two rounds the inputs of every projection to 8 bits, 0.4 % rms each; the worst of many values errs by some times their sum");
+        else if (from != to) tolerance = ToleranceOf(from == TestBackends.Reference ? to : from, type);
         int[] past = TinyModels.Tokens(17), future = TinyModels.Tokens(8, 1);
         using Session session = source.Stepped(past);
         using Session moved = target.Model.StartSession();
@@ -141,6 +144,21 @@ public sealed class EquivalenceTests
         for (int i = 0; i < future.Length; i++)
             tolerance.Check($"token {i} after the move", session.Feed([future[i]]).ToArray(), moved.Feed([future[i]]));
         tolerance.Check("state after the move", State(session), State(moved));
+    }
+
+    [Theory]
+    [MemberData(nameof(Runs))]
+    public void Threads_OneToFive_AreBitEqual(string backend, string model, string type)
+    {
+        int[] tokens = TinyModels.Tokens(Length);
+        float[]? first = null;
+        for (int threads = 1; threads <= 5; threads += 2)
+        {
+            using var run = new TinyRun(backend, model, QuantTypes.ByName(type)!, threads: threads);
+            using Session session = run.Model.StartSession();
+            float[] got = [.. session.FeedAll(tokens), .. session.Feed(tokens.AsSpan(0, 1)), .. State(session)];
+            Assert.Equal(first ??= got, got);
+        }
     }
 
     [Theory]

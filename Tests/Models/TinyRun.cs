@@ -9,10 +9,10 @@ internal sealed class TinyRun : IDisposable
     private readonly TinyWeights _weights;
     private readonly IBackend _backend;
 
-    public TinyRun(string backend, string model, QuantType type, int chunk = 256, Func<TinyTensor, TinyTensor?>? edit = null)
+    public TinyRun(string backend, string model, QuantType type, int chunk = 256, Func<TinyTensor, TinyTensor?>? edit = null, int threads = 2)
     {
         _weights = TinyModels.Make(model, type, edit);
-        _backend = TestBackends.Create(backend);
+        _backend = TestBackends.Create(backend, threads);
         try
         {
             Model = Model.Open(_weights.Metadata, _weights.Weights, _backend, new ModelOptions { ChunkTokens = chunk });

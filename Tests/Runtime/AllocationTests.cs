@@ -1,0 +1,74 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>Runs alone: the second count is of all threads of the process.</summary>
+[CollectionDefinition(nameof(AllocationTests), DisableParallelization = true)]
+[Collection(nameof(AllocationTests))]
+public sealed class AllocationTests
+{
+    private const int Steps = 10, Rounds = 10, MostRounds = 200;
+
+    public static TheoryData<string, string> Models => TestBackends.With(TinyModels.Names);
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Decode_AHundredTokens_AllocatesNothing(string backend, string model)
+    {
+        using var run = new TinyRun(backend, model, QuantTypes.Q8_0);
+        using Session session = run.Model.StartSession();
+        using var cancel = new CancellationTokenSource();
+        SamplerChain chain = new SamplingOptions { Seed = 1, RepeatPenalty = 1.1f, Typical = 0.9f, XtcProbability = 0.2f }.Build();
+        AssertNothingAllocated(session, chain, default);
+        AssertNothingAllocated(session, chain, cancel.Token);
+        AssertNothingAllocated(session, new SamplerChain(1, new Greedy()), default);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Prefill_SameLengthAgain_AllocatesNothing(string backend, string model)
+    {
+        using var run = new TinyRun(backend, model, QuantTypes.Q8_0, chunk: 16);
+        using Session session = run.Model.StartSession();
+        int[] tokens = TinyModels.Tokens(50);
+        session.Feed(tokens);
+        session.FeedAll(tokens.AsSpan(0, 16));
+        session.Feed(tokens);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        session.Feed(tokens);
+        session.FeedAll(tokens.AsSpan(0, 16));
+        session.Reset();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    /// <summary>
+    /// The feeding thread allocates nothing in a hundred steps. All threads together allocate nothing in the quietest ten: the test host has a
+    /// timer of its own that allocates ten times a second.
+    /// </summary>
+    private static void AssertNothingAllocated(Session session, SamplerChain chain, CancellationToken cancel)
+    {
+        int[] history = new int[Steps];
+        int[] next = [1];
+        Decode(session, chain, history, next, cancel);
+        long least = long.MaxValue, start = GC.GetAllocatedBytesForCurrentThread();
+        for (int round = 0; round < Rounds || least != 0 && round < MostRounds; round++)
+        {
+            long all = GC.GetTotalAllocatedBytes(precise: true);
+            Decode(session, chain, history, next, cancel);
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - all);
+        }
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - start);
+        Assert.Equal(0, least);
+    }
+
+    private static void Decode(Session session, SamplerChain chain, int[] history, int[] next, CancellationToken cancel)
+    {
+        for (int i = 0; i < Steps; i++)
+        {
+            next[0] = chain.Pick(session.Feed(next, cancel), history.AsSpan(0, i));
+            history[i] = next[0];
+        }
+    }
+}

@@ -1,0 +1,209 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>Recording of plans: what does not fit is refused by name; values that live together lie apart.</summary>
+public sealed class PlanTests
+{
+    public static TheoryData<string> Models => [.. TinyModels.Names];
+
+    /// <summary>Every tensor of every model.</summary>
+    public static TheoryData<string, string> Tensors
+    {
+        get
+        {
+            var rows = new TheoryData<string, string>();
+            foreach (string model in TinyModels.Names)
+                foreach (TinyTensor tensor in TinyModels.Tensors(model)) rows.Add(model, tensor.Name);
+            return rows;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Tensors))]
+    public void Record_TensorOfAnotherShape_IsRefusedNamingFoundAndNeeded(string model, string name)
+    {
+        TinyTensor right = TinyModels.Tensors(model).Single(t => t.Name == name);
+        // The rows of the embedding define the vocabulary, so that only its columns can be wrong.
+        TinyTensor wrong = name == "token_embd.weight" ? right with { Columns = right.Columns + 1 } : right with { Rows = right.Rows + 1 };
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32, t => t.Name == name ? wrong : t);
+        string message = Assert.Throws<FormatException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message;
+        Assert.StartsWith($"{model}: tensor '{name}' is [{wrong.Rows}, {wrong.Columns}]; architecture '{Id(model)}' needs ", message);
+        bool exact = message.Contains($"[{right.Rows}, {right.Columns}]", StringComparison.Ordinal);
+        Assert.True(exact || message.Contains($"{right.Rows * right.Columns} values", StringComparison.Ordinal), message);
+    }
+
+    [Theory]
+    [MemberData(nameof(Tensors))]
+    public void Record_TensorLeftOut_IsRefusedByNameOrOptional(string model, string name)
+    {
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32, t => t.Name == name ? null : t);
+        bool optional = name == "output.weight" || name.EndsWith(".bias", StringComparison.Ordinal) && !name.EndsWith("ssm_dt.bias", StringComparison.Ordinal);
+        if (optional)
+        {
+            Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+            Assert.DoesNotContain(plan.Weights.ToArray(), w => w.Name == name);
+            return;
+        }
+        string message = Assert.Throws<FormatException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message;
+        Assert.Contains($"tensor '{name}' is missing", message);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Record_KeyMissingOrOutOfRange_IsRefusedByName(string model)
+    {
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
+        string[] keys = ["block_count", "embedding_length", "attention.layer_norm_rms_epsilon", "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank"];
+        foreach (string key in keys)
+        {
+            string full = $"{Id(model)}.{key}";
+            GgufMetadata metadata = TinyModels.Metadata(model);
+            metadata.Remove(full);
+            Refuses(full);
+            metadata.Set(full, key.EndsWith("epsilon", StringComparison.Ordinal) ? 0f : (object)0u);
+            Refuses(full);
+            metadata.Set(full, key.EndsWith("epsilon", StringComparison.Ordinal) ? float.NaN : (object)uint.MaxValue);
+            Refuses(full);
+            metadata.Set(full, "text");
+            Refuses(full);
+
+            void Refuses(string named) =>
+                Assert.Contains($"key '{named}'", Assert.Throws<FormatException>(() => Architecture.Record(metadata, weights.Weights)).Message);
+        }
+    }
+
+    [Fact]
+    public void Record_UnknownArchitecture_IsRefusedWithTheList()
+    {
+        using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
+        weights.Metadata.Set("general.architecture", "llama");
+        string message = Assert.Throws<NotSupportedException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message;
+        Assert.Contains("'llama'", message);
+        foreach (Architecture architecture in Architecture.All) Assert.Contains($"'{architecture.Id}'", message);
+    }
+
+    [Theory]
+    [InlineData("ssm.group_count", 4u)]      // 6 heads
+    [InlineData("ssm.time_step_rank", 7u)]   // 96 channels
+    public void Record_Mamba2SizesThatDoNotDivide_AreRefused(string key, uint value)
+    {
+        using TinyWeights weights = TinyModels.Make("mamba2-g1", QuantTypes.F32);
+        weights.Metadata.Set("mamba2." + key, value);
+        Assert.Contains("do not divide evenly", Assert.Throws<FormatException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message);
+    }
+
+    [Fact]
+    public void Open_TensorThatThePlanDoesNotUse_IsRefusedByName()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModels.WriteFile(folder["good.gguf"], "mamba-tied", QuantTypes.F32);
+        TinyModels.WriteFile(folder["bad.gguf"], "mamba-tied", QuantTypes.F32, extra: "blk.0.attn_q.weight");
+        using IBackend backend = TestBackends.Create(TestBackends.Reference);
+        using (Model good = Model.Open(folder["good.gguf"], backend)) Assert.Equal(TinyModels.Vocabulary, good.Plan.VocabularySize);
+        string message = Assert.Throws<NotSupportedException>(() => Model.Open(folder["bad.gguf"], backend)).Message;
+        Assert.Contains("'blk.0.attn_q.weight'", message);
+    }
+
+    [Fact]
+    public void Open_MoreTokensThanRows_IsRefused()
+    {
+        using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
+        weights.Metadata.Set("mamba.vocab_size", (uint)TinyModels.Vocabulary + 1);
+        using IBackend backend = TestBackends.Create(TestBackends.Reference);
+        string message = Assert.Throws<FormatException>(() => Model.Open(weights.Metadata, weights.Weights, backend)).Message;
+        Assert.Contains("97 tokens", message);
+        Assert.Contains("96 rows", message);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Arena_ValuesThatLiveTogether_DoNotOverlap(string model)
+    {
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
+        Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+        AssertApart(plan);
+        int sum = 0;
+        foreach (RegisterSpec register in plan.Registers) sum += register.Width;
+        Assert.True(plan.ArenaFloatsPerRow < sum / 2, $"{plan.ArenaFloatsPerRow} floats a row for values of {sum} in all: nothing is shared.");
+    }
+
+    [Fact]
+    public void Arena_EveryCaseOfTheContract_DoesNotOverlap()
+    {
+        foreach (OpCase op in OpCases.All)
+        {
+            using PreparedCase prepared = op.Prepare();
+            AssertApart(prepared.Plan);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void States_OfAPlan_ComeInCanonicalOrder(string model)
+    {
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
+        StateLayout states = Architecture.Record(weights.Metadata, weights.Weights).States;
+        StateSpec[] sorted = [.. states.Entries.ToArray().OrderBy(s => s.CanonicalOffset)];
+        Assert.Equal(["blk.0.conv", "blk.1.conv", "blk.0.scan", "blk.1.scan"], sorted.Select(s => s.Name));
+        long next = 0;
+        foreach (StateSpec state in sorted)
+        {
+            Assert.Equal(next, state.CanonicalOffset);
+            next += (long)state.Rows * state.Columns;
+        }
+        Assert.Equal(next, states.Floats);
+        Assert.Equal(4 * next, states.Bytes);
+    }
+
+    [Fact]
+    public void Builder_OpsThatDoNotFit_AreRefusedByName()
+    {
+        var builder = new CaseBuilder("misfit");
+        using MemoryWeights weights = builder.Weights;
+        Activation x = builder.Input(32);
+        WeightRef narrow = builder.Matrix("narrow", QuantTypes.F32, 8, 31);
+        WeightRef taps = builder.Small("taps", 32, 4, -1, 1);
+        StateRef shortWindow = builder.Plan.ConvWindow("short", 32, 3);
+        Assert.Contains("'linear'", Assert.Throws<FormatException>(() => builder.Plan.Linear("linear", x, narrow)).Message);
+        Assert.Contains("'norm'", Assert.Throws<FormatException>(() => builder.Plan.RmsNorm("norm", x, builder.Vector("w", 31, 0, 1), 1e-5f)).Message);
+        Assert.Contains("'short'", Assert.Throws<ArgumentException>(() => builder.Plan.CausalConv("conv", x, taps, null, shortWindow)).Message);
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(1, 32));
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(-1, 4));
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(int.MaxValue, 4));
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(0, 0));
+        Assert.Throws<ArgumentException>(() => builder.Plan.Build(x));
+    }
+
+    /// <summary>Lifetimes as the ops tell them, worked out anew: from the op that yields a value to the last that reads it.</summary>
+    private static void AssertApart(Plan plan)
+    {
+        int count = plan.Registers.Length;
+        int[] born = new int[count], dies = new int[count];
+        for (int i = 0; i < plan.Ops.Length; i++)
+        {
+            Op op = plan.Ops[i];
+            born[op.Output.Register] = dies[op.Output.Register] = i;
+            foreach (Activation input in op.Inputs) dies[input.Register] = i;
+        }
+        for (int a = 0; a < count; a++)
+        {
+            RegisterSpec left = plan.Registers[a];
+            Assert.Equal(a == plan.Logits.Register, left.ArenaOffset < 0);
+            Assert.True(left.ArenaOffset + left.Width <= plan.ArenaFloatsPerRow || left.ArenaOffset < 0);
+            for (int b = 0; b < count; b++)
+            {
+                RegisterSpec right = plan.Registers[b];
+                if (a == b || left.ArenaOffset < 0 || right.ArenaOffset < 0 || born[b] < born[a] || born[b] > dies[a]) continue;
+                // b is born while a lives: they may only meet where b's op allows it to take over a, its dying input.
+                bool takesOver = dies[a] == born[b] && plan.Ops[born[b]].TakesOver == a && left.ArenaOffset == right.ArenaOffset && left.Width == right.Width;
+                bool apart = left.ArenaOffset + left.Width <= right.ArenaOffset || right.ArenaOffset + right.Width <= left.ArenaOffset;
+                Assert.True(apart || takesOver, $"Values {a} and {b} overlap while both live.");
+            }
+        }
+    }
+
+    private static string Id(string model) => model.StartsWith("mamba2", StringComparison.Ordinal) ? "mamba2" : "mamba";
+}
