@@ -1,3 +1,5 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Runtime;
 
 /// <summary>
@@ -53,6 +55,31 @@ public sealed record SamplingOptions
 
     /// <summary>Added to the logits of tokens; negative infinity bans one.</summary>
     public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
+
+    /// <summary>Takes the defaults that a model's file asks for (<c>general.sampling.temp</c>, <c>top_k</c>, <c>top_p</c>); the others stay as they are here.</summary>
+    /// <param name="metadata">Metadata of a GGUF file.</param>
+    /// <exception cref="FormatException">A value has a wrong type or is out of range.</exception>
+    public static SamplingOptions FromMetadata(GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        var plain = new SamplingOptions();
+        var options = plain with
+        {
+            Temperature = metadata.TryGetFloat("general.sampling.temp") ?? plain.Temperature,
+            TopK = metadata.TryGetInt32("general.sampling.top_k", 0) ?? plain.TopK,
+            TopP = metadata.TryGetFloat("general.sampling.top_p") ?? plain.TopP,
+        };
+        try
+        {
+            options.Validate();
+        }
+        catch (ArgumentException error)
+        {
+            throw new FormatException($"{metadata.Subject}: the sampling defaults 'general.sampling.*' cannot be used: {error.Message} Remove the key, or re-convert the model.", error);
+        }
+
+        return options;
+    }
 
     /// <summary>Makes the chain: bias, penalties, top-k, typical, top-p, min-p, XTC, temperature, pick.</summary>
     /// <exception cref="ArgumentException">A setting is out of range; the message names it.</exception>

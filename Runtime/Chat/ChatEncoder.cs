@@ -1,0 +1,92 @@
+using System.Text;
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>
+/// Encodes a rendered conversation so that what someone said can never become a marker of turns. Immutable and thread-safe.
+/// </summary>
+/// <remarks>
+/// Markers are looked for in the template's own text alone. The text between two markers is encoded in one go, whoever wrote it, so that words
+/// merge across the border of template and content as they did in training. Markers are control and unknown tokens, tokens that begin or end a
+/// text, and tokens spelled &lt;|…|&gt;; where a file makes one of them a user-defined token, which a tokenizer finds in any text, the spelling
+/// in what someone said is encoded in two pieces.
+/// </remarks>
+internal sealed class ChatEncoder
+{
+    private const char Divider = '\u200B';
+
+    private readonly ITokenizer _tokenizer;
+    private readonly Markers _all;
+    private readonly Markers _visible;   // those that the tokenizer could make of plain text
+
+    public ChatEncoder(ITokenizer tokenizer)
+    {
+        _tokenizer = tokenizer;
+        var all = new List<(string, int)>();
+        var visible = new List<(string, int)>();
+        for (int token = 0; token < tokenizer.VocabularySize; token++)
+        {
+            string spelling = tokenizer.Spelling(token);
+            if (spelling.Length == 0) continue;
+            bool hidden = tokenizer.Decode(token, renderSpecial: false).IsEmpty && !tokenizer.Decode(token, renderSpecial: true).IsEmpty;
+            bool named = spelling.Length > 4 && spelling.StartsWith("<|", StringComparison.Ordinal) && spelling.EndsWith("|>", StringComparison.Ordinal);
+            if (!hidden && !named && token != tokenizer.Bos && !tokenizer.IsEndOfGeneration(token)) continue;
+            all.Add((spelling, token));
+            if (!hidden && spelling.Length > 1) visible.Add((spelling, token));
+        }
+        _all = new Markers(all);
+        _visible = new Markers(visible);
+    }
+
+    /// <summary>Encodes parts that follow what has been fed, or begin a sequence.</summary>
+    public int[] Encode(IReadOnlyList<PromptPart> parts, bool begin)
+    {
+        var tokens = new List<int>();
+        var run = new StringBuilder();
+        foreach (PromptPart part in parts)
+        {
+            ReadOnlySpan<char> text = part.Text;
+            while (!part.IsContent && _all.Find(text, out int start, out int length) is int marker and >= 0)
+            {
+                run.Append(text[..start]);
+                AddRun(run, tokens);
+                tokens.Add(marker);
+                text = text[(start + length)..];
+            }
+            run.Append(text);
+        }
+        AddRun(run, tokens);
+        return PromptTokens.Begin(_tokenizer, [.. tokens], begin);
+    }
+
+    /// <summary>Puts a zero-width space into each marker's spelling, for content that cannot be told from the template's text.</summary>
+    public string Defuse(string content)
+    {
+        var safe = new StringBuilder();
+        ReadOnlySpan<char> text = content;
+        while (_all.Find(text, out int start, out _) >= 0)
+        {
+            int cut = start + FirstCharacter(text[start..]);
+            safe.Append(text[..cut]).Append(Divider);
+            text = text[cut..];
+        }
+        return safe.Length == 0 ? content : safe.Append(text).ToString();
+    }
+
+    private void AddRun(StringBuilder run, List<int> tokens)
+    {
+        string whole = run.ToString();
+        run.Clear();
+        ReadOnlySpan<char> text = whole;
+        while (_visible.Find(text, out int start, out _) >= 0)
+        {
+            int cut = start + FirstCharacter(text[start..]);
+            tokens.AddRange(_tokenizer.Encode(text[..cut], parseSpecial: false));
+            text = text[cut..];
+        }
+        if (!text.IsEmpty) tokens.AddRange(_tokenizer.Encode(text, parseSpecial: false));
+    }
+
+    private static int FirstCharacter(ReadOnlySpan<char> text) => text.Length > 1 && char.IsSurrogatePair(text[0], text[1]) ? 2 : 1;
+}

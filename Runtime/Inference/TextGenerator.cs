@@ -1,0 +1,281 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Text;
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>
+/// Generates text with a session: feeds a prompt, picks token after token, and gives the text in pieces that are whole characters and
+/// hold no part of a stop string. One run at a time; further runs go on where the one before ended.
+/// </summary>
+/// <remarks>
+/// The token that ends a generation is never fed. The last token of a run that ends otherwise is fed when it is needed: at the beginning of the
+/// next run, or by <see cref="Settle"/>. Between tokens nothing is allocated but the pieces. One thread at a time, as its model.
+/// </remarks>
+public sealed class TextGenerator
+{
+    private readonly Session _session;
+    private readonly SamplerChain _sampler;
+    private readonly GenerationOptions _options;
+    private readonly ITokenizer _tokenizer;
+    private readonly StopStrings _stops;
+    private readonly Utf8Assembler _assembler = new();
+    private readonly StringBuilder _text = new();
+    private readonly TokenHistory _history = new();
+    private readonly int[] _single = new int[1];
+    private readonly int[] _banned;
+    private float[] _allowed = [];
+    private char[] _characters = new char[64];
+    private GenerationStats _stats;
+    private int _pending = -1;
+    private bool _running;
+
+    /// <summary>Makes a generator.</summary>
+    /// <param name="session">What it feeds; it stays the caller's.</param>
+    /// <param name="sampler">What picks the tokens.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    /// <exception cref="NotSupportedException">The model has no vocabulary, so there is no text.</exception>
+    public TextGenerator(Session session, SamplerChain sampler, GenerationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        ArgumentNullException.ThrowIfNull(sampler);
+        _options = options ?? new GenerationOptions();
+        _options.Validate();
+        _session = session;
+        _sampler = sampler;
+        _tokenizer = session.Model.Tokenizer;
+        if (!_tokenizer.HasVocabulary)
+            throw new NotSupportedException($"'{session.Model.Name}' has no vocabulary, which text needs; feed token ids to the session, or convert the model with its tokenizer.");
+        _stops = new StopStrings(_options.Stop);
+        _banned = _options.IgnoreEos ? EndTokens(_tokenizer) : [];
+    }
+
+    /// <summary>Counts and times of the run at hand, or of the last one.</summary>
+    public GenerationStats Stats => _stats;
+
+    /// <summary>Whether the run's prompt is part of the session's state; false while a run feeds it, and after a cancellation there.</summary>
+    internal bool PromptAbsorbed { get; set; }
+
+    /// <summary>Whether what the run added to the session after the prompt is the text it gave and nothing else.</summary>
+    internal bool TextIsWhole { get; private set; }
+
+    /// <summary>The token picked and shown but not yet fed, or -1.</summary>
+    internal int Pending { get => _pending; set => _pending = value; }
+
+    /// <summary>What the samplers look back on.</summary>
+    internal TokenHistory History => _history;
+
+    /// <summary>Feeds a prompt and generates. Nothing happens before the first piece is asked for; a reader that stops reading cancels.</summary>
+    /// <param name="promptTokens">At least one token, unless the run before left one unfed; must not change during the run.</param>
+    /// <param name="cancel">
+    /// Ends the run with <see cref="StopReason.Cancelled"/> and without an exception, within about the time of one token.
+    /// Within the prompt the session is then as it was before.
+    /// </param>
+    /// <returns>Pieces of text, none empty.</returns>
+    /// <exception cref="ArgumentException">There is no token, or (when reading) one outside the vocabulary.</exception>
+    /// <exception cref="InvalidOperationException">When reading: another run has not ended, or every token is banned.</exception>
+    /// <exception cref="IOException">When reading: the model's file was changed while in use.</exception>
+    public IEnumerable<string> Generate(ReadOnlyMemory<int> promptTokens, CancellationToken cancel = default)
+    {
+        CheckPrompt(promptTokens);
+        return Run(promptTokens, cancel);
+    }
+
+    /// <summary>As <see cref="Generate"/>, computing on the thread pool so that the reader's thread stays free; it computes only while a piece is awaited.</summary>
+    /// <inheritdoc cref="Generate"/>
+    public IAsyncEnumerable<string> GenerateAsync(ReadOnlyMemory<int> promptTokens, CancellationToken cancel = default)
+    {
+        CheckPrompt(promptTokens);
+        return OffThread(promptTokens, cancel);
+    }
+
+    /// <summary>Feeds the token that the last run left unfed, if there is one: the session's state then covers all generated tokens.</summary>
+    public void Settle()
+    {
+        if (_pending >= 0) FeedPending();
+    }
+
+    private static int[] EndTokens(ITokenizer tokenizer)
+    {
+        var ends = new List<int>();
+        for (int token = 0; token < tokenizer.VocabularySize; token++)
+            if (tokenizer.IsEndOfGeneration(token)) ends.Add(token);
+        return [.. ends];
+    }
+
+    private void CheckPrompt(ReadOnlyMemory<int> promptTokens)
+    {
+        if (promptTokens.IsEmpty && _pending < 0)
+            throw new ArgumentException("A generation needs at least one token to begin with; found none.", nameof(promptTokens));
+    }
+
+    private async IAsyncEnumerable<string> OffThread(ReadOnlyMemory<int> prompt, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        using IEnumerator<string> pieces = Run(prompt, cancel).GetEnumerator();
+        Func<bool> next = pieces.MoveNext;
+        while (await Task.Run(next, CancellationToken.None).ConfigureAwait(false)) yield return pieces.Current;
+    }
+
+    private IEnumerable<string> Run(ReadOnlyMemory<int> prompt, CancellationToken cancel)
+    {
+        Start();
+        StopReason reason = StopReason.None;   // what an exception leaves; while the reader has a piece, what its leaving leaves
+        try
+        {
+            if (!TryPrefill(prompt, cancel, out int token)) reason = StopReason.Cancelled;
+            else if (_options.MaxTokens == 0) reason = StopReason.MaxTokens;
+            while (reason == StopReason.None)
+            {
+                if (_tokenizer.IsEndOfGeneration(token))
+                {
+                    reason = StopReason.EndOfGeneration;
+                    break;
+                }
+                bool stop = Show(token);
+                if (_text.Length > 0)
+                {
+                    reason = StopReason.Cancelled;
+                    yield return TakeText();
+                    reason = StopReason.None;
+                }
+                if (stop) reason = StopReason.StopString;
+                else if (_stats.GeneratedTokens == _options.MaxTokens) reason = StopReason.MaxTokens;
+                else if (cancel.IsCancellationRequested) reason = StopReason.Cancelled;
+                else token = Next();
+            }
+            _stats = _stats with { Reason = reason };
+            CloseText(reason);
+            if (_text.Length > 0) yield return TakeText();
+        }
+        finally
+        {
+            _stats = _stats with { Reason = reason };
+            CloseText(reason);
+            if (_text.Length > 0) TextIsWhole = false;   // the reader left before it was given the rest
+            _running = false;
+        }
+    }
+
+    private void Start()
+    {
+        if (_running) throw new InvalidOperationException("This generator is within a run; read that to its end or dispose its enumerator first.");
+        _running = true;
+        _stats = default;
+        PromptAbsorbed = false;
+        TextIsWhole = true;
+        _stops.Reset();
+        _text.Clear();
+    }
+
+    /// <summary>Feeds the token left over and the prompt, and picks the first token; false when cancelled, with the session as before.</summary>
+    private bool TryPrefill(ReadOnlyMemory<int> prompt, CancellationToken cancel, out int token)
+    {
+        token = -1;
+        if (_pending >= 0) prompt = (int[])[_pending, .. prompt.Span];
+        ReadOnlySpan<int> tokens = prompt.Span;
+        long start = Stopwatch.GetTimestamp();
+        ReadOnlySpan<float> logits;
+        try
+        {
+            logits = _session.Feed(tokens, cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            return false;
+        }
+        _history.Append(tokens);
+        _pending = -1;
+        PromptAbsorbed = true;
+        _stats = _stats with { PromptTokens = tokens.Length, Prompt = Stopwatch.GetElapsedTime(start) };
+        if (_options.MaxTokens == 0) return true;
+        token = Pick(logits);
+        _stats = _stats with { FirstToken = Stopwatch.GetElapsedTime(start) };
+        return true;
+    }
+
+    /// <summary>Feeds the token picked last and picks the one after it.</summary>
+    private int Next()
+    {
+        long start = Stopwatch.GetTimestamp();
+        int token = Pick(FeedPending());
+        _stats = _stats with { DecodedTokens = _stats.DecodedTokens + 1, Generation = _stats.Generation + Stopwatch.GetElapsedTime(start) };
+        return token;
+    }
+
+    /// <summary>Feeds one token without a cancellation: that would cost a copy of the state each time, and one token is soon done.</summary>
+    private ReadOnlySpan<float> FeedPending()
+    {
+        bool whole = TextIsWhole;
+        TextIsWhole = false;   // what a failure within leaves
+        _single[0] = _pending;
+        ReadOnlySpan<float> logits = _session.Feed(_single);
+        _history.Append(_single);
+        _pending = -1;
+        TextIsWhole = whole;
+        return logits;
+    }
+
+    /// <summary>Picks among the tokens of the vocabulary: rows that only pad the embedding have no text.</summary>
+    private int Pick(ReadOnlySpan<float> logits)
+    {
+        logits = logits[..Math.Min(logits.Length, _tokenizer.VocabularySize)];
+        int token = _sampler.Pick(_banned.Length == 0 ? logits : WithoutBanned(logits), _history.Tokens);
+        if (_tokenizer.IsEndOfGeneration(token)) return token;
+        if (_options.OnLogProbs is { } report) report(Describe(logits, token));
+        _pending = token;
+        _stats = _stats with { GeneratedTokens = _stats.GeneratedTokens + 1 };
+        return token;
+    }
+
+    private ReadOnlySpan<float> WithoutBanned(ReadOnlySpan<float> logits)
+    {
+        if (_allowed.Length != logits.Length) _allowed = new float[logits.Length];
+        logits.CopyTo(_allowed);
+        foreach (int token in _banned) _allowed[token] = float.NegativeInfinity;
+        return _allowed;
+    }
+
+    private TokenLogProbs Describe(ReadOnlySpan<float> logits, int token)
+    {
+        int count = Math.Min(_options.LogProbs, logits.Length);
+        int[] ids = new int[count];
+        float[] values = new float[count];
+        LogProbs.Top(logits, ids, values);
+        var top = new TokenLogProb[count];
+        for (int i = 0; i < count; i++) top[i] = new TokenLogProb(ids[i], TextOf(ids[i]), values[i]);
+        return new TokenLogProbs(token, TextOf(token), _tokenizer.Decode(token, renderSpecial: true).ToArray(), LogProbs.Of(logits, token), top);
+    }
+
+    private string TextOf(int token) => Encoding.UTF8.GetString(_tokenizer.Decode(token, renderSpecial: true));
+
+    /// <summary>Adds what a token lets be shown to the text; true once a stop string is complete.</summary>
+    private bool Show(int token)
+    {
+        ReadOnlySpan<byte> bytes = _tokenizer.Decode(token, renderSpecial: false);
+        if (bytes.IsEmpty) TextIsWhole = false;   // a control token: the state has it, the text does not
+        if (_characters.Length <= bytes.Length) _characters = new char[2 * bytes.Length];
+        int written = _assembler.Append(bytes, _characters);
+        bool stop = _stops.Push(_characters.AsSpan(0, written), _text);
+        if (stop) TextIsWhole = false;
+        return stop;
+    }
+
+    /// <summary>Releases what was held back. An unfinished character is shown as U+FFFD where the model ended there, and dropped where it was cut.</summary>
+    private void CloseText(StopReason reason)
+    {
+        int written = _assembler.Flush(_characters);
+        if (_stops.Found is not null) return;
+        if (written > 0 && reason == StopReason.EndOfGeneration) _stops.Push(_characters.AsSpan(0, written), _text);
+        else if (written > 0) TextIsWhole = false;
+        _stops.Flush(_text);
+    }
+
+    private string TakeText()
+    {
+        string text = _text.ToString();
+        _text.Clear();
+        return text;
+    }
+}
