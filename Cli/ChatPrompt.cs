@@ -21,7 +21,7 @@ internal static class ChatPrompt
         messages.Add(new ChatMessage("user", prompt));
         ITokenizer tokenizer = model.Tokenizer;
         string text = Template(model).Render(messages, addGenerationPrompt: true, Spelling(tokenizer, tokenizer.Bos), Spelling(tokenizer, tokenizer.Eos));
-        return PromptTokens.Encode(tokenizer, text);
+        return TextTokens.Encode(tokenizer, text);
     }
 
     private static string Spelling(ITokenizer tokenizer, int token) => token < 0 ? "" : tokenizer.Spelling(token);

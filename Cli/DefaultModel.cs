@@ -3,6 +3,6 @@ namespace MambaRT.Cli;
 /// <summary>The model that is used when none is named.</summary>
 internal static class DefaultModel
 {
-    /// <summary>Its file, in the folder Models beside the program.</summary>
+    /// <summary>Its file, beside the program.</summary>
     public const string FileName = "mambastory-25m-q8_0.gguf";
 }

@@ -1,13 +1,14 @@
 using System.CommandLine;
+using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 
 /// <summary>How long to generate: -n, --stop, --ignore-eos.</summary>
 internal sealed class GenerationArguments
 {
-    private readonly Option<long?> _count = OptionOf.Whole("--predict", ["-n", "--n-predict"], "How many tokens to generate at most; -1 until the model stops.", -1, int.MaxValue, "128");
+    private readonly Option<long?> _count = OptionOf.Whole("--predict", ["-n", "--n-predict"], "How many tokens to generate at most; -1, as without it, until the model stops.", -1, int.MaxValue, "128");
     private readonly Option<string[]> _stop = OptionOf.Texts("--stop", ["-r", "--reverse-prompt"], "TEXT", "Ends the answer before this text; may be repeated.");
-    private readonly Option<bool> _ignoreEnd = OptionOf.Flag("--ignore-eos", "Goes on where the model would stop; give -n.");
+    private readonly Option<bool> _ignoreEnd = OptionOf.Flag("--ignore-eos", "Goes on where the model would stop; give -n too.");
 
     public void AddTo(Command command)
     {
@@ -16,10 +17,15 @@ internal sealed class GenerationArguments
         command.Options.Add(_ignoreEnd);
     }
 
-    public GenerationOptions Build(ParseResult arguments) => new()
+    public GenerationOptions Build(ParseResult arguments)
     {
-        MaxTokens = (int)(arguments.GetValue(_count) ?? -1),
-        Stop = arguments.GetValue(_stop) ?? [],
-        IgnoreEos = arguments.GetValue(_ignoreEnd),
-    };
+        string[] stops = arguments.GetValue(_stop) ?? [];
+        if (stops.Contains("")) throw new UsageException("--stop is empty; give the text to stop at.");
+        return new GenerationOptions
+        {
+            MaxTokens = (int)(arguments.GetValue(_count) ?? -1),
+            Stop = stops,
+            IgnoreEos = arguments.GetValue(_ignoreEnd),
+        };
+    }
 }

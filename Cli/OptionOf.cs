@@ -81,6 +81,10 @@ internal static class OptionOf
         },
     };
 
+    /// <summary>The ids given, or null: an absent array option has an empty value.</summary>
+    public static int[]? Ids(ParseResult arguments, Option<int[]?> option) =>
+        arguments.GetResult(option) is null ? null : arguments.GetValue(option);
+
     /// <summary>Reads ids separated by commas, spaces or line breaks.</summary>
     /// <exception cref="UsageException">Something else stands between them, or there is none.</exception>
     public static int[] ParseTokenIds(string text)

@@ -30,18 +30,18 @@ internal sealed class SamplingArguments
     /// <summary>Makes the chain.</summary>
     public SamplerChain Build(ParseResult arguments, GgufMetadata metadata)
     {
-        var defaults = new SamplingOptions();
+        SamplingOptions defaults = SamplingOptions.FromMetadata(metadata);
         long seed = arguments.GetValue(_seed) ?? -1;
-        return new SamplingOptions
+        return (defaults with
         {
-            Temperature = arguments.GetValue(_temperature) ?? metadata.TryGetFloat("general.sampling.temp") ?? defaults.Temperature,
-            TopK = (int?)arguments.GetValue(_topK) ?? metadata.TryGetInt32("general.sampling.top_k") ?? defaults.TopK,
-            TopP = arguments.GetValue(_topP) ?? metadata.TryGetFloat("general.sampling.top_p") ?? defaults.TopP,
+            Temperature = arguments.GetValue(_temperature) ?? defaults.Temperature,
+            TopK = (int?)arguments.GetValue(_topK) ?? defaults.TopK,
+            TopP = arguments.GetValue(_topP) ?? defaults.TopP,
             MinP = arguments.GetValue(_minP) ?? defaults.MinP,
             RepeatPenalty = arguments.GetValue(_repeatPenalty) ?? defaults.RepeatPenalty,
             Seed = seed < 0 ? null : (uint)seed,
             LogitBias = Biases(arguments.GetValue(_bias) ?? []),
-        }.Build();
+        }).Build();
     }
 
     private static Dictionary<int, float> Biases(string[] texts)

@@ -23,13 +23,13 @@ internal sealed class DetokenizeCommand : Verb
 
     protected override int Run(ParseResult arguments)
     {
-        if (arguments.GetValue(_tokens) is not { } tokens)
+        if (OptionOf.Ids(arguments, _tokens) is not { } tokens)
         {
             if (Terminal.InIsTerminal) throw new UsageException("There are no tokens; give --tokens 5,17,42 or pipe ids in.");
             tokens = OptionOf.ParseTokenIds(Terminal.In.ReadToEnd());
         }
         using GgufFile file = _model.OpenFile(arguments);
-        string text = PromptTokens.Text(Tokenizer.Create(file.Metadata), tokens);
+        string text = TextTokens.Text(Tokenizer.Create(file.Metadata), tokens);
         if (Json(arguments)) WriteJson(text);
         else Terminal.Stream(text);
         if (Terminal.OutIsTerminal && !Json(arguments)) Terminal.Note("");

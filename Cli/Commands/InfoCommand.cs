@@ -1,17 +1,94 @@
 using System.CommandLine;
+using System.Globalization;
 using MambaRT.Formats;
+using MambaRT.Runtime;
+
 namespace MambaRT.Cli;
 
-/// <summary>Shows what a model file holds.</summary>
+/// <summary>Shows what a model file holds: metadata, tensors, storage types, the size of a state, and the plan.</summary>
 internal sealed class InfoCommand : Verb
 {
     private readonly ModelArguments _model = new();
-    public InfoCommand(Terminal terminal, Option<bool> json) : base("info", "Shows what a model file holds.", terminal, json) => _model.AddFileTo(this);
-    public override string[] Examples => ["mambart info", "mambart info -m model.gguf --plan"];
+    private readonly Option<bool> _plan = OptionOf.Flag("--plan", "Also the operations that a token goes through.");
+
+    public InfoCommand(Terminal terminal, Option<bool> json) : base("info", "Shows what a model file holds.", terminal, json)
+    {
+        _model.AddFileTo(this);
+        Options.Add(_plan);
+    }
+
+    public override string[] Examples => ["mambart info", "mambart info -m model.gguf --plan", "mambart info -m model.gguf --json"];
+
     protected override int Run(ParseResult arguments)
     {
         using GgufFile file = _model.OpenFile(arguments);
-        foreach ((string key, GgufValue value) in file.Metadata.Entries) Terminal.Out.WriteLine($"{key} {value.Count}");
+        Plan? plan = Record(arguments, out string? refusal);
+        if (plan is null && arguments.GetValue(_plan)) throw new NotSupportedException(refusal);
+        if (refusal is not null) Terminal.Note($"This model cannot be run: {refusal}");
+        Plan? shown = arguments.GetValue(_plan) ? plan : null;
+        if (Json(arguments)) InfoJson.Write(Terminal.Out, file, plan, shown);
+        else Write(file, plan, shown);
         return Program.Ok;
+    }
+
+    /// <summary>Opens the model as a run would; a file that cannot be run can still be looked at.</summary>
+    private Plan? Record(ParseResult arguments, out string? refusal)
+    {
+        try
+        {
+            using OpenedModel opened = _model.Open(arguments, Terminal);
+            refusal = null;
+            return opened.Model.Plan;
+        }
+        catch (Exception e) when (e is FormatException or NotSupportedException)
+        {
+            refusal = e.Message;
+            return null;
+        }
+    }
+
+    private void Write(GgufFile file, Plan? plan, Plan? shown)
+    {
+        Summarize(file, plan);
+        Listing.Write(Terminal, "Metadata", ["key", "type", "value"], [.. file.Metadata.Entries.Select(entry =>
+            new[] { Show.Text(entry.Key), TypeName(entry.Value), Value(entry.Value) })]);
+        Listing.Write(Terminal, "Tensors", ["name", "type", "shape", "bytes"], [.. file.Tensors.Select(tensor =>
+            new[] { Show.Text(tensor.Name), tensor.Type.Name, string.Join(" x ", tensor.Dimensions), Show.Count(tensor.Bytes) })]);
+        Listing.Write(Terminal, "Storage types", ["type", "tensors", "values", "bytes", "share"], [.. QuantMix.Of(file).Select(part =>
+            new[] { part.Type, Show.Count(part.Tensors), Show.Count(part.Values), Show.Count(part.Bytes), Show.Fixed(100.0 * part.Bytes / Math.Max(1, file.Tensors.Sum(t => t.Bytes)), 1) + " %" })]);
+        if (shown is not null) Listing.Write(Terminal, "Plan", ["operation", "kind", "columns", "weights"], PlanRows(shown));
+    }
+
+    private void Summarize(GgufFile file, Plan? plan)
+    {
+        TextWriter output = Terminal.Out;
+        long values = QuantMix.Of(file).Sum(part => part.Values), bytes = file.Tensors.Sum(t => t.Bytes);
+        output.WriteLine($"file        {file.Path} ({Show.Bytes(file.FileBytes)})");
+        if (file.Metadata.TryGetString("general.name") is { } name) output.WriteLine($"name        {Show.Text(name, 200)}");
+        output.WriteLine($"parameters  {Show.Count(values)} in {file.Tensors.Count} tensors, {Show.Fixed(values == 0 ? 0 : 8.0 * bytes / values, 2)} bits each");
+        if (plan is null) return;
+        output.WriteLine($"network     {plan.Architecture}, {plan.Ops.Length} operations, vocabulary {Show.Count(plan.VocabularySize)}");
+        output.WriteLine($"state       {Show.Bytes(plan.States.Bytes)} a conversation, whatever its length");
+    }
+
+    private static List<string[]> PlanRows(Plan plan)
+    {
+        var rows = new List<string[]>();
+        foreach (Op op in plan.Ops)
+            rows.Add([op.Name, op.GetType().Name[..^2], op.Output.Width.ToString(CultureInfo.InvariantCulture), string.Join(' ', WeightNames(plan, op))]);
+        return rows;
+    }
+
+    /// <summary>The weights that an operation reads.</summary>
+    internal static IEnumerable<string> WeightNames(Plan plan, Op op) => op.Weights.Select(weight => plan.Weights[weight.Index].Name);
+
+    private static string TypeName(GgufValue value) =>
+        value.Type == GgufValueType.Array ? $"{value.ElementType}[{value.Count}]" : value.Type.ToString();
+
+    private static string Value(GgufValue value)
+    {
+        if (value.Value is not Array array) return Show.Text(Convert.ToString(value.Value, CultureInfo.InvariantCulture) ?? "", 80);
+        IEnumerable<string> first = array.Cast<object>().Take(4).Select(item => item is GgufValue ? "[...]" : Show.Text(Convert.ToString(item, CultureInfo.InvariantCulture) ?? "", 20));
+        return $"[{string.Join(", ", first)}{(array.Length > 4 ? ", ..." : "")}]";
     }
 }

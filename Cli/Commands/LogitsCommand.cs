@@ -30,11 +30,11 @@ internal sealed class LogitsCommand : Verb
 
     protected override int Run(ParseResult arguments)
     {
-        int[]? tokens = arguments.GetValue(_tokens);
+        int[]? tokens = OptionOf.Ids(arguments, _tokens);
         if (tokens is not null && _prompt.IsGiven(arguments)) throw new UsageException("--tokens and a text are both given; keep one of them.");
         string? text = tokens is null ? _prompt.Read(arguments, Terminal) : null;
         using OpenedModel opened = _model.Open(arguments, Terminal);
-        tokens ??= PromptTokens.Encode(opened.Model.Tokenizer, text!);   // one of them is there
+        tokens ??= TextTokens.Encode(opened.Model.Tokenizer, text!);   // one of them is there
         int top = (int)Math.Min(arguments.GetValue(_top) ?? 10, opened.Model.Plan.VocabularySize);
         using var interrupt = new Interrupt();
         using Session session = opened.Model.StartSession();
@@ -137,6 +137,6 @@ internal sealed class LogitsCommand : Verb
         public void End() => output.Flush();
 
         private string Spelled(int token) => tokenizer.HasVocabulary && token < tokenizer.VocabularySize
-            ? $"  '{PromptTokens.Piece(tokenizer, token)}'" : "";
+            ? $"  '{TextTokens.Piece(tokenizer, token)}'" : "";
     }
 }

@@ -38,6 +38,8 @@ internal sealed class PackCommand : Verb
     {
         if (Directory.Exists(output)) throw new IOException($"'{output}' is a folder; give -o the name of a file.");
         string full = Path.GetFullPath(output);
+        if (!Directory.Exists(Path.GetDirectoryName(full)))
+            throw new IOException($"There is no folder for '{output}'; make it first, or give -o another place.");
         if (full == Path.GetFullPath(executable) || full == Path.GetFullPath(model.Path))
             throw new IOException($"'{output}' is read to write it; give -o another name.");
         using GgufFile file = _model.OpenFile(arguments);

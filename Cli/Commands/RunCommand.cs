@@ -14,12 +14,15 @@ internal sealed class RunCommand : Verb
     private readonly Option<bool> _raw = OptionOf.Flag("--raw", "Continues the text as it is, without the chat template.");
     private readonly Option<string?> _system = OptionOf.Text("--system", ["-sys"], "TEXT", "What the model is told before the prompt.");
 
+    private readonly Option<long?> _logProbs = OptionOf.Whole("--logprobs", [], "Also how likely each token was, and the N likeliest at its place.", 0, 1000, "5");
+
     public RunCommand(Terminal terminal, Option<bool> json) : base("run", "Answers one prompt.", terminal, json)
     {
         _model.AddTo(this);
         _prompt.AddTo(this);
         Options.Add(_raw);
         Options.Add(_system);
+        Options.Add(_logProbs);
         _generation.AddTo(this);
         _sampling.AddTo(this);
     }
@@ -39,14 +42,17 @@ internal sealed class RunCommand : Verb
         string prompt = _prompt.Read(arguments, Terminal);
         using OpenedModel opened = _model.Open(arguments, Terminal);
         Model model = opened.Model;
-        int[] tokens = raw ? PromptTokens.Encode(model.Tokenizer, prompt) : ChatPrompt.Encode(model, system, prompt);
+        int[] tokens = raw ? TextTokens.Encode(model.Tokenizer, prompt) : ChatPrompt.Encode(model, system, prompt);
         SamplerChain sampler = _sampling.Build(arguments, model.Metadata);
+        List<TokenLogProbs>? logProbs = arguments.GetResult(_logProbs) is null ? null : [];
+        GenerationOptions options = _generation.Build(arguments);
+        if (logProbs is not null) options = options with { LogProbs = (int)(arguments.GetValue(_logProbs) ?? 0), OnLogProbs = logProbs.Add };
         using Session session = model.StartSession();
-        var generator = new TextGenerator(session, sampler, _generation.Build(arguments));
+        var generator = new TextGenerator(session, sampler, options);
         using var interrupt = new Interrupt();
         string text = Generate(generator, tokens, Json(arguments), interrupt.Token);
-        if (Json(arguments)) WriteJson(text, generator.Stats, sampler.Seed);
-        else Report.Write(Terminal, generator.Stats, sampler.Seed);
+        if (Json(arguments)) WriteJson(text, generator.Stats, sampler.Seed, logProbs);
+        else WriteReport(generator.Stats, sampler.Seed, logProbs);
         return Program.Ok;
     }
 
@@ -54,27 +60,28 @@ internal sealed class RunCommand : Verb
     private string Generate(TextGenerator generator, int[] tokens, bool keep, CancellationToken cancel)
     {
         var text = new StringBuilder();
-        try
+        foreach (string piece in generator.Generate(tokens, cancel))
         {
-            foreach (string piece in generator.Generate(tokens, cancel))
-            {
-                if (keep) text.Append(piece);
-                else Terminal.Stream(piece);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // What there is by now is the answer.
+            if (keep) text.Append(piece);
+            else Terminal.Stream(piece);
         }
         return text.ToString();
     }
 
-    private void WriteJson(string text, GenerationStats stats, uint seed)
+    private void WriteReport(GenerationStats stats, uint seed, List<TokenLogProbs>? logProbs)
+    {
+        if (Terminal.OutIsTerminal) Terminal.Note("");
+        if (logProbs is not null) LogProbsListing.Write(Terminal, logProbs);
+        Terminal.Note(Report.Line(stats, seed));
+    }
+
+    private void WriteJson(string text, GenerationStats stats, uint seed, List<TokenLogProbs>? logProbs)
     {
         var json = new JsonOutput(Terminal.Out);
         json.Writer.WriteStartObject();
         json.Writer.WriteString("text", text);
         Report.Write(json, stats, seed);
+        if (logProbs is not null) LogProbsListing.Write(json, logProbs);
         json.Writer.WriteEndObject();
         json.End();
     }

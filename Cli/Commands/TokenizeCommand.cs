@@ -32,10 +32,10 @@ internal sealed class TokenizeCommand : Verb
         string text = _prompt.Read(arguments, Terminal);
         using GgufFile file = _model.OpenFile(arguments);
         ITokenizer tokenizer = Tokenizer.Create(file.Metadata);
-        int[] tokens = PromptTokens.Encode(tokenizer, text, !arguments.GetValue(_plain), !arguments.GetValue(_noBos));
+        int[] tokens = TextTokens.Encode(tokenizer, text, !arguments.GetValue(_plain), !arguments.GetValue(_noBos));
         if (Json(arguments)) WriteJson(tokenizer, tokens);
         else if (arguments.GetValue(_ids)) Terminal.Out.WriteLine(string.Join(',', tokens));
-        else foreach (int token in tokens) Terminal.Out.WriteLine($"{token,8}  '{PromptTokens.Piece(tokenizer, token)}'");
+        else foreach (int token in tokens) Terminal.Out.WriteLine($"{token,8}  '{TextTokens.Piece(tokenizer, token)}'");
         return Program.Ok;
     }
 

@@ -4,7 +4,7 @@ using MambaRT.Formats;
 namespace MambaRT.Cli;
 
 /// <summary>Texts as the tokens a model is fed with, and tokens as people read them.</summary>
-internal static class PromptTokens
+internal static class TextTokens
 {
     /// <summary>Encodes a text, special tokens parsed, after the token that the model wants before every text.</summary>
     /// <exception cref="FormatException">The text has no token.</exception>

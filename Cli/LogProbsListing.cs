@@ -1,0 +1,44 @@
+using System.Text.Json;
+using MambaRT.Runtime;
+
+namespace MambaRT.Cli;
+
+/// <summary>How likely the model held each token it picked, and the likeliest ones.</summary>
+internal static class LogProbsListing
+{
+    /// <summary>One line a token.</summary>
+    public static void Write(Terminal terminal, List<TokenLogProbs> tokens)
+    {
+        foreach (TokenLogProbs token in tokens)
+            terminal.Note($"{token.Token,8} {Show.Fixed(token.LogProb, 4),9}  '{Show.Text(token.Text)}'   {string.Join("  ", token.Top.Select(top => $"'{Show.Text(top.Text)}' {Show.Fixed(top.LogProb, 4)}"))}");
+    }
+
+    /// <summary>An array of objects.</summary>
+    public static void Write(JsonOutput json, List<TokenLogProbs> tokens)
+    {
+        Utf8JsonWriter writer = json.Writer;
+        writer.WriteStartArray("tokens");
+        foreach (TokenLogProbs token in tokens)
+        {
+            writer.WriteStartObject();
+            WriteToken(json, token.Token, token.Text, token.LogProb);
+            writer.WriteStartArray("top");
+            foreach (TokenLogProb top in token.Top)
+            {
+                writer.WriteStartObject();
+                WriteToken(json, top.Token, top.Text, top.LogProb);
+                writer.WriteEndObject();
+            }
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+    }
+
+    private static void WriteToken(JsonOutput json, int token, string text, float logProb)
+    {
+        json.Writer.WriteNumber("id", token);
+        json.Writer.WriteString("text", text);
+        json.Number("logprob", logProb);
+    }
+}

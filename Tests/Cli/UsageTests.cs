@@ -1,0 +1,123 @@
+using Xunit;
+
+namespace MambaRT.Tests;
+
+public sealed class UsageTests
+{
+    [Theory]
+    [InlineData("bogus")]
+    [InlineData("run", "--bogus")]
+    [InlineData("run", "-p")]
+    [InlineData("run", "-p", "x", "-n", "many")]
+    [InlineData("run", "-p", "x", "-n", "-2")]
+    [InlineData("run", "-p", "x", "-n", "99999999999999999999")]
+    [InlineData("run", "-p", "x", "--temp", "hot")]
+    [InlineData("run", "-p", "x", "--temp", "-1")]
+    [InlineData("run", "-p", "x", "--temp", "NaN")]
+    [InlineData("run", "-p", "x", "--top-p", "1.5")]
+    [InlineData("run", "-p", "x", "--top-k", "-1")]
+    [InlineData("run", "-p", "x", "--repeat-penalty", "0")]
+    [InlineData("run", "-p", "x", "--seed", "4294967296")]
+    [InlineData("run", "-p", "x", "--logit-bias", "five+1")]
+    [InlineData("run", "-p", "x", "--logit-bias", "5+inf")]
+    [InlineData("run", "-p", "x", "--backend", "abacus")]
+    [InlineData("run", "-p", "x", "-f", "y")]
+    [InlineData("run", "-p", "x", "--raw", "--system", "be kind")]
+    [InlineData("logits", "--tokens", "5,x")]
+    [InlineData("logits", "--tokens", "")]
+    [InlineData("logits", "--tokens", "5", "-p", "x")]
+    [InlineData("logits", "--tokens", "5", "--top", "0")]
+    [InlineData("perplexity")]
+    [InlineData("perplexity", "-f", "x", "-c", "1")]
+    [InlineData("convert")]
+    [InlineData("convert", "folder", "-o", "x.gguf", "--type", "Q9_9")]
+    [InlineData("pack")]
+    public void Run_BadUsage_ExitsWith2AndSaysWhy(params string[] args)
+    {
+        CommandLine run = CommandLine.Run(args);
+
+        Assert.Equal(2, run.Code);
+        Assert.Empty(run.Output);
+        Assert.InRange(run.ErrorLines.Length, 1, 3);
+    }
+
+    [Theory]
+    [InlineData("run", "-m", "there-is-none.gguf", "-p", "x")]
+    [InlineData("run", "-m", ".", "-p", "x")]
+    [InlineData("run", "-f", "there-is-none.txt")]
+    [InlineData("run", "--raw", "-p", "")]
+    [InlineData("logits", "--tokens", "99999999")]
+    [InlineData("detokenize", "--tokens", "99999999")]
+    [InlineData("perplexity", "-f", "there-is-none.txt")]
+    [InlineData("convert", "there-is-none", "-o", "x.gguf")]
+    public void Run_BadInput_ExitsWith1AndSaysWhy(params string[] args)
+    {
+        CommandLine run = CommandLine.Run(args);
+
+        Assert.Equal(1, run.Code);
+        Assert.Empty(run.Output);
+        Assert.Single(run.ErrorLines);
+    }
+
+    [Fact]
+    public void Run_DamagedModel_ExitsWith1InOneLine()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["bad.gguf"], [.. "GGUF"u8, 3, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 127]);
+
+        CommandLine run = CommandLine.Run(["info", "-m", folder["bad.gguf"]]);
+
+        Assert.Equal(1, run.Code);
+        Assert.Single(run.ErrorLines);
+        Assert.Contains("bad.gguf", run.Error);
+    }
+
+    [Theory]
+    [InlineData("run")]
+    [InlineData("chat")]
+    [InlineData("info")]
+    [InlineData("tokenize")]
+    [InlineData("detokenize")]
+    [InlineData("logits")]
+    [InlineData("perplexity")]
+    [InlineData("devices")]
+    [InlineData("pack")]
+    [InlineData("convert")]
+    public void Help_EveryVerb_ShowsExamples(string verb)
+    {
+        CommandLine run = CommandLine.Run([verb, "--help"]);
+
+        Assert.Equal(0, run.Code);
+        Assert.Contains("Examples:\n  mambart " + verb, run.Output);
+        Assert.Contains("--json", run.Output);
+    }
+
+    [Fact]
+    public void Version_Asked_NamesTheInstructionSet()
+    {
+        CommandLine run = CommandLine.Run(["--version"]);
+
+        Assert.Equal(0, run.Code);
+        Assert.Matches(@"^mambart \d+\.\d+\.\d+ \(.+\)\n$", run.Output);
+    }
+
+    [Fact]
+    public void Prompt_LooksLikeAnOptionOrAFile_IsTakenAsText()
+    {
+        CommandLine dashes = CommandLine.Run(["tokenize", "--json", "-p", "-foo"]), at = CommandLine.Run(["tokenize", "--json", "-p", "@you"]);
+
+        Assert.Equal("-foo", string.Concat(dashes.Json().GetProperty("tokens").EnumerateArray().Select(t => t.GetProperty("piece").GetString())));
+        Assert.Equal("@you", string.Concat(at.Json().GetProperty("tokens").EnumerateArray().Select(t => t.GetProperty("piece").GetString())));
+    }
+
+    [Fact]
+    public void ContextAndLayers_Given_AreAnsweredInOneLineEach()
+    {
+        CommandLine run = CommandLine.Run(["logits", "--tokens", "5", "-c", "4096", "-ngl", "99"]);
+
+        Assert.Equal(0, run.Code);
+        Assert.Equal(2, run.ErrorLines.Length);
+        Assert.Contains("912.0 KiB", run.ErrorLines[0]);
+        Assert.Contains("--backend", run.ErrorLines[1]);
+    }
+}
