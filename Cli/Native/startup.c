@@ -1,0 +1,103 @@
+/*
+ * What has to happen before managed code can run. Linked into the published Linux executables.
+ *
+ * 1. On x86-64, code compiled for x86-64-v3 dies with SIGABRT inside the runtime on an older processor, before Main.
+ *    The constructor here runs earlier and says in words what is missing (exit code 3).
+ * 2. Weights are read through a memory map. When the file behind it shrinks, the kernel raises SIGBUS in whatever
+ *    thread touches a lost page; managed code cannot catch that. The handler says so in words (exit code 1).
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Precondition: text is a zero-terminated string. Only async-signal-safe calls below (signal-safety(7)). */
+static void say(const char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, text, length);
+        if (written <= 0)
+            return;
+        text += written;
+        length -= (size_t)written;
+    }
+}
+
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_code == BUS_ADRERR) {
+        say("mambart: the model file was changed or truncated while it was in use; "
+            "start again with a stable file (replace models by rename, not by writing over them)\n");
+        _exit(1);
+    }
+    /* Any other bus error (misalignment, failing memory) keeps its usual end: a core dump. */
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+static void watch_bus_errors(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_bus_error;
+    /* SA_ONSTACK: the runtime gives its threads alternative stacks; use them where a stack may be exhausted. */
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGBUS, &action, NULL);
+}
+
+#ifdef MAMBART_NEEDS_X86_64_V3
+#include <cpuid.h>
+
+static int has_lzcnt(void)
+{
+    unsigned int eax, ebx, ecx, edx;
+    return __get_cpuid(0x80000001u, &eax, &ebx, &ecx, &edx) && (ecx & (1u << 5)) != 0;
+}
+
+static int has_leaf1_ecx(unsigned int bit)
+{
+    unsigned int eax, ebx, ecx, edx;
+    return __get_cpuid(1u, &eax, &ebx, &ecx, &edx) && (ecx & (1u << bit)) != 0;
+}
+
+/* The AVX2 and FMA answers of __builtin_cpu_supports include that the system saves the wide registers. */
+static void require_x86_64_v3(void)
+{
+    __builtin_cpu_init();
+    const struct { const char *name; int present; } needed[] = {
+        { " AVX2", __builtin_cpu_supports("avx2") },
+        { " FMA", __builtin_cpu_supports("fma") },
+        { " BMI1", __builtin_cpu_supports("bmi") },
+        { " BMI2", __builtin_cpu_supports("bmi2") },
+        { " LZCNT", has_lzcnt() },
+        { " MOVBE", has_leaf1_ecx(22) },
+        { " POPCNT", has_leaf1_ecx(23) },
+        { " F16C", has_leaf1_ecx(29) },
+    };
+    const size_t count = sizeof needed / sizeof needed[0];
+    int missing = 0;
+    for (size_t i = 0; i < count; i++)
+        missing |= !needed[i].present;
+    if (!missing)
+        return;
+
+    say("mambart: this executable is built for x86-64-v3 processors; this one lacks");
+    for (size_t i = 0; i < count; i++)
+        if (!needed[i].present)
+            say(needed[i].name);
+    say(". Run it on a processor with AVX2 (2013 or later), or use the .NET build (dotnet mambart.dll).\n");
+    _exit(3);
+}
+#endif
+
+/* Priority 101 is the first that programs may use: before the constructors of the .NET runtime. */
+__attribute__((constructor(101))) static void mambart_startup(void)
+{
+#ifdef MAMBART_NEEDS_X86_64_V3
+    require_x86_64_v3();
+#endif
+    watch_bus_errors();
+}

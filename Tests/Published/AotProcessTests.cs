@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>The published executable among other processes and files: packed, cut off from its reader, robbed of its model.</summary>
+public sealed class AotProcessTests
+{
+    private const string Prompt = "Write a story about watermelons";
+
+    [PublishedFact(NeedsModel = true)]
+    public void Pack_BundledModel_AnswersAloneInItsFolder()
+    {
+        using var folder = new TemporaryFolder();
+        string packed = folder[OperatingSystem.IsWindows() ? "story.exe" : "story"];
+        PublishedBinary.Run("pack", "-m", PublishedBinary.Model, "-o", packed).Succeeded();
+        string[] command = ["run", "-p", Prompt, "--temp", "0", "-n", "12"];
+        string answer = PublishedBinary.RunExecutable(packed, "", command).Succeeded().Output;
+        Assert.NotEqual("", answer.Trim());
+        Assert.Equal(PublishedBinary.Run(command).Succeeded().Output, answer);
+    }
+
+    [PublishedFact(NeedsModel = true)]
+    public void Run_ReaderGoesAway_EndsQuietly()
+    {
+        using Process process = PublishedBinary.Start(PublishedBinary.Path!, "run", "-p", Prompt, "--temp", "0", "-n", "100000", "--ignore-eos");
+        process.StandardInput.Close();
+        Assert.NotEqual(-1, process.StandardOutput.Read());
+        process.StandardOutput.Close();
+        string error = process.StandardError.ReadToEnd();
+        PublishedBinary.WaitForExit(process);
+        Assert.Equal(0, process.ExitCode);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
+    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    public void Run_ModelTruncatedMeanwhile_SaysSo()
+    {
+        using var folder = new TemporaryFolder();
+        string model = folder["model.gguf"];
+        File.Copy(PublishedBinary.Model, model);
+        using Process process = PublishedBinary.Start(PublishedBinary.Path!, "run", "-m", model, "-p", Prompt, "--seed", "1", "-n", "100000", "--ignore-eos");
+        process.StandardInput.Close();
+        Assert.NotEqual(-1, process.StandardOutput.Read());   // the model is loaded and answering
+        using (var file = new FileStream(model, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(4096);
+        Task<string> rest = process.StandardOutput.ReadToEndAsync();
+        string error = process.StandardError.ReadToEnd();
+        PublishedBinary.WaitForExit(process);
+        _ = rest.Result;
+        Assert.Equal(1, process.ExitCode);
+        Assert.Contains("stable file", error, StringComparison.Ordinal);   // said between tokens by the check, within one by the signal handler
+    }
+}
