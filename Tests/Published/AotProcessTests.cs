@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -18,6 +19,31 @@ public sealed class AotProcessTests
         string answer = PublishedBinary.RunExecutable(packed, "", command).Succeeded().Output;
         Assert.NotEqual("", answer.Trim());
         Assert.Equal(PublishedBinary.Run(command).Succeeded().Output, answer);
+    }
+
+    [PublishedFact(NeedsModel = true)]
+    public void Chat_KilledWhileSaving_LeavesAWholeStateFile()
+    {
+        using var folder = new TemporaryFolder();
+        string state = folder["chat.state"];
+        string save = $"/save {state}\n";
+        PublishedBinary.RunExecutable(PublishedBinary.Path!, save, "chat").Succeeded();
+        long whole = new FileInfo(state).Length;
+        var random = new Random(11);
+        for (int kill = 0; kill < 5; kill++)
+        {
+            using Process process = PublishedBinary.Start(PublishedBinary.Path!, "chat");
+            DateTime before = File.GetLastWriteTimeUtc(state);
+            for (int i = 0; i < 500; i++) process.StandardInput.Write(save);
+            process.StandardInput.Flush();
+            Assert.True(SpinWait.SpinUntil(() => File.GetLastWriteTimeUtc(state) > before, TimeSpan.FromSeconds(60)), "Nothing was saved within 60 s.");
+            Thread.Sleep(random.Next(30));
+            Assert.False(process.HasExited, "It saved everything before it could be killed.");
+            process.Kill();
+            PublishedBinary.WaitForExit(process);
+            _ = StateSnapshot.ReadFile(state);   // throws where a byte is missing or wrong
+            Assert.Equal(whole, new FileInfo(state).Length);
+        }
     }
 
     [PublishedFact(NeedsModel = true)]
