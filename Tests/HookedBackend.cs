@@ -48,7 +48,7 @@ internal sealed class HookedBackend : IBackend
     {
         public BatchShape Shape => inner.Shape;
 
-        public ReadOnlySpan<float> Run(scoped in Batch batch, CancellationToken cancel = default)
+        public ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default)
         {
             owner.BeforeRun?.Invoke(owner.Runs++);
             return inner.Run(batch, cancel);

@@ -33,7 +33,7 @@ internal sealed unsafe class CpuExecutable : IExecutable
 
     private long ScratchBytes => _arena.Bytes + _logits.Bytes + _compiled.ScratchBytes;
 
-    public ReadOnlySpan<float> Run(scoped in Batch batch, CancellationToken cancel = default)
+    public ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         int outputs = batch.Validate(Shape, _model.Plan.VocabularySize, _model.Slots);

@@ -33,7 +33,7 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
     /// <summary>Called after each op with its output's rows, when set: how a trace is made.</summary>
     public Action<Op, float[]>? Trace { get; set; }
 
-    public ReadOnlySpan<float> Run(scoped in Batch batch, CancellationToken cancel = default)
+    public ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default)
     {
         _outputs = batch.Validate(Shape, _plan.VocabularySize, _model.Slots);
         _model.EnsureReadable();

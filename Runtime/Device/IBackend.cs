@@ -59,5 +59,5 @@ public interface IExecutable : IDisposable
     /// <param name="cancel">Looked at between ops. When it fires, the states of the batch's slots are undefined: restore them.</param>
     /// <returns>Logits [outputs, vocabulary], valid until the next run of this model.</returns>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
-    ReadOnlySpan<float> Run(scoped in Batch batch, CancellationToken cancel = default);
+    ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default);
 }

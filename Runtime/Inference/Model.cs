@@ -33,7 +33,15 @@ public sealed class Model : IDisposable
         _fingerprint = new Lazy<UInt128>(() => ModelFingerprint.Of(metadata, Plan, weights));
         _ownedSource = ownedSource;
         _loaded = backend.Load(Plan, weights, new LoadOptions());
-        _executable = _loaded.Compile(new BatchShape(options.ChunkTokens, 1, 1));
+        try
+        {
+            _executable = _loaded.Compile(new BatchShape(options.ChunkTokens, 1, 1));
+        }
+        catch
+        {
+            _loaded.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The file's metadata.</summary>
@@ -129,7 +137,7 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Runs one span of one slot.</summary>
-    internal ReadOnlySpan<float> Run(int slot, ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
+    internal ReadOnlySpan<float> Run(int slot, scoped ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
     {
         CheckOpen();
         if (Interlocked.Exchange(ref _busy, 1) != 0)

@@ -23,56 +23,22 @@ public sealed class Session : IDisposable
     /// <returns>[vocabulary], valid until the next call on the model.</returns>
     /// <exception cref="ArgumentException">No token, or one outside the vocabulary; nothing is fed.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired; nothing is fed.</exception>
-    /// <exception cref="IOException">The model's file was changed while in use.</exception>
-    public ReadOnlySpan<float> Feed(ReadOnlySpan<int> tokens, CancellationToken cancel = default)
+    /// <exception cref="IOException">The model's file was changed while in use; nothing is fed.</exception>
+    public ReadOnlySpan<float> Feed(scoped ReadOnlySpan<int> tokens, CancellationToken cancel = default)
     {
         CheckTokens(tokens);
-        int backup = TakeBackup(cancel);
-        try
-        {
-            int chunk = Model.Options.ChunkTokens;
-            int done = 0;
-            for (; tokens.Length - done > chunk; done += chunk)
-                Model.Run(_slot, tokens.Slice(done, chunk), OutputRows.None, cancel);
-            ReadOnlySpan<float> logits = Model.Run(_slot, tokens[done..], OutputRows.Last, cancel);
-            Position += tokens.Length;
-            return logits;
-        }
-        catch (OperationCanceledException)
-        {
-            RollBack(backup);
-            throw;
-        }
-        finally
-        {
-            if (backup > 0) Model.ReturnSlot(backup);
-        }
+        return Feed(tokens, OutputRows.Last, cancel);
     }
 
     /// <summary>Feeds at most one chunk (<see cref="ModelOptions.ChunkTokens"/>) and returns the logits after every token: perplexity, and comparisons.</summary>
     /// <returns>[tokens, vocabulary], valid until the next call on the model.</returns>
     /// <exception cref="ArgumentException">No token, more than a chunk, or one outside the vocabulary; nothing is fed.</exception>
-    public ReadOnlySpan<float> FeedAll(ReadOnlySpan<int> tokens, CancellationToken cancel = default)
+    public ReadOnlySpan<float> FeedAll(scoped ReadOnlySpan<int> tokens, CancellationToken cancel = default)
     {
         CheckTokens(tokens);
         if (tokens.Length > Model.Options.ChunkTokens)
             throw new ArgumentException($"FeedAll got {tokens.Length} tokens; it takes a chunk of at most {Model.Options.ChunkTokens}. Feed chunk by chunk.", nameof(tokens));
-        int backup = TakeBackup(cancel);
-        try
-        {
-            ReadOnlySpan<float> logits = Model.Run(_slot, tokens, OutputRows.All, cancel);
-            Position += tokens.Length;
-            return logits;
-        }
-        catch (OperationCanceledException)
-        {
-            RollBack(backup);
-            throw;
-        }
-        finally
-        {
-            if (backup > 0) Model.ReturnSlot(backup);
-        }
+        return Feed(tokens, OutputRows.All, cancel);
     }
 
     /// <summary>A session with the same past and a separate future.</summary>
@@ -132,9 +98,36 @@ public sealed class Session : IDisposable
         _slot = 0;
     }
 
+    /// <summary>Feeds chunk by chunk, all or nothing: whatever ends it early, the state is as before.</summary>
+    private ReadOnlySpan<float> Feed(scoped ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        int chunk = Model.Options.ChunkTokens, done = 0;
+        // A copy to go back to, only where the feeding can end half-way.
+        int backup = tokens.Length > chunk || cancel.CanBeCanceled ? Model.TakeSlot() : 0;
+        if (backup > 0) Model.Loaded.CopySlot(_slot, backup);
+        try
+        {
+            for (; tokens.Length - done > chunk; done += chunk)
+                Model.Run(_slot, tokens.Slice(done, chunk), OutputRows.None, cancel);
+            ReadOnlySpan<float> logits = Model.Run(_slot, tokens[done..], outputs, cancel);
+            Position += tokens.Length;
+            return logits;
+        }
+        catch
+        {
+            if (backup > 0) Model.Loaded.CopySlot(backup, _slot);
+            throw;
+        }
+        finally
+        {
+            if (backup > 0) Model.ReturnSlot(backup);
+        }
+    }
+
     private void CheckOpen() => ObjectDisposedException.ThrowIf(_slot == 0, this);
 
-    private void CheckTokens(ReadOnlySpan<int> tokens)
+    private void CheckTokens(scoped ReadOnlySpan<int> tokens)
     {
         CheckOpen();
         if (tokens.IsEmpty) throw new ArgumentException("There is no token to feed; at least one is needed.", nameof(tokens));
@@ -142,20 +135,5 @@ public sealed class Session : IDisposable
         foreach (int token in tokens)
             if ((uint)token >= (uint)vocabulary)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {vocabulary}; ids run from 0 to {vocabulary - 1}.", nameof(tokens));
-    }
-
-    /// <summary>A copy to go back to, only where a cancellation is possible at all.</summary>
-    private int TakeBackup(CancellationToken cancel)
-    {
-        cancel.ThrowIfCancellationRequested();
-        if (!cancel.CanBeCanceled) return 0;
-        int backup = Model.TakeSlot();
-        Model.Loaded.CopySlot(_slot, backup);
-        return backup;
-    }
-
-    private void RollBack(int backup)
-    {
-        if (backup > 0) Model.Loaded.CopySlot(backup, _slot);
     }
 }
