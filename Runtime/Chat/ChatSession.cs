@@ -54,11 +54,11 @@ public sealed class ChatSession : IDisposable
         if (system is not null) _messages.Add(new ChatMessage("system", WellFormed(system)));
     }
 
-    private ChatSession(ChatSession other)
+    private ChatSession(ChatSession other, SamplerChain sampler)
     {
         _session = other._session.Fork();
         _template = other._template;
-        _sampler = other._sampler.Clone();
+        _sampler = sampler;
         _options = other._options;
         _generator = new TextGenerator(_session, _sampler, _options) { Pending = other._generator.Pending };
         _generator.History.CopyFrom(other._generator.History);
@@ -124,11 +124,12 @@ public sealed class ChatSession : IDisposable
         _sampler.Reset();
     }
 
-    /// <summary>A conversation with the same past and a separate future, with the same random numbers to come. Undoing more than one turn there feeds the rest anew.</summary>
-    public ChatSession Fork()
+    /// <summary>A conversation with the same past and a separate future. Undoing more than one turn there feeds the rest anew.</summary>
+    /// <param name="sampler">What picks its tokens; null for a copy of this one's, with the same random numbers to come.</param>
+    public ChatSession Fork(SamplerChain? sampler = null)
     {
         CheckSilent();
-        return new ChatSession(this);
+        return new ChatSession(this, sampler ?? _sampler.Clone());
     }
 
     /// <summary>Saves turns and state in one file, for <see cref="Load"/>. Options and random numbers are not part of it.</summary>
