@@ -14,6 +14,7 @@ internal static class RootCommands
         var root = new RootCommand("Runs Mamba models: language models whose memory of a text has a constant size.") { json };
         root.Directives.Clear();
         root.Subcommands.Add(new RunCommand(terminal, json));
+        root.Subcommands.Add(new ChatCommand(terminal, json));
         root.Subcommands.Add(new InfoCommand(terminal, json));
         root.Subcommands.Add(new TokenizeCommand(terminal, json));
         root.Subcommands.Add(new DetokenizeCommand(terminal, json));

@@ -11,9 +11,8 @@ internal sealed class RunCommand : Verb
     private readonly PromptArguments _prompt = new();
     private readonly SamplingArguments _sampling = new();
     private readonly GenerationArguments _generation = new();
-    private readonly Option<bool> _raw = OptionOf.Flag("--raw", "Continues the text as it is, without the chat template.");
+    private readonly Option<bool> _raw = OptionOf.Flag("--raw", "Continues the text as it is, without the chat template; special tokens are parsed.");
     private readonly Option<string?> _system = OptionOf.Text("--system", ["-sys"], "TEXT", "What the model is told before the prompt.");
-
     private readonly Option<long?> _logProbs = OptionOf.Whole("--logprobs", [], "Also how likely each token was, and the N likeliest at its place.", 0, 1000, "5");
 
     public RunCommand(Terminal terminal, Option<bool> json) : base("run", "Answers one prompt.", terminal, json)
@@ -36,36 +35,47 @@ internal sealed class RunCommand : Verb
 
     protected override int Run(ParseResult arguments)
     {
-        bool raw = arguments.GetValue(_raw);
-        string? system = arguments.GetValue(_system);
-        if (raw && system is not null) throw new UsageException("--system needs the chat template, which --raw leaves out; keep one of them.");
-        string prompt = _prompt.Read(arguments, Terminal);
-        using OpenedModel opened = _model.Open(arguments, Terminal);
-        Model model = opened.Model;
-        int[] tokens = raw ? TextTokens.Encode(model.Tokenizer, prompt) : ChatPrompt.Encode(model, system, prompt);
-        SamplerChain sampler = _sampling.Build(arguments, model.Metadata);
+        if (arguments.GetValue(_raw) && arguments.GetValue(_system) is not null)
+            throw new UsageException("--system needs the chat template, which --raw leaves out; keep one of them.");
         List<TokenLogProbs>? logProbs = arguments.GetResult(_logProbs) is null ? null : [];
         GenerationOptions options = _generation.Build(arguments);
         if (logProbs is not null) options = options with { LogProbs = (int)(arguments.GetValue(_logProbs) ?? 0), OnLogProbs = logProbs.Add };
-        using Session session = model.StartSession();
-        var generator = new TextGenerator(session, sampler, options);
+        string prompt = _prompt.Read(arguments, Terminal);
+        using OpenedModel opened = _model.Open(arguments, Terminal);
+        SamplerChain sampler = _sampling.Build(arguments, opened.Model.Metadata);
         using var interrupt = new Interrupt();
-        string text = Generate(generator, tokens, Json(arguments), interrupt.Token);
-        if (Json(arguments)) WriteJson(text, generator.Stats, sampler.Seed, logProbs);
-        else WriteReport(generator.Stats, sampler.Seed, logProbs);
+        var text = new StringBuilder();
+        Action<string> show = Json(arguments) ? piece => text.Append(piece) : Terminal.Stream;
+        GenerationStats stats = IsRaw(arguments, opened.Model)
+            ? Continue(opened.Model, prompt, sampler, options, show, interrupt.Token)
+            : Answer(opened.Model, prompt, arguments.GetValue(_system), sampler, options, show, interrupt.Token);
+        if (Json(arguments)) WriteJson(text.ToString(), stats, sampler.Seed, logProbs);
+        else WriteReport(stats, sampler.Seed, logProbs);
         return Program.Ok;
     }
 
-    /// <summary>Streams the text, or keeps it for JSON. Ctrl-C ends it early.</summary>
-    private string Generate(TextGenerator generator, int[] tokens, bool keep, CancellationToken cancel)
+    private bool IsRaw(ParseResult arguments, Model model)
     {
-        var text = new StringBuilder();
-        foreach (string piece in generator.Generate(tokens, cancel))
-        {
-            if (keep) text.Append(piece);
-            else Terminal.Stream(piece);
-        }
-        return text.ToString();
+        if (arguments.GetValue(_raw)) return true;
+        if (ChatTemplates.Of(model) is not null || arguments.GetValue(_system) is not null) return false;
+        Terminal.Note($"'{model.Name}' has no chat template; the text is continued as with --raw.");
+        return true;
+    }
+
+    private static GenerationStats Continue(Model model, string prompt, SamplerChain sampler, GenerationOptions options, Action<string> show, CancellationToken cancel)
+    {
+        int[] tokens = TextTokens.Encode(model.Tokenizer, prompt);
+        using Session session = model.StartSession();
+        var generator = new TextGenerator(session, sampler, options);
+        foreach (string piece in generator.Generate(tokens, cancel)) show(piece);
+        return generator.Stats;
+    }
+
+    private static GenerationStats Answer(Model model, string prompt, string? system, SamplerChain sampler, GenerationOptions options, Action<string> show, CancellationToken cancel)
+    {
+        using var chat = new ChatSession(model.StartSession(), ChatTemplates.For(model), sampler, options, system);
+        Answers.Read(chat.Say(prompt, cancel), show);
+        return chat.Stats;
     }
 
     private void WriteReport(GenerationStats stats, uint seed, List<TokenLogProbs>? logProbs)

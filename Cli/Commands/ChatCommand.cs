@@ -1,0 +1,43 @@
+using System.CommandLine;
+using MambaRT.Runtime;
+
+namespace MambaRT.Cli;
+
+/// <summary>Talks with a model.</summary>
+internal sealed class ChatCommand : Verb
+{
+    private readonly ModelArguments _model = new();
+    private readonly SamplingArguments _sampling = new();
+    private readonly GenerationArguments _generation = new();
+    private readonly Option<string?> _system = OptionOf.Text("--system", ["-sys"], "TEXT", "What the model is told before the conversation.");
+    private readonly Option<string?> _session = OptionOf.Text("--session", [], "FILE", "Saves every turn there, and goes on from there when it exists.");
+
+    public ChatCommand(Terminal terminal, Option<bool> json) : base("chat", "Talks with a model; /help lists the commands.", terminal, json)
+    {
+        _model.AddTo(this);
+        Options.Add(_system);
+        Options.Add(_session);
+        _generation.AddTo(this);
+        _sampling.AddTo(this);
+    }
+
+    public override string[] Examples =>
+    [
+        "mambart chat",
+        "mambart chat --session evening.chat --temp 0.9",
+        "echo \"Write a story about a fox\" | mambart chat --json",
+    ];
+
+    protected override int Run(ParseResult arguments)
+    {
+        GenerationOptions options = _generation.Build(arguments);
+        using OpenedModel opened = _model.Open(arguments, Terminal);
+        Model model = opened.Model;
+        if (ChatTemplates.Of(model) is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
+        SamplerChain sampler = _sampling.Build(arguments, model.Metadata);
+        var chat = new ChatSession(model.StartSession(), ChatTemplates.For(model), sampler, options, arguments.GetValue(_system));
+        using var loop = new ChatLoop(Terminal, chat, sampler.Seed, arguments.GetValue(_session), Json(arguments));
+        loop.Run($"{model.Name} on {model.BackendName}, a state of {Show.Bytes(model.StateBytes)}. /help lists the commands.");
+        return Program.Ok;
+    }
+}
