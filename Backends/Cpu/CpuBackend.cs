@@ -31,6 +31,13 @@ public sealed class CpuBackend : IBackend
     /// <summary>Members of the team.</summary>
     public int Threads => _team.Size;
 
+    /// <summary>Collects the time of each kind of op while it is set; null, as at first, costs nothing. Set it between runs.</summary>
+    public CpuProfile? Profile
+    {
+        get => _team.Profile;
+        set => _team.Profile = value;
+    }
+
     /// <inheritdoc/>
     public string Description => $"{InstructionSet}, {Threads} thread{(Threads == 1 ? "" : "s")}";
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace MambaRT.Backends.Cpu;
@@ -42,6 +43,9 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>Members, the caller included.</summary>
     public int Size { get; }
 
+    /// <summary>Where the caller notes the time of each step, waiting included; null for no measurement.</summary>
+    public CpuProfile? Profile { get; set; }
+
     /// <summary>Runs the steps in order; returns when all are done. Executables of several models take turns.</summary>
     /// <exception cref="OperationCanceledException">The token fired between two steps.</exception>
     public void Run(Step[] steps, CancellationToken cancel)
@@ -50,9 +54,12 @@ internal sealed class ThreadTeam : IDisposable
         {
             ObjectDisposedException.ThrowIf(_stopping, this);
             int epoch = Publish(steps);
+            CpuProfile? profile = Profile;
+            long began = profile is null ? 0 : Stopwatch.GetTimestamp();
             for (int i = 0; i < steps.Length; i++)
             {
                 Advance(steps[i], ref _progress[i], epoch, 0);
+                if (profile is not null) began = profile.Add(steps[i], began);
                 if (_failure is null && !cancel.IsCancellationRequested) continue;
                 Abandon(i + 1, steps.Length);
                 if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);

@@ -13,7 +13,7 @@ public sealed class Model : IDisposable
     private readonly ILoadedModel _loaded;
     private readonly Stack<int> _freeSlots = new();
     private readonly Lazy<UInt128> _fingerprint;
-    private readonly SequenceSpan[] _spans = new SequenceSpan[1];
+    private SequenceSpan[] _spans = new SequenceSpan[1];
     private IExecutable _executable;
     private int _usedSlots;
     private int _busy;
@@ -100,6 +100,38 @@ public sealed class Model : IDisposable
     /// <summary>Starts a sequence from the zero state.</summary>
     public Session StartSession() => new(this, TakeSlot());
 
+    /// <summary>Feeds one token to each of several sessions at once: the weights are read once for all of them.</summary>
+    /// <param name="sessions">Open sessions of this model, each at most once.</param>
+    /// <param name="tokens">One token for each session, in the same order.</param>
+    /// <returns>[sessions, vocabulary], valid until the next call on the model; scratch for that many rows is made when first asked for.</returns>
+    /// <exception cref="ArgumentException">The counts differ or are 0, a session belongs to another model or stands twice, or a token is outside the vocabulary; nothing is fed.</exception>
+    /// <exception cref="ObjectDisposedException">A session was disposed; nothing is fed.</exception>
+    /// <exception cref="IOException">The model's file was changed while in use.</exception>
+    public ReadOnlySpan<float> FeedBatch(ReadOnlySpan<Session> sessions, ReadOnlySpan<int> tokens)
+    {
+        if (sessions.IsEmpty || sessions.Length != tokens.Length)
+            throw new ArgumentException($"FeedBatch got {sessions.Length} sessions and {tokens.Length} tokens; one token for each of at least one session is needed.", nameof(tokens));
+        Enter();
+        try
+        {
+            if (_spans.Length < sessions.Length) _spans = new SequenceSpan[sessions.Length];
+            for (int i = 0; i < sessions.Length; i++)
+            {
+                if (sessions[i].Model != this)
+                    throw new ArgumentException($"Session {i} belongs to another model; a batch holds sessions of one model.", nameof(sessions));
+                _spans[i] = new SequenceSpan(sessions[i].Slot, i, 1, OutputRows.Last);
+            }
+            Reserve(sessions.Length, sessions.Length);
+            ReadOnlySpan<float> logits = _executable.Run(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length) });
+            foreach (Session session in sessions) session.Advance(1);
+            return logits;
+        }
+        finally
+        {
+            Volatile.Write(ref _busy, 0);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -140,14 +172,13 @@ public sealed class Model : IDisposable
     internal ReadOnlySpan<float> Run(int slot, scoped ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
     {
         CheckOpen();
-        if (Interlocked.Exchange(ref _busy, 1) != 0)
-            throw new InvalidOperationException("Two threads ran this model at once; a model and its sessions are used by one thread at a time.");
+        Enter();
         try
         {
             var span = new SequenceSpan(slot, 0, tokens.Length, outputs);
-            Reserve(span.OutputCount);
+            Reserve(1, span.OutputCount);
             _spans[0] = span;
-            return _executable.Run(new Batch { Tokens = tokens, Sequences = _spans }, cancel);
+            return _executable.Run(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, 1) }, cancel);
         }
         finally
         {
@@ -157,12 +188,21 @@ public sealed class Model : IDisposable
 
     private void CheckOpen() => ObjectDisposedException.ThrowIf(_disposed, this);
 
-    /// <summary>Room for the logits of every row of a chunk is made when first asked for.</summary>
-    private void Reserve(int outputs)
+    private void Enter()
     {
-        if (outputs <= _executable.Shape.Outputs) return;
+        if (Interlocked.Exchange(ref _busy, 1) != 0)
+            throw new InvalidOperationException("Two threads ran this model at once; a model and its sessions are used by one thread at a time.");
+    }
+
+    /// <summary>Room for several sequences, or for the logits of every row of a chunk, is made when first asked for.</summary>
+    private void Reserve(int sequences, int outputs)
+    {
+        BatchShape shape = _executable.Shape;
+        if (sequences <= shape.Sequences && outputs <= shape.Outputs) return;
+        int rows = sequences > 1 ? outputs : Options.ChunkTokens;
+        shape = new BatchShape(Math.Max(shape.Tokens, sequences), Math.Max(shape.Sequences, sequences), Math.Max(shape.Outputs, rows));
         _executable.Dispose();
-        _executable = _loaded.Compile(_executable.Shape with { Outputs = Options.ChunkTokens });
+        _executable = _loaded.Compile(shape);
     }
 
     private static void RefuseUnknownTensors(GgufMetadata metadata, IReadOnlyList<GgufTensorInfo> tensors, Plan plan)

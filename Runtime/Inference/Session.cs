@@ -17,6 +17,16 @@ public sealed class Session : IDisposable
     /// <summary>Tokens absorbed so far.</summary>
     public long Position { get; private set; }
 
+    /// <summary>Its slot on the device.</summary>
+    internal int Slot
+    {
+        get
+        {
+            CheckOpen();
+            return _slot;
+        }
+    }
+
     /// <summary>Feeds tokens and returns the logits after the last.</summary>
     /// <param name="tokens">At least one token id.</param>
     /// <param name="cancel">Stops within about the time of one token, also inside a long prompt; the session is then as it was before the call.</param>
@@ -124,6 +134,9 @@ public sealed class Session : IDisposable
             if (backup > 0) Model.ReturnSlot(backup);
         }
     }
+
+    /// <summary>Counts tokens that a batch fed.</summary>
+    internal void Advance(int tokens) => Position += tokens;
 
     private void CheckOpen() => ObjectDisposedException.ThrowIf(_slot == 0, this);
 

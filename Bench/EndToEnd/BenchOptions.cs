@@ -1,0 +1,43 @@
+using MambaRT.Runtime;
+
+namespace MambaRT.Bench;
+
+/// <summary>What to measure.</summary>
+public sealed record BenchOptions
+{
+    /// <summary>The model's file.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Where in the file the model lies, and its chunk size.</summary>
+    public ModelOptions Model { get; init; } = new();
+
+    /// <summary>Backends by name.</summary>
+    public IReadOnlyList<string> Backends { get; init; } = ["cpu"];
+
+    /// <summary>Threads of the CPU backend; empty for 1 and one per core.</summary>
+    public IReadOnlyList<int> Threads { get; init; } = [];
+
+    /// <summary>Lengths of prompts.</summary>
+    public IReadOnlyList<int> Prompts { get; init; } = [128, 512, 2048];
+
+    /// <summary>Sequences decoded at once.</summary>
+    public IReadOnlyList<int> Batches { get; init; } = [1, 4, 16];
+
+    /// <summary>Tokens of each sequence in a repetition of decode.</summary>
+    public int DecodeTokens { get; init; } = 128;
+
+    /// <summary>Tokens of a long generation whose time and memory are followed; 0 for none.</summary>
+    public int CurveTokens { get; init; }
+
+    /// <summary>About how long one measurement may take. Work that is too slow for it is cut, never below one repetition of 16 tokens.</summary>
+    public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Whether logits are compared with Reference first.</summary>
+    public bool Check { get; init; } = true;
+
+    /// <summary>The program's version line, for the record.</summary>
+    public string Version { get; init; } = "";
+
+    /// <summary>Told what is being done, a line at a time.</summary>
+    public Action<string> Progress { get; init; } = _ => { };
+}

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using MambaRT.Backends.Cpu;
+using MambaRT.Runtime;
+
+namespace MambaRT.Bench;
+
+/// <summary>A freshly opened model on one backend, and how its speed is measured.</summary>
+internal sealed class BenchTarget(IBackend backend, Model model, int threads, double loadMs, MachineRecord machine, Workload work)
+{
+    private const int MinRepetitions = 5, MaxRepetitions = 25, WarmUpTokens = 16;
+
+    /// <summary>Short measurements go on until this.</summary>
+    private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
+
+    private string CodePath => backend is CpuBackend cpu ? cpu.InstructionSet : backend.Description;
+
+    private int Vocabulary => model.Plan.VocabularySize;
+
+    /// <summary>Milliseconds of the very first token: nothing is warm.</summary>
+    public double FirstToken()
+    {
+        long began = Stopwatch.GetTimestamp();
+        using Session session = model.StartSession();
+        session.Feed([0]);
+        return Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+    }
+
+    /// <summary>Times prompts from the zero state.</summary>
+    public ResultRecord Prefill(int prompt, TimeSpan budget, CancellationToken cancel)
+    {
+        ProcessMemory.ResetPeak();
+        using Session session = model.StartSession();
+        void Feed(int count)
+        {
+            session.Reset();
+            session.Feed(LogitsCheck.Stream(count, Vocabulary, 0));
+        }
+
+        int warmUp = Math.Min(WarmUpTokens, prompt);
+        double rate = warmUp / Seconds(() => Feed(warmUp));
+        // Longer than three budgets: a shorter prompt says the same.
+        int tokens = (int)Math.Clamp(rate * 3 * budget.TotalSeconds, warmUp, prompt);
+        double[] seconds = Repeat(() => Feed(tokens), budget, cancel);
+        double median = Median(seconds);
+
+        TimeShares? shares = null;
+        double productSeconds = median;
+        if (backend is CpuBackend cpu)
+        {
+            CpuProfile profile = Profiled(cpu, () => Feed(tokens));
+            shares = Shares(profile);
+            productSeconds = shares.Linear * median;
+        }
+        int runs = (tokens + model.Options.ChunkTokens - 1) / model.Options.ChunkTokens;
+        double bytes = (double)runs * (work.WeightBytes + work.StateBytes);
+        double peak = machine.Int8Gops.TryGetValue(threads, out double int8) && machine.Fp32Gflops.TryGetValue(threads, out double fp32)
+            ? work.SecondsAtPeak(tokens, 1, int8, fp32) / productSeconds : double.NaN;
+        return new ResultRecord(backend.Name, CodePath, BenchMode.Prefill, threads, 1, tokens, seconds.Length, tokens / median, Spread(seconds),
+            bytes / median / 1e9, work.Operations(tokens, 1) / productSeconds / 1e9, peak, shares, ProcessMemory.Peak, loadMs, median * 1000);
+    }
+
+    /// <summary>Times decoding of several sequences at once.</summary>
+    public ResultRecord Decode(int batch, int tokens, double firstTokenMs, TimeSpan budget, CancellationToken cancel)
+    {
+        ProcessMemory.ResetPeak();
+        var sessions = new Session[batch];
+        try
+        {
+            for (int i = 0; i < batch; i++) sessions[i] = model.StartSession();
+            int[] ids = LogitsCheck.Stream(tokens * batch, Vocabulary, batch);
+            void Steps(int count)
+            {
+                for (int i = 0; i < count; i++)
+                    if (batch == 1) sessions[0].Feed(ids.AsSpan(i, 1));
+                    else model.FeedBatch(sessions, ids.AsSpan(i * batch, batch));
+            }
+
+            Steps(1);
+            double step = Seconds(() => Steps(1));
+            int steps = (int)Math.Clamp(budget.TotalSeconds / MinRepetitions / step, 1, tokens);
+            double[] seconds = Repeat(() => Steps(steps), budget, cancel);
+            double median = Median(seconds);
+            TimeShares? shares = backend is CpuBackend cpu ? Shares(Profiled(cpu, () => Steps(steps))) : null;
+            double gigabytes = (double)steps * (work.WeightBytes + (long)batch * work.StateBytes) / median / 1e9;
+            double share = machine.ReadGBs.TryGetValue(threads, out double read) ? gigabytes / read : double.NaN;
+            return new ResultRecord(backend.Name, CodePath, BenchMode.Decode, threads, batch, steps, seconds.Length, steps * batch / median, Spread(seconds),
+                gigabytes, work.Operations((long)steps * batch, (long)steps * batch) / median / 1e9, share, shares, ProcessMemory.Peak, loadMs, firstTokenMs);
+        }
+        finally
+        {
+            foreach (Session? session in sessions) session?.Dispose();
+        }
+    }
+
+    private static double[] Repeat(Action work, TimeSpan budget, CancellationToken cancel)
+    {
+        var seconds = new List<double>();
+        var clock = Stopwatch.StartNew();
+        while (seconds.Count == 0 || (clock.Elapsed < budget && (seconds.Count < MinRepetitions || (clock.Elapsed < Least && seconds.Count < MaxRepetitions))))
+        {
+            cancel.ThrowIfCancellationRequested();
+            seconds.Add(Seconds(work));
+        }
+        return [.. seconds];
+    }
+
+    private static double Seconds(Action work)
+    {
+        long began = Stopwatch.GetTimestamp();
+        work();
+        return Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+
+    /// <summary>One more repetition, of which the time of each kind of op is noted.</summary>
+    private static CpuProfile Profiled(CpuBackend cpu, Action work)
+    {
+        var profile = new CpuProfile();
+        cpu.Profile = profile;
+        try
+        {
+            work();
+        }
+        finally
+        {
+            cpu.Profile = null;
+        }
+        return profile;
+    }
+
+    private static TimeShares Shares(CpuProfile p) => new(p.Linear / p.Total, p.Conv / p.Total, p.Scan / p.Total, p.Norm / p.Total, p.Other / p.Total);
+
+    private static double Median(double[] values)
+    {
+        double[] sorted = [.. values.Order()];
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    private static double Spread(double[] seconds) => (1 / seconds.Min() - 1 / seconds.Max()) * Median(seconds);
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using MambaRT.Backends.Auto;
+using MambaRT.Backends.Cpu;
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Bench;
+
+/// <summary>Checks a model's logits, then times prompts and decoding on every backend asked for.</summary>
+public static class GenerateBench
+{
+    private const string Reference = "reference";
+
+    /// <summary>Shorter prompts than this may be slower a token than decode: there is too little to share.</summary>
+    private const int PromptToCompare = 32;
+
+    /// <summary>Runs everything.</summary>
+    /// <param name="options">What to measure.</param>
+    /// <param name="cancel">Looked at between repetitions.</param>
+    /// <returns>The record; its failures are empty when all is well. Nothing is timed when a check fails.</returns>
+    /// <exception cref="FormatException">The model is damaged.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
+    public static RunRecord Run(BenchOptions options, CancellationToken cancel = default)
+    {
+        int[] threads = [.. (options.Threads.Count > 0 ? options.Threads : [1, Environment.ProcessorCount]).Distinct().Order()];
+        (string Name, int Threads)[] targets = [.. options.Backends.Distinct().SelectMany(b => b == "cpu" ? threads.Select(t => (b, t)) : [(b, 1)])];
+        using GgufFile file = GgufFile.Open(options.Path, new GgufOpenOptions { Offset = options.Model.Offset, Length = options.Model.Length });
+        List<CheckRecord> checks = options.Check ? Check(options, file, targets, cancel) : [];
+        List<string> failures = [.. checks.Where(c => !c.Passed).Select(c =>
+            $"{c.Backend} with {c.Threads} thread(s) differs from reference: NMSE {c.Nmse:g3} over {c.Tokens} tokens, {c.Bound:g3} is allowed; nothing was timed.")];
+
+        MachineRecord machine = failures.Count > 0
+            ? new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, new Dictionary<int, double>(), new Dictionary<int, double>(), new Dictionary<int, double>())
+            : Roofline.Measure(threads, TimeSpan.FromSeconds(0.6), options.Progress);
+        var results = new List<ResultRecord>();
+        var curve = new List<CurvePoint>();
+        Workload? work = null;
+        foreach ((string name, int count) in targets)
+        {
+            using IBackend backend = BackendSelector.Create(name, count);
+            long began = Stopwatch.GetTimestamp();
+            using Model model = Model.Open(options.Path, backend, options.Model);
+            double loadMs = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+            work ??= new Workload(file, model.Plan);
+            if (failures.Count > 0) break;
+            var target = new BenchTarget(backend, model, count, loadMs, machine, work);
+            results.AddRange(Time(target, options, cancel));
+            if (options.CurveTokens > 0 && (name, count) == targets[^1]) curve = CurveBench.Run(model, options, cancel);
+        }
+        failures.AddRange(SlowPrompts(results));
+        return new RunRecord(options.Version, machine, work!.Model, checks, results, curve, failures);   // there is at least one target
+    }
+
+    private static List<CheckRecord> Check(BenchOptions options, GgufFile file, (string Name, int Threads)[] targets, CancellationToken cancel)
+    {
+        var checks = new List<CheckRecord>();
+        if (targets.All(t => t.Name == Reference)) return checks;
+        options.Progress($"check: {LogitsCheck.Tokens} tokens on {Reference}");
+        ModelOptions small = options.Model with { ChunkTokens = LogitsCheck.Tokens };
+        float[] expected;
+        double bound;
+        using (IBackend backend = BackendSelector.Create(Reference))
+        using (Model model = Model.Open(options.Path, backend, small))
+        {
+            expected = LogitsCheck.Logits(model);
+            bound = LogitsCheck.Bound(model.Plan, file);
+        }
+        foreach ((string name, int threads) in targets)
+        {
+            cancel.ThrowIfCancellationRequested();
+            if (name == Reference) continue;
+            using IBackend backend = BackendSelector.Create(name, threads);
+            using Model model = Model.Open(options.Path, backend, small);
+            var check = new CheckRecord(name, threads, LogitsCheck.Tokens, LogitsCheck.Nmse(LogitsCheck.Logits(model), expected), bound);
+            options.Progress($"check: {name}, {threads} thread(s): NMSE {check.Nmse:g3}, {bound:g3} allowed, {(check.Passed ? "passed" : "failed")}");
+            checks.Add(check);
+        }
+        return checks;
+    }
+
+    private static IEnumerable<ResultRecord> Time(BenchTarget target, BenchOptions options, CancellationToken cancel)
+    {
+        double firstMs = target.FirstToken();
+        foreach (int prompt in options.Prompts) yield return Report(options, target.Prefill(prompt, options.Budget, cancel));
+        foreach (int batch in options.Batches) yield return Report(options, target.Decode(batch, options.DecodeTokens, firstMs, options.Budget, cancel));
+    }
+
+    private static ResultRecord Report(BenchOptions options, ResultRecord r)
+    {
+        options.Progress($"{r.Backend}, {r.Threads} thread(s), {(r.Mode == BenchMode.Prefill ? $"prefill {r.Tokens}" : $"decode of {r.Batch}")}: "
+            + $"{Text.Rate(r.TokensPerSecond)} tokens/s, {Text.Percent(r.ShareOfPeak)} of peak");
+        return r;
+    }
+
+    /// <summary>A prompt is read faster than decoded, or something is wrong.</summary>
+    internal static IEnumerable<string> SlowPrompts(IReadOnlyList<ResultRecord> results)
+    {
+        foreach (ResultRecord decode in results)
+        {
+            if (decode.Backend != "cpu" || decode.Mode != BenchMode.Decode || decode.Batch != 1) continue;
+            foreach (ResultRecord prompt in results)
+                if (prompt.Backend == "cpu" && prompt.Mode == BenchMode.Prefill && prompt.Threads == decode.Threads && prompt.Tokens >= PromptToCompare
+                    && prompt.TokensPerSecond < decode.TokensPerSecond)
+                    yield return $"cpu with {decode.Threads} thread(s) reads a prompt of {prompt.Tokens} at {Text.Rate(prompt.TokensPerSecond)} tokens/s and decodes at {Text.Rate(decode.TokensPerSecond)}; prefill must be the faster one.";
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Bench;
+
+/// <summary>Compares logits with Reference: a fast wrong answer is worth nothing.</summary>
+internal static class LogitsCheck
+{
+    /// <summary>Rows compared: a prompt of all but the last two, which are fed one at a time.</summary>
+    public const int Tokens = 8;
+
+    private const int Singles = 2;
+
+    /// <summary>
+    /// Float weights are multiplied in float32, so that only the order of additions differs. With quantized weights activations are rounded to
+    /// 8 bit, about 4e-5 a product; that adds up over the layers.
+    /// </summary>
+    public static double Bound(Plan plan, GgufFile file)
+    {
+        foreach (Op op in plan.Ops)
+            if (op is LinearOp linear && file.TryGet(plan.Weights[linear.Weight.Index].Name, out TensorView view) && view.Type.BlockLength > 1) return 2e-3;
+        return 1e-6;
+    }
+
+    /// <summary>Logits [8, vocabulary] from the zero state.</summary>
+    public static float[] Logits(Model model)
+    {
+        int vocabulary = model.Plan.VocabularySize;
+        int[] tokens = Stream(Tokens, vocabulary, 0);
+        var rows = new float[(long)Tokens * vocabulary];
+        using Session session = model.StartSession();
+        session.FeedAll(tokens.AsSpan(0, Tokens - Singles)).CopyTo(rows);
+        for (int i = Tokens - Singles; i < Tokens; i++) session.Feed(tokens.AsSpan(i, 1)).CopyTo(rows.AsSpan(i * vocabulary));
+        return rows;
+    }
+
+    /// <summary>Normalised mean square error; not a number where a logit is not finite.</summary>
+    public static double Nmse(ReadOnlySpan<float> actual, ReadOnlySpan<float> expected)
+    {
+        double error = 0, norm = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double difference = (double)actual[i] - expected[i];
+            error += difference * difference;
+            norm += (double)expected[i] * expected[i];
+        }
+        return error / norm;
+    }
+
+    /// <summary>Token ids spread over a vocabulary.</summary>
+    public static int[] Stream(int count, int vocabulary, int stream)
+    {
+        var random = new RandomBits((ulong)stream + 1);
+        var tokens = new int[count];
+        for (int i = 0; i < count; i++) tokens[i] = (int)(random.Next() % (uint)vocabulary);
+        return tokens;
+    }
+}

@@ -1,0 +1,63 @@
+using MambaRT.Backends.Cpu;
+using MambaRT.Formats;
+
+namespace MambaRT.Bench;
+
+/// <summary>Measures a machine's ceilings: read bandwidth and arithmetic peaks.</summary>
+public static class Roofline
+{
+    /// <summary>Large against any cache that a core can call its own, small against memory.</summary>
+    private const long FileBytes = 512L << 20;
+
+    /// <summary>Measures at 1 to N threads: every number up to 8, then powers of two.</summary>
+    /// <param name="threads">Numbers of threads to measure beside those.</param>
+    /// <param name="time">About how long each of the measurements takes.</param>
+    /// <param name="progress">Told what is being done.</param>
+    /// <exception cref="IOException">There is no room for a file of 512 MiB in the temporary folder.</exception>
+    public static MachineRecord Measure(IEnumerable<int> threads, TimeSpan time, Action<string> progress)
+    {
+        int cores = Environment.ProcessorCount;
+        var counts = new SortedSet<int>(threads.Append(cores));
+        for (int n = 1; n <= cores; n += n < 8 ? 1 : n) counts.Add(n);
+        var read = new SortedDictionary<int, double>();
+        var int8 = new SortedDictionary<int, double>();
+        var fp32 = new SortedDictionary<int, double>();
+        string path = WriteFile(progress);
+        try
+        {
+            using var file = new MappedFile(path);
+            foreach (int n in counts)
+            {
+                read[n] = Probes.ReadBandwidth(file, n, time) / 1e9;
+                int8[n] = Probes.Int8Peak(n, time) / 1e9;
+                fp32[n] = Probes.Float32Peak(n, time) / 1e9;
+                progress($"machine, {n} thread{(n == 1 ? "" : "s")}: reads {Text.Fixed(read[n], 1)} GB/s, int8 {Text.Fixed(int8[n], 0)} GOP/s, fp32 {Text.Fixed(fp32[n], 0)} GFLOP/s");
+            }
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+        return new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, cores, read, int8, fp32);
+    }
+
+    /// <summary>A file of zeros would be a hole; written pages stay in the page cache.</summary>
+    private static string WriteFile(Action<string> progress)
+    {
+        progress($"machine: writing {FileBytes >> 20} MiB to measure reading");
+        string path = Path.GetTempFileName();
+        try
+        {
+            byte[] piece = new byte[1 << 20];
+            new RandomBits(1).Fill(piece);
+            using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 0);
+            for (long done = 0; done < FileBytes; done += piece.Length) stream.Write(piece);
+            return path;
+        }
+        catch
+        {
+            File.Delete(path);
+            throw;
+        }
+    }
+}

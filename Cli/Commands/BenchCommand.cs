@@ -1,0 +1,147 @@
+using System.CommandLine;
+using System.Globalization;
+using MambaRT.Backends.Auto;
+using MambaRT.Bench;
+using MambaRT.Runtime;
+
+namespace MambaRT.Cli;
+
+/// <summary>Measures a model against what the machine can do, compares two such runs, or makes a model to measure with.</summary>
+internal sealed class BenchCommand : Verb
+{
+    private const int MaxList = 64;
+
+    private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
+    private readonly Option<int[]?> _threads = Numbers("--threads", ["-t"], "Threads of the CPU; 1 and one per core when not given.", 1024, "1,2");
+    private readonly Option<int[]?> _prompts = Numbers("--prompt", ["-p"], "Lengths of prompts; 128,512,2048 when not given.", 1 << 20, "128,512,2048");
+    private readonly Option<int[]?> _batches = Numbers("--batch", ["-b"], "Sequences decoded at once; 1,4,16 when not given.", 4096, "1,4,16");
+    private readonly Option<string?> _backends = OptionOf.Text("--backend", [], "cpu,reference", "Where the model runs; cpu when not given.");
+    private readonly Option<long?> _curve = OptionOf.Whole("--curve", [], "Also follow time and memory from token 1 to N.", 1, int.MaxValue, "100000");
+    private readonly Option<float?> _budget = OptionOf.Number("--budget", [], "Seconds that one measurement may take; 15 when not given.", 0.01f, 86400, "15");
+    private readonly Option<bool> _noCheck = OptionOf.Flag("--no-check", "Do not compare logits with the reference backend first.");
+    private readonly Option<string?> _csv = OptionOf.Text("--csv", [], "FILE", "Also write the results as comma-separated values.");
+    private readonly Option<string?> _md = OptionOf.Text("--md", [], "FILE", "Also write a Markdown page.");
+    private readonly Option<string?> _html = OptionOf.Text("--html", [], "FILE", "Also write an HTML page with plots.");
+    private readonly Option<string[]> _compare = new("--compare")
+    {
+        Description = "Compare two runs that --json wrote.", HelpName = "A.json B.json", Arity = new ArgumentArity(2, 2), AllowMultipleArgumentsPerToken = true,
+    };
+    private readonly Option<string?> _make = OptionOf.Choice("--make", [], "Make a model of this shape with random weights.", [.. ModelShape.All.Select(s => s.Name)]);
+    private readonly Option<string?> _type = OptionOf.Choice("--type", [], "Storage type of --make.", ModelMaker.Types);
+    private readonly Option<string?> _output = OptionOf.Text("--output", ["-o"], "FILE", "Where --make writes.");
+
+    public BenchCommand(Terminal terminal, Option<bool> json)
+        : base("bench", "Measures speed as a share of what the machine can do.", terminal, json)
+    {
+        foreach (Option option in new Option[] { _model, _threads, _prompts, _batches, _backends, _curve, _budget, _noCheck, _csv, _md, _html, _compare, _make, _type, _output })
+            Options.Add(option);
+    }
+
+    public override string[] Examples =>
+    [
+        "mambart bench",
+        "mambart bench -m model.gguf --threads 1,2 --prompt 512 --batch 1,4 --html report.html",
+        "mambart bench --make mamba-130m --type Q8_0 -o mamba-130m-q8_0.gguf",
+        "mambart bench --compare before.json after.json",
+    ];
+
+    protected override int Run(ParseResult arguments)
+    {
+        if (arguments.GetResult(_compare) is not null) return Compare(arguments);
+        if (arguments.GetValue(_make) is string name) return Make(arguments, name);
+        if (arguments.GetResult(_type) is not null || arguments.GetResult(_output) is not null)
+            throw new UsageException("--type and -o belong to --make NAME; give all three, or none.");
+        ModelFile file = ModelLocator.Find(arguments.GetValue(_model));
+        var standard = new BenchOptions { Path = file.Path };
+        BenchOptions options = standard with
+        {
+            Model = new ModelOptions { Offset = file.Offset, Length = file.Length },
+            Backends = Backends(arguments.GetValue(_backends)),
+            Threads = arguments.GetValue(_threads) ?? standard.Threads,
+            Prompts = arguments.GetValue(_prompts) ?? standard.Prompts,
+            Batches = arguments.GetValue(_batches) ?? standard.Batches,
+            CurveTokens = (int)(arguments.GetValue(_curve) ?? 0),
+            Budget = arguments.GetValue(_budget) is float seconds ? TimeSpan.FromSeconds(seconds) : standard.Budget,
+            Check = !arguments.GetValue(_noCheck),
+            Version = About.Version,
+            Progress = Terminal.Note,
+        };
+        using var interrupt = new Interrupt();
+        RunRecord run = GenerateBench.Run(options, interrupt.Token);
+        Terminal.Out.Write(Json(arguments) ? JsonReport.Write(run) + "\n" : TextReport.Write(run));
+        if (arguments.GetValue(_csv) is string csv) File.WriteAllText(csv, CsvReport.Write(run));
+        if (arguments.GetValue(_md) is string md) File.WriteAllText(md, MarkdownReport.Write(run));
+        if (arguments.GetValue(_html) is string html) File.WriteAllText(html, HtmlReport.Write(run));
+        foreach (string failure in run.Failures) Terminal.Error.WriteLine(failure);
+        return run.Failures.Count == 0 ? Program.Ok : Program.BadInput;
+    }
+
+    private int Compare(ParseResult arguments)
+    {
+        string[] paths = arguments.GetValue(_compare)!;   // given, with two values
+        IReadOnlyList<ComparedResult> results = Comparison.Of(TextFile.Read(paths[0]), TextFile.Read(paths[1]), paths[0], paths[1]);
+        if (!Json(arguments))
+        {
+            Terminal.Out.Write(Comparison.Write(results));
+            return Program.Ok;
+        }
+        var json = new JsonOutput(Terminal.Out);
+        json.Writer.WriteStartObject();
+        json.Writer.WriteStartArray("ratios");
+        foreach (ComparedResult r in results)
+        {
+            json.Writer.WriteStartObject();
+            json.Writer.WriteString("backend", r.Backend);
+            json.Writer.WriteString("mode", r.Mode);
+            json.Writer.WriteNumber("threads", r.Threads);
+            json.Writer.WriteNumber("batch", r.Batch);
+            if (r.Tokens > 0) json.Writer.WriteNumber("tokens", r.Tokens);
+            json.Number("first", r.First);
+            json.Number("second", r.Second);
+            json.Number("ratio", Math.Round(r.Ratio, 4));
+            json.Writer.WriteEndObject();
+        }
+        json.Writer.WriteEndArray();
+        json.Writer.WriteEndObject();
+        json.End();
+        return Program.Ok;
+    }
+
+    private int Make(ParseResult arguments, string name)
+    {
+        if (arguments.GetValue(_type) is not string type) throw new UsageException($"--make needs --type: {string.Join(", ", ModelMaker.Types)}.");
+        if (arguments.GetValue(_output) is not string path) throw new UsageException("--make needs -o FILE, the .gguf file to write.");
+        ModelShape shape = ModelShape.ByName(name)!;   // the option takes no other names
+        Cli.Progress.Run(Terminal, $"{shape.Name} {type}", report => ModelMaker.Write(shape, type, path, report: report));
+        Terminal.Note($"{path}: {Show.Count(shape.Parameters)} parameters, {Show.Bytes(new FileInfo(path).Length)}.");
+        return Program.Ok;
+    }
+
+    private static string[] Backends(string? given)
+    {
+        if (given is null) return ["cpu"];
+        string[] names = given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string? unknown = names.FirstOrDefault(n => !BackendSelector.Names.Contains(n));
+        return names.Length > 0 && unknown is null ? names
+            : throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {string.Join(", ", BackendSelector.Names)}, separated by commas.");
+    }
+
+    /// <summary>Whole numbers from 1, separated by commas; null when not given.</summary>
+    private static Option<int[]?> Numbers(string name, string[] aliases, string description, int max, string example) => new(name, aliases)
+    {
+        Description = description,
+        HelpName = example,
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
+            var numbers = new int[parts.Length];
+            bool good = parts.Length <= MaxList;
+            for (int i = 0; good && i < parts.Length; i++)
+                good = int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]) && numbers[i] >= 1 && numbers[i] <= max;
+            if (good) return numbers;
+            result.AddError($"{name} is '{Show.Text(text, 60)}'; it needs whole numbers from 1 to {max} separated by commas, such as {example}.");
+            return null;
+        },
+    };
+}
