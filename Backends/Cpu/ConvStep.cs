@@ -34,20 +34,22 @@ internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConv
     /// <summary>One row. Lanes are channels; a tap before the sequence's first row comes from the window [dConv−1, channels].</summary>
     private void Convolve(float* window, in SequenceSpan span, int i, int begin, int end)
     {
-        int past = op.DConv - 1, channels = x.Width;
+        int taps = op.DConv, channels = x.Width;
         float* to = y.Row(span.Start + i);
+        float** from = stackalloc float*[taps];
+        for (int k = 0; k < taps; k++) from[k] = Tap(window, span, i - (taps - 1) + k);
         int c = begin;
         for (; c + 8 <= end; c += 8)
         {
             Vector256<float> sum = _bias != null ? Vector256.Load(_bias + c) : default;
-            for (int k = 0; k < op.DConv; k++)
-                sum = Vector256.FusedMultiplyAdd(Vector256.Load(_weight + (long)k * channels + c), Vector256.Load(Tap(window, span, i - past + k) + c), sum);
+            float* w = _weight + c;
+            for (int k = 0; k < taps; k++, w += channels) sum = Vector256.FusedMultiplyAdd(Vector256.Load(w), Vector256.Load(from[k] + c), sum);
             VectorMath.Silu(sum).Store(to + c);
         }
         for (; c < end; c++)
         {
             float sum = _bias != null ? _bias[c] : 0;
-            for (int k = 0; k < op.DConv; k++) sum += _weight[(long)k * channels + c] * Tap(window, span, i - past + k)[c];
+            for (int k = 0; k < taps; k++) sum += _weight[(long)k * channels + c] * from[k][c];
             to[c] = VectorMath.Silu(sum);
         }
     }

@@ -44,7 +44,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
     public Step[] Steps { get; }
 
     /// <summary>Bytes of panels, 8-bit rows and scan scratch.</summary>
-    public long ScratchBytes => _scratch.Bytes + _pool.Sum(q => q.Rows.Bytes) + _steps.OfType<SsdScanStep>().Sum(s => s.ScratchBytes);
+    public long ScratchBytes => _scratch.Bytes + _pool.Sum(q => q.Rows.Bytes) + _steps.OfType<SsdScanStep>().Sum(s => s.ScratchBytes) + _steps.OfType<SelectiveScanStep>().Sum(s => s.ScratchBytes);
 
     public void Embed(EmbedOp op) =>
         _steps.Add(new EmbedStep(_rows, _model.Views[op.Table.Index], At(op.Output)) { Name = op.Name });
@@ -77,7 +77,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
     {
         _scratch.Dispose();
         foreach ((QuantizedRows rows, _) in _pool) rows.Dispose();
-        foreach (SsdScanStep scan in _steps.OfType<SsdScanStep>()) scan.Dispose();
+        foreach (IDisposable step in _steps.OfType<IDisposable>()) step.Dispose();
     }
 
     private void Add(Op op, Step step)

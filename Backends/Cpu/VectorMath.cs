@@ -25,6 +25,22 @@ internal static class VectorMath
         return (p.AsInt32() + (Vector256.ConvertToInt32Native(whole) << 23)).AsSingle();
     }
 
+    /// <summary>2^x for x of 0 or below, within 2e-7 of the result: what a decay needs, in two instructions less.</summary>
+    /// <remarks>The polynomial is the minimax one of degree 5 on [−1/2, 1/2] with constant term 1: error 9e-8 before rounding.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Decay2(Vector256<float> x)
+    {
+        x = Vector256.Max(x, Vector256.Create(-126f));
+        Vector256<float> whole = Vector256.Round(x), f = x - whole;
+        Vector256<float> p = Vector256.Create(1.3264683188699527e-3f);
+        p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(9.671516990958862e-3f));
+        p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(5.550733923479637e-2f));
+        p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(2.4022242013889014e-1f));
+        p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(6.9314697748877e-1f));
+        p = Vector256.FusedMultiplyAdd(p, f, Vector256<float>.One);
+        return (p.AsInt32() + (Vector256.ConvertToInt32Native(whole) << 23)).AsSingle();
+    }
+
     /// <summary>e^x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp(Vector256<float> x) => Exp2(x * Vector256.Create(Log2E));

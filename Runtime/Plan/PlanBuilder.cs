@@ -6,6 +6,9 @@ namespace MambaRT.Runtime;
 /// <remarks>Used by one thread, once; <see cref="Build"/> ends it.</remarks>
 public sealed class PlanBuilder
 {
+    /// <summary>Published models have 4 taps; backends keep a pointer to each on the stack.</summary>
+    private const int MaxTaps = 256;
+
     private readonly IWeightSource _source;
     private readonly List<Op> _ops = [];
     private readonly List<WeightSpec> _weights = [];
@@ -85,6 +88,8 @@ public sealed class PlanBuilder
     {
         WeightSpec w = _weights[weight.Index];
         Require(name, "taps", w.Rows, x.Width);
+        if (w.Columns > MaxTaps)
+            throw new NotSupportedException($"{Metadata.File.Subject}: '{name}' has {w.Columns} taps; MambaRT runs convolutions of up to {MaxTaps}. Choose another model.");
         if (bias is WeightRef b) Require(name, "bias", Length(b), x.Width);
         RequireState(name, window, StateKind.ConvWindow, x.Width, w.Columns - 1);
         return Record(new CausalConvOp { Name = name, X = x, Weight = weight, Bias = bias, Window = window, DConv = w.Columns, Output = New(x.Width, x.Rows) });
