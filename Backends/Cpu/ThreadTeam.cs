@@ -82,13 +82,17 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>Opens a run: counters first, then the epoch that lets helpers in.</summary>
     private int Publish(Step[] steps)
     {
-        int epoch = _epoch + 1;
+        int epoch = _epoch == -1 ? 1 : _epoch + 1;   // 0 marks a closed step
         // A latecomer may still look at the old array; its claims fail by epoch there.
         if (_progress.Length < steps.Length) _progress = new Progress[steps.Length];
         for (int i = 0; i < steps.Length; i++)
         {
-            _progress[i].Done = 0;
-            Volatile.Write(ref _progress[i].Next, (long)epoch << 32);
+            // Closed first: a latecomer that reads what is new here cannot claim by what was old.
+            ref Progress progress = ref _progress[i];
+            Interlocked.Exchange(ref progress.Next, 0);
+            progress.Units = steps[i].Units;
+            progress.Done = 0;
+            Volatile.Write(ref progress.Next, (long)epoch << 32);
         }
         _steps = steps;
         _failure = null;
@@ -117,11 +121,13 @@ internal sealed class ThreadTeam : IDisposable
     /// <returns>False when the run is over.</returns>
     private bool Advance(Step step, ref Progress progress, int epoch, int member)
     {
-        int units = step.Units;
+        int units;
         while (true)
         {
             long next = Volatile.Read(ref progress.Next);
             if ((int)(next >> 32) != epoch) return false;
+            // The run's own count, not the step's: the step may already look at the next batch when a latecomer comes by.
+            units = Volatile.Read(ref progress.Units);
             if ((int)next >= units) break;
             if (Interlocked.CompareExchange(ref progress.Next, next + 1, next) != next) continue;
             try
@@ -180,6 +186,9 @@ internal sealed class ThreadTeam : IDisposable
     {
         /// <summary>Epoch in the upper half, next unit in the lower.</summary>
         [FieldOffset(0)] public long Next;
+
+        /// <summary>Units of this run.</summary>
+        [FieldOffset(8)] public int Units;
 
         /// <summary>Units that are done.</summary>
         [FieldOffset(64)] public int Done;

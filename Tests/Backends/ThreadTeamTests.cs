@@ -1,0 +1,90 @@
+using MambaRT.Backends.Cpu;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>The team under more members than cores, so that some always come late.</summary>
+public sealed class ThreadTeamTests
+{
+    [Fact]
+    public void Run_UnitsChangeFromRunToRun_EachIsDoneOnceAndInStepOrder()
+    {
+        using var team = new ThreadTeam(5);
+        var random = new Random(7);
+        CountingStep[] steps = [.. Enumerable.Range(0, 12).Select(_ => new CountingStep { Name = "count" })];
+        for (int i = 1; i < steps.Length; i++) steps[i].Before = steps[i - 1];
+        for (int run = 0; run < 20_000; run++)
+        {
+            foreach (CountingStep step in steps) step.Prepare(random.Next(0, 9));
+            team.Run(steps, CancellationToken.None);
+            foreach (CountingStep step in steps) step.Check(run);
+        }
+    }
+
+    [Fact]
+    public void Run_Cancelled_StopsBetweenStepsAndCanRunAgain()
+    {
+        using var team = new ThreadTeam(3);
+        CountingStep first = new() { Name = "first" }, second = new() { Name = "second", Before = first };
+        for (int run = 0; run < 2_000; run++)
+        {
+            using var source = new CancellationTokenSource();
+            first.Prepare(4);
+            second.Prepare(4);
+            first.Body = source.Cancel;
+            Assert.Throws<OperationCanceledException>(() => team.Run([first, second], source.Token));
+            first.Body = null;
+            first.Prepare(3);
+            second.Prepare(5);
+            team.Run([first, second], CancellationToken.None);
+            first.Check(run);
+            second.Check(run);
+        }
+    }
+
+    [Fact]
+    public void Run_StepThrows_TellsTheCallerAndGoesOn()
+    {
+        using var team = new ThreadTeam(3);
+        var step = new CountingStep { Name = "bad", Body = () => throw new FormatException("no such row") };
+        step.Prepare(6);
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => team.Run([step], CancellationToken.None));
+        Assert.Contains("no such row", error.Message);
+        step.Body = null;
+        step.Prepare(6);
+        team.Run([step], CancellationToken.None);
+        step.Check(0);
+    }
+
+    private sealed class CountingStep : Step
+    {
+        private readonly int[] _done = new int[16];
+        private int _units;
+
+        public CountingStep? Before { get; set; }
+
+        public Action? Body { get; set; }
+
+        public override int Units => _units;
+
+        public void Prepare(int units)
+        {
+            _units = units;
+            Array.Clear(_done);
+        }
+
+        public override void Run(int unit, int member)
+        {
+            if (Before is { } before) before.Check(-1);
+            Body?.Invoke();
+            Interlocked.Increment(ref _done[unit]);
+        }
+
+        public void Check(int run)
+        {
+            for (int i = 0; i < _done.Length; i++)
+                if (Volatile.Read(ref _done[i]) != (i < _units ? 1 : 0))
+                    throw new InvalidOperationException($"Run {run}: unit {i} of {_units} was done {_done[i]} times.");
+        }
+    }
+}
