@@ -13,7 +13,7 @@ public sealed class ThreadTeamTests
         var random = new Random(7);
         CountingStep[] steps = [.. Enumerable.Range(0, 12).Select(_ => new CountingStep { Name = "count" })];
         for (int i = 1; i < steps.Length; i++) steps[i].Before = steps[i - 1];
-        for (int run = 0; run < 20_000; run++)
+        for (int run = 0; run < 150_000; run++)
         {
             foreach (CountingStep step in steps) step.Prepare(random.Next(0, 9));
             team.Run(steps, CancellationToken.None);
