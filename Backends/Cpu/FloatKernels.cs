@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using MambaRT.Formats;
 
 namespace MambaRT.Backends.Cpu;
@@ -27,7 +28,7 @@ internal readonly unsafe struct F16Load : IFloatLoad
 {
     public static int Bytes => 2;
 
-    public static Vector256<float> Load8(byte* at) => Halves.ToSingle(Vector128.Load((ushort*)at));
+    public static Vector256<float> Load8(byte* at) => Halves.ToSingle8(at);
 
     public static float Load1(byte* at) => Halves.ToSingle(at);
 }
@@ -38,6 +39,7 @@ internal readonly unsafe struct BF16Load : IFloatLoad
 
     public static Vector256<float> Load8(byte* at)
     {
+        if (Avx2.IsSupported) return (Avx2.ConvertToVector256Int32((ushort*)at) << 16).AsSingle();
         (Vector128<uint> low, Vector128<uint> high) = Vector128.Widen(Vector128.Load((ushort*)at));
         return (Vector256.Create(low, high) << 16).AsSingle();
     }
@@ -48,10 +50,14 @@ internal readonly unsafe struct BF16Load : IFloatLoad
 /// <summary>Weights of a float type against float32 activations.</summary>
 internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanelKernel(weights) where TLoad : struct, IFloatLoad
 {
-    public override void Dot(int begin, int count, in LinearInput x, int row, float* y, byte* scratch)
+    public override void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch)
     {
-        float* values = x.Values.Row(row);
-        for (int i = 0; i < count; i++) y[i] = Dot(Address + (begin + i) * RowBytes, values, Columns);
+        for (int i = 0; i < count; i++)
+        {
+            byte* w = Address + (begin + i) * RowBytes;
+            if (rows == 1) y[i] = Dot(w, x.Values.Row(0), Columns);
+            for (int t = 0; t < rows && rows > 1; t += 4) DotFour(w, x.Values, t, Math.Min(4, rows - t), Columns, y + t * PanelRows + i);
+        }
     }
 
     protected override float* Row(int row, float* scratch)
@@ -61,6 +67,32 @@ internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanel
         for (; i + 8 <= Columns; i += 8) TLoad.Load8(from + i * TLoad.Bytes).Store(scratch + i);
         for (; i < Columns; i++) scratch[i] = TLoad.Load1(from + i * TLoad.Bytes);
         return scratch;
+    }
+
+    /// <summary>Up to four activation rows, so that weights are converted once for them; y[r·PanelRows] for row r.</summary>
+    private static void DotFour(byte* w, in Matrix x, int row, int height, int count, float* y)
+    {
+        float* xa = x.Row(row), xb = x.Row(row + Math.Min(1, height - 1)), xc = x.Row(row + Math.Min(2, height - 1)), xd = x.Row(row + Math.Min(3, height - 1));
+        Vector256<float> a = default, b = default, c = default, d = default;
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            Vector256<float> v = TLoad.Load8(w + i * TLoad.Bytes);
+            a = Vector256.FusedMultiplyAdd(v, Vector256.Load(xa + i), a);
+            b = Vector256.FusedMultiplyAdd(v, Vector256.Load(xb + i), b);
+            c = Vector256.FusedMultiplyAdd(v, Vector256.Load(xc + i), c);
+            d = Vector256.FusedMultiplyAdd(v, Vector256.Load(xd + i), d);
+        }
+        float* sums = stackalloc float[4] { Vector256.Sum(a), Vector256.Sum(b), Vector256.Sum(c), Vector256.Sum(d) };
+        for (; i < count; i++)
+        {
+            float v = TLoad.Load1(w + i * TLoad.Bytes);
+            sums[0] += v * xa[i];
+            sums[1] += v * xb[i];
+            sums[2] += v * xc[i];
+            sums[3] += v * xd[i];
+        }
+        for (int r = 0; r < height; r++) y[r * PanelRows] = sums[r];
     }
 
     /// <summary>Four partial sums of eight lanes.</summary>
@@ -84,17 +116,21 @@ internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanel
 /// <summary>Weights of any other type, decoded a row at a time: what makes a new type run before it has a kernel of its own.</summary>
 internal sealed unsafe class DecodingKernel(TensorView weights) : FloatPanelKernel(weights)
 {
-    public override void Dot(int begin, int count, in LinearInput x, int row, float* y, byte* scratch)
+    public override void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch)
     {
-        float* values = x.Values.Row(row);
         for (int i = 0; i < count; i++)
         {
             float* w = Row(begin + i, (float*)scratch);
-            Vector256<float> sum = default;
-            int k = 0;
-            for (; k + 8 <= Columns; k += 8) sum = Vector256.FusedMultiplyAdd(Vector256.Load(w + k), Vector256.Load(values + k), sum);
-            y[i] = Vector256.Sum(sum);
-            for (; k < Columns; k++) y[i] += w[k] * values[k];
+            for (int t = 0; t < rows; t++)
+            {
+                float* values = x.Values.Row(t);
+                Vector256<float> lanes = default;
+                int k = 0;
+                for (; k + 8 <= Columns; k += 8) lanes = Vector256.FusedMultiplyAdd(Vector256.Load(w + k), Vector256.Load(values + k), lanes);
+                float sum = Vector256.Sum(lanes);
+                for (; k < Columns; k++) sum += w[k] * values[k];
+                y[t * PanelRows + i] = sum;
+            }
         }
     }
 
@@ -112,23 +148,21 @@ internal abstract unsafe class FloatPanelKernel(TensorView weights) : WeightKern
 
     public sealed override bool ReadsQuantized => false;
 
-    public sealed override long ScratchBytes => (long)Columns * (PanelRows + 1) * sizeof(float) + 64;
+    /// <summary>A panel of floats is four or two times the weights it is made of, and written once before it is read.</summary>
+    public sealed override int RowsForPanels => 9;
+
+    public sealed override long ScratchBytes => (long)Columns * (PanelRows + 8) * sizeof(float) + 64;
 
     public sealed override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
     {
         float* panel = (float*)scratch;
         Pack(begin, count, panel, panel + (long)Columns * PanelRows);
         float* tile = stackalloc float[Tile * PanelRows];
-        int t = 0;
-        for (; t + Tile <= rows; t += Tile)
+        for (int t = 0; t < rows; t += Tile)
         {
-            MultiplyTile(panel, x.Values.Row(t), x.Values.Stride, Columns, tile);
-            for (int r = 0; r < Tile; r++) store.Row(t + r, begin, count, tile + r * PanelRows);
-        }
-        for (; t < rows; t++)
-        {
-            MultiplyRow(panel, x.Values.Row(t), Columns, tile);
-            store.Row(t, begin, count, tile);
+            int height = Math.Min(Tile, rows - t);
+            MultiplyTile(panel, x.Values, t, height, Columns, tile);
+            for (int r = 0; r < height; r++) store.Row(t + r, begin, count, tile + r * PanelRows);
         }
     }
 
@@ -137,21 +171,33 @@ internal abstract unsafe class FloatPanelKernel(TensorView weights) : WeightKern
 
     private void Pack(int begin, int count, float* panel, float* scratch)
     {
-        for (int i = 0; i < PanelRows; i++)
+        float** rows = stackalloc float*[8];
+        for (int half = 0; half < PanelRows; half += 8)
         {
             // Rows past the end repeat the last one; their products are not stored.
-            float* row = Row(begin + Math.Min(i, count - 1), scratch), to = panel + i;
-            for (int k = 0; k < Columns; k++) to[(long)k * PanelRows] = row[k];
+            for (int i = 0; i < 8; i++) rows[i] = Row(begin + Math.Min(half + i, count - 1), scratch + (long)i * Columns);
+            int k = 0;
+            for (; k + 8 <= Columns; k += 8)
+                Transpose.Store(At(rows[0], k), At(rows[1], k), At(rows[2], k), At(rows[3], k), At(rows[4], k), At(rows[5], k), At(rows[6], k), At(rows[7], k),
+                    (int*)panel + (long)k * PanelRows + half, PanelRows);
+            for (; k < Columns; k++)
+                for (int i = 0; i < 8; i++) panel[(long)k * PanelRows + half + i] = rows[i][k];
         }
     }
 
-    /// <summary>Six activation rows by sixteen weight rows: twelve sums in registers. Lanes are weight rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> At(float* row, int column) => Vector256.Load(row + column).AsInt32();
+
+    /// <summary>Up to six activation rows by sixteen weight rows: twelve sums in registers. Lanes are weight rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyTile(float* panel, float* x, int stride, int columns, float* tile)
+    private static void MultiplyTile(float* panel, in Matrix x, int row, int height, int columns, float* tile)
     {
         Vector256<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
         Vector256<float> d0 = default, d1 = default, e0 = default, e1 = default, f0 = default, f1 = default;
-        float* xa = x, xb = xa + stride, xc = xb + stride, xd = xc + stride, xe = xd + stride, xf = xe + stride;
+        // A short tile repeats its last row; the repeats are not stored.
+        int last = row + height - 1;
+        float* xa = x.Row(row), xb = x.Row(Math.Min(row + 1, last)), xc = x.Row(Math.Min(row + 2, last));
+        float* xd = x.Row(Math.Min(row + 3, last)), xe = x.Row(Math.Min(row + 4, last)), xf = x.Row(Math.Min(row + 5, last));
         for (int k = 0; k < columns; k++, panel += PanelRows)
         {
             Vector256<float> w0 = Vector256.LoadAligned(panel), w1 = Vector256.LoadAligned(panel + 8);
@@ -186,19 +232,5 @@ internal abstract unsafe class FloatPanelKernel(TensorView weights) : WeightKern
         e1.Store(tile + 72);
         f0.Store(tile + 80);
         f1.Store(tile + 88);
-    }
-
-    /// <summary>One activation row, with the additions in the order of <see cref="MultiplyTile"/>.</summary>
-    private static void MultiplyRow(float* panel, float* x, int columns, float* tile)
-    {
-        Vector256<float> a0 = default, a1 = default;
-        for (int k = 0; k < columns; k++, panel += PanelRows)
-        {
-            Vector256<float> v = Vector256.Create(x[k]);
-            a0 = Vector256.FusedMultiplyAdd(v, Vector256.LoadAligned(panel), a0);
-            a1 = Vector256.FusedMultiplyAdd(v, Vector256.LoadAligned(panel + 8), a1);
-        }
-        a0.Store(tile);
-        a1.Store(tile + 8);
     }
 }

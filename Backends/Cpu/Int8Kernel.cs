@@ -12,17 +12,23 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : Weig
 
     public override long ScratchBytes => Int8Panel<TBlock, TDot>.Bytes(Columns);
 
-    public override void Dot(int begin, int count, in LinearInput x, int row, float* y, byte* scratch)
+    /// <summary>Laying rows out is read-ahead, unpacking and one pass for all activation rows: it pays from the second on.</summary>
+    public override int RowsForPanels => 2;
+
+    public override void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch)
     {
-        QuantizedRow q = x.Quantized!.Row(row);   // ReadsQuantized: the compiler gave it
-        byte* blocks = Address + begin * RowBytes;
-        for (int i = 0; i < count; i++, blocks += RowBytes) y[i] = TBlock.Length == 32 ? Dot32(blocks, q) : Dot256(blocks, q);
+        for (int t = 0; t < rows; t++)
+        {
+            QuantizedRow q = x.Quantized!.Row(t);   // ReadsQuantized: the compiler gave it
+            byte* blocks = Address + begin * RowBytes;
+            for (int i = 0; i < count; i++, blocks += RowBytes) y[t * PanelRows + i] = TBlock.Length == 32 ? Dot32(blocks, q) : Dot256(blocks, q);
+        }
     }
 
     public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
     {
         var panel = new Int8Panel<TBlock, TDot>(scratch, Columns);
-        panel.Pack(Address + begin * RowBytes, RowBytes, count);
+        panel.Pack(Address + begin * RowBytes, RowBytes, count, ahead: PanelRows * RowBytes);
         float* tile = stackalloc float[Int8Panel<TBlock, TDot>.Tile * PanelRows];
         for (int t = 0; t < rows; t += Int8Panel<TBlock, TDot>.Tile)
         {

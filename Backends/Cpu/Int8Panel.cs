@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace MambaRT.Backends.Cpu;
 
@@ -48,32 +49,72 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
     public static long Bytes(int columns) => (long)columns * Rows + 2L * (columns / TBlock.Group) * Rows * sizeof(float);
 
     /// <summary>Lays out <paramref name="count"/> rows; rows past them repeat the last one, and their products are not stored.</summary>
-    public void Pack(byte* weights, long rowBytes, int count)
+    /// <param name="weights">The first row.</param>
+    /// <param name="rowBytes">From one row to the next.</param>
+    /// <param name="count">Rows there are.</param>
+    /// <param name="ahead">
+    /// How far on the panel lies that this thread will probably lay out next. Sixteen short streams are more than the machine foresees by itself, and the
+    /// wait for memory would take most of the time: the next panel's lines are asked for while this one is laid out.
+    /// </param>
+    public void Pack(byte* weights, long rowBytes, int count, long ahead)
     {
-        float* scales = stackalloc float[32], offsets = scales + 16;
-        int groups = TBlock.Length / TBlock.Group;
-        Vector256<byte> shift = Vector256.Create(Shifted ? (byte)128 : (byte)0);
-        for (int r = 0; r < Rows; r++)
+        byte** rows = stackalloc byte*[Rows];
+        for (int r = 0; r < Rows; r++) rows[r] = weights + Math.Min(r, count - 1) * rowBytes;
+        byte* next = weights + ahead;
+        for (int at = 0; at < _columns; at += TBlock.Length)
         {
-            byte* block = weights + Math.Min(r, count - 1) * rowBytes;
-            for (int at = 0; at < _columns; at += TBlock.Length, block += TBlock.Bytes)
+            for (byte* end = next + Rows * TBlock.Bytes; next < end; next += 64)
+                if (Sse.IsSupported) Sse.Prefetch1(next);
+            for (int half = 0; half < Rows; half += 8)
             {
-                TBlock.Scales(block, scales, offsets);
-                for (int g = 0; g < groups; g++)
-                {
-                    long index = (long)(at / TBlock.Group + g) * Rows + r;
-                    _scales[index] = scales[g];
-                    if (TBlock.HasOffset) _offsets[index] = offsets[g];
-                }
-                int* to = (int*)_values + (long)at / 4 * Rows + r;
-                for (int part = 0; part < TBlock.Length / 32; part++, to += 8 * Rows)
-                {
-                    Vector256<int> q = (TBlock.Load(block, part) ^ shift).AsInt32();
-                    for (int k = 0; k < 8; k++) to[k * Rows] = q.GetElement(k);
-                }
+                PackScales(rows, at, half);
+                PackValues(rows, at, half);
+                for (int r = half; r < half + 8; r++) rows[r] += TBlock.Bytes;
             }
         }
     }
+
+    private void PackScales(byte** rows, int at, int half)
+    {
+        float* scales = stackalloc float[32], offsets = scales + 16;
+        float* toScales = _scales + (long)(at / TBlock.Group) * Rows, toOffsets = _offsets + (long)(at / TBlock.Group) * Rows;
+        if (TBlock.Length == 32)
+        {
+            // Blocks of 32 begin with a half scale and, with an offset, a half offset: eight rows are converted together.
+            Halves.ToSingle(Gather(rows + half, 0)).Store(toScales + half);
+            if (TBlock.HasOffset) Halves.ToSingle(Gather(rows + half, 2)).Store(toOffsets + half);
+            return;
+        }
+        for (int r = half; r < half + 8; r++)
+        {
+            TBlock.Scales(rows[r], scales, offsets);
+            for (int g = 0; g < TBlock.Length / TBlock.Group; g++)
+            {
+                toScales[g * Rows + r] = scales[g];
+                if (TBlock.HasOffset) toOffsets[g * Rows + r] = offsets[g];
+            }
+        }
+    }
+
+    /// <summary>The halves at an offset in the blocks of eight rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<ushort> Gather(byte** rows, int offset) => Vector128.Create(
+        Unsafe.ReadUnaligned<ushort>(rows[0] + offset), Unsafe.ReadUnaligned<ushort>(rows[1] + offset), Unsafe.ReadUnaligned<ushort>(rows[2] + offset),
+        Unsafe.ReadUnaligned<ushort>(rows[3] + offset), Unsafe.ReadUnaligned<ushort>(rows[4] + offset), Unsafe.ReadUnaligned<ushort>(rows[5] + offset),
+        Unsafe.ReadUnaligned<ushort>(rows[6] + offset), Unsafe.ReadUnaligned<ushort>(rows[7] + offset));
+
+    /// <summary>Eight rows of a block: a vector holds 32 values of a row, and its ints, four values each, go to eight places.</summary>
+    private void PackValues(byte** rows, int at, int half)
+    {
+        int* to = (int*)_values + (long)at / 4 * Rows + half;
+        byte* a = rows[half], b = rows[half + 1], c = rows[half + 2], d = rows[half + 3], e = rows[half + 4], f = rows[half + 5], g = rows[half + 6], h = rows[half + 7];
+        for (int part = 0; part < TBlock.Length / 32; part++, to += 8 * Rows)
+            Transpose.Store(Part(a, part), Part(b, part), Part(c, part), Part(d, part), Part(e, part), Part(f, part), Part(g, part), Part(h, part), to, Rows);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Part(byte* block, int part) =>
+        (Shifted ? TBlock.Load(block, part) ^ Vector256.Create((byte)128) : TBlock.Load(block, part)).AsInt32();
 
     /// <summary>Activation rows row to row + height (at most <see cref="Tile"/>) by the sixteen rows: tile [Tile, 16]. Sums of a group are exact ints.</summary>
     public void Multiply(QuantizedRows x, int row, int height, float* tile)

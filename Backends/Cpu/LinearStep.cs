@@ -6,40 +6,32 @@ namespace MambaRT.Backends.Cpu;
 internal sealed unsafe class LinearStep(
     BatchRows rows, RowDomain domain, WeightKernel kernel, LinearInput x, Epilogue store, byte* scratch, long scratchPerMember) : Step
 {
-    /// <summary>From this many rows on, laying sixteen weight rows out once costs less than reading them for every activation row.</summary>
-    private const int RowsForPanels = 5;
-
     /// <summary>Weight bytes of a unit of decode: long against the counter's 50 ns, short against a scheduler's time slice.</summary>
     private const int BytesPerUnit = 32 << 10;
 
     private readonly int _dotColumns = Math.Max(WeightKernel.PanelRows,
         (int)(BytesPerUnit / Math.Max(1, kernel.BytesPerRow) / WeightKernel.PanelRows * WeightKernel.PanelRows));
 
-    public override int Units => rows.Count(domain) switch
-    {
-        0 => 0,
-        < RowsForPanels => Cover(kernel.Rows, _dotColumns),
-        _ => Cover(kernel.Rows, WeightKernel.PanelRows),
-    };
+    public override int Units => rows.Count(domain) is not 0 and int count
+        ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : WeightKernel.PanelRows) : 0;
 
     public override void Run(int unit, int member)
     {
         byte* own = scratch + scratchPerMember * member;
         int count = rows.Count(domain);
-        if (count >= RowsForPanels)
+        if (count >= kernel.RowsForPanels)
         {
-            int begin = unit * WeightKernel.PanelRows;
-            kernel.Multiply(begin, Math.Min(WeightKernel.PanelRows, kernel.Rows - begin), x, count, own, store);
+            int first = unit * WeightKernel.PanelRows;
+            kernel.Multiply(first, Math.Min(WeightKernel.PanelRows, kernel.Rows - first), x, count, own, store);
             return;
         }
-        float* sums = stackalloc float[WeightKernel.PanelRows];
+        float* sums = stackalloc float[kernel.RowsForPanels * WeightKernel.PanelRows];
         int end = Math.Min((unit + 1) * _dotColumns, kernel.Rows);
         for (int begin = unit * _dotColumns; begin < end; begin += WeightKernel.PanelRows)
-            for (int t = 0; t < count; t++)
-            {
-                int columns = Math.Min(WeightKernel.PanelRows, end - begin);
-                kernel.Dot(begin, columns, x, t, sums, own);
-                store.Row(t, begin, columns, sums);
-            }
+        {
+            int columns = Math.Min(WeightKernel.PanelRows, end - begin);
+            kernel.Dot(begin, columns, x, count, sums, own);
+            for (int t = 0; t < count; t++) store.Row(t, begin, columns, sums + t * WeightKernel.PanelRows);
+        }
     }
 }

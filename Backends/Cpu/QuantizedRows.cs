@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using MambaRT.Formats;
 
 namespace MambaRT.Backends.Cpu;
@@ -68,11 +70,9 @@ internal sealed unsafe class QuantizedRows : IDisposable
             int length = Math.Min(Block, begin + count - at), block = at / Block;
             float scale = length == Block && Vector256.IsHardwareAccelerated ? RoundBlock(x + at, to.Values + at) : RoundScalar(x + at, length, to.Values + at);
             to.Scales[block] = scale;
-            for (int half = 0; half < 2; half++)
-            {
-                to.Counts16[2 * block + half] = Sum16(to.Values + at + 16 * half);
-                to.Sums16[2 * block + half] = to.Counts16[2 * block + half] * scale;
-            }
+            (to.Counts16[2 * block], to.Counts16[2 * block + 1]) = Sums(Vector256.Load(to.Values + at));
+            to.Sums16[2 * block] = to.Counts16[2 * block] * scale;
+            to.Sums16[2 * block + 1] = to.Counts16[2 * block + 1] * scale;
             to.Counts32[block] = to.Counts16[2 * block] + to.Counts16[2 * block + 1];
             to.Sums32[block] = to.Counts32[block] * scale;
         }
@@ -80,26 +80,35 @@ internal sealed unsafe class QuantizedRows : IDisposable
 
     public void Dispose() => _memory.Dispose();
 
-    private static int Sum16(sbyte* q)
+    /// <summary>The sums of the first and the second sixteen values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (int First, int Second) Sums(Vector256<sbyte> q)
     {
-        (Vector128<short> low, Vector128<short> high) = Vector128.Widen(Vector128.Load(q));
-        return Vector128.Sum(low + high);
+        Vector256<int> fours = Avx2.IsSupported
+            ? Avx2Dot.AddUnsigned(Vector256<int>.Zero, Vector256<byte>.One, q)
+            : PortableDot.AddUnsigned(Vector256<int>.Zero, Vector256<byte>.One, q);
+        return (Vector128.Sum(fours.GetLower()), Vector128.Sum(fours.GetUpper()));
     }
 
     /// <summary>A whole block; returns its scale. Lanes are columns; ints are narrowed in order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float RoundBlock(float* x, sbyte* values)
     {
         Vector256<float> a = Vector256.Load(x), b = Vector256.Load(x + 8), c = Vector256.Load(x + 16), d = Vector256.Load(x + 24);
-        Vector256<float> top = Vector256.Max(Vector256.Max(Vector256.Abs(a), Vector256.Abs(b)), Vector256.Max(Vector256.Abs(c), Vector256.Abs(d)));
-        Vector128<float> half = Vector128.Max(top.GetLower(), top.GetUpper());
-        half = Vector128.Max(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        Vector256<float> top = Vector256.MaxNative(Vector256.MaxNative(Vector256.Abs(a), Vector256.Abs(b)), Vector256.MaxNative(Vector256.Abs(c), Vector256.Abs(d)));
+        Vector128<float> half = Vector128.MaxNative(top.GetLower(), top.GetUpper());
+        half = Vector128.MaxNative(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
         float max = Math.Max(half[0], half[1]);
         Vector256<float> inverse = Vector256.Create(max > Tiny ? 127 / max : 0);
-        Vector256<short> low = Vector256.Narrow(Vector256.ConvertToInt32(Vector256.Round(a * inverse)), Vector256.ConvertToInt32(Vector256.Round(b * inverse)));
-        Vector256<short> high = Vector256.Narrow(Vector256.ConvertToInt32(Vector256.Round(c * inverse)), Vector256.ConvertToInt32(Vector256.Round(d * inverse)));
+        Vector256<short> low = Vector256.Narrow(Nearest(a * inverse), Nearest(b * inverse));
+        Vector256<short> high = Vector256.Narrow(Nearest(c * inverse), Nearest(d * inverse));
         Vector256.Narrow(low, high).Store(values);
         return max / 127;
     }
+
+    /// <summary>To the nearest integer, ties to even; |v| is at most 127.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Nearest(Vector256<float> v) => Vector256.ConvertToInt32Native(Vector256.Round(v));
 
     /// <summary>The scalar twin; a short block is filled up with zeros.</summary>
     internal static float RoundScalar(float* x, int length, sbyte* values)

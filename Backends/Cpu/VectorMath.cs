@@ -12,7 +12,7 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp2(Vector256<float> x)
     {
-        x = Vector256.Min(Vector256.Max(x, Vector256.Create(-126f)), Vector256.Create(127f));
+        x = Vector256.MinNative(Vector256.MaxNative(x, Vector256.Create(-126f)), Vector256.Create(127f));
         Vector256<float> whole = Vector256.Round(x), f = x - whole;
         Vector256<float> p = Vector256.Create(1.535336188319500e-4f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(1.339887440266574e-3f));
@@ -30,7 +30,7 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Decay2(Vector256<float> x)
     {
-        x = Vector256.Max(x, Vector256.Create(-126f));
+        x = Vector256.MaxNative(x, Vector256.Create(-126f));
         Vector256<float> whole = Vector256.Round(x), f = x - whole;
         Vector256<float> p = Vector256.Create(1.3264683188699527e-3f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(9.671516990958862e-3f));
@@ -55,38 +55,18 @@ internal static class VectorMath
     }
 
     /// <summary>log(1 + e^x), and x itself above 20.</summary>
-    /// <remarks>max(x, 0) + log1p(e^−|x|); log1p(e) = log(u)·e / (u − 1) with u = 1 + e keeps tiny e exact (Kahan).</remarks>
+    /// <remarks>max(x, 0) + log1p(e) with e = e^−|x|; log1p(e) = 2·artanh(s) with s = e / (2 + e) keeps tiny e exact. The polynomial is the minimax one of artanh(s) / s in s² ≤ 1/9.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Softplus(Vector256<float> x)
     {
-        Vector256<float> e = Exp(-Vector256.Abs(x)), u = Vector256<float>.One + e, d = u - Vector256<float>.One;
-        Vector256<float> log1p = Vector256.ConditionalSelect(Vector256.Equals(d, Vector256<float>.Zero), e, Log1To2(u) * (e / d));
-        Vector256<float> soft = Vector256.Max(x, Vector256<float>.Zero) + log1p;
+        Vector256<float> e = Decay2(Vector256.Abs(x) * Vector256.Create(-Log2E)), s = e / (e + Vector256.Create(2f)), q = s * s;
+        Vector256<float> p = Vector256.Create(1.408917281e-01f);
+        p = Vector256.FusedMultiplyAdd(p, q, Vector256.Create(1.398030009e-01f));
+        p = Vector256.FusedMultiplyAdd(p, q, Vector256.Create(2.001245524e-01f));
+        p = Vector256.FusedMultiplyAdd(p, q, Vector256.Create(3.333315734e-01f));
+        p = Vector256.FusedMultiplyAdd(p, q, Vector256.Create(1.000000004e+00f));
+        Vector256<float> soft = Vector256.FusedMultiplyAdd(s + s, p, Vector256.MaxNative(x, Vector256<float>.Zero));
         return Vector256.ConditionalSelect(Vector256.GreaterThan(x, Vector256.Create(20f)), x, soft);
-    }
-
-    /// <summary>log(u) for u in [1, 2]. Source of the polynomial: logf in Cephes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Log1To2(Vector256<float> u)
-    {
-        // Above √2 halve u and add log 2, so that m = u − 1 lies in [−0.29, 0.41].
-        Vector256<float> high = Vector256.GreaterThan(u, Vector256.Create(1.41421356f));
-        Vector256<float> m = Vector256.ConditionalSelect(high, u * Vector256.Create(0.5f), u) - Vector256<float>.One;
-        Vector256<float> k = high & Vector256<float>.One;
-        Vector256<float> p = Vector256.Create(7.0376836292e-2f);
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(-1.1514610310e-1f));
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(1.1676998740e-1f));
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(-1.2420140846e-1f));
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(1.4249322787e-1f));
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(-1.6668057665e-1f));
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(2.0000714765e-1f));
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(-2.4999993993e-1f));
-        p = Vector256.FusedMultiplyAdd(p, m, Vector256.Create(3.3333331174e-1f));
-        Vector256<float> square = m * m;
-        Vector256<float> y = p * m * square;
-        y = Vector256.FusedMultiplyAdd(k, Vector256.Create(-2.12194440e-4f), y);
-        y = Vector256.FusedMultiplyAdd(square, Vector256.Create(-0.5f), y);
-        return Vector256.FusedMultiplyAdd(k, Vector256.Create(0.693359375f), m + y);
     }
 
     /// <summary>The scalar twin of <see cref="Silu(Vector256{float})"/>, for tails.</summary>

@@ -55,8 +55,11 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     /// <summary>Scratch that <see cref="Dot"/> and <see cref="Multiply"/> need, per member of the team.</summary>
     public abstract long ScratchBytes { get; }
 
-    /// <summary>y[i] = weight row begin + i · activation row, for i below count: decode.</summary>
-    public abstract void Dot(int begin, int count, in LinearInput x, int row, float* y, byte* scratch);
+    /// <summary>From this many activation rows on, <see cref="Multiply"/> is the faster.</summary>
+    public abstract int RowsForPanels { get; }
+
+    /// <summary>y[t·PanelRows + i] = weight row begin + i · activation row t, for i below count (at most <see cref="PanelRows"/>) and t below rows: decode.</summary>
+    public abstract void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch);
 
     /// <summary>Weight rows begin to begin + count (at most <see cref="PanelRows"/>) by all activation rows: prefill.</summary>
     public abstract void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store);
