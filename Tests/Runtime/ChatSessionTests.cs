@@ -83,8 +83,15 @@ public sealed class ChatSessionTests : IDisposable
         await Collect(chat.Say("first"));
         ChatMessage[] messages = [.. chat.Messages];
         byte[] state = session.Save().ToBytes();
-        using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(60));
-        Assert.Equal("", await Collect(chat.Say(new string('x', 1_000_000), cancel.Token)));
+        using var cancel = new CancellationTokenSource();
+        int chunks = 0;
+        _tiny.Backend.BeforeRun = _ =>
+        {
+            if (++chunks == 5) cancel.Cancel();
+        };
+        Assert.Equal("", await Collect(chat.Say(new string('x', 10_000), cancel.Token)));
+        _tiny.Backend.BeforeRun = null;
+        Assert.Equal(5, chunks);
         Assert.Equal(StopReason.Cancelled, chat.Stats.Reason);
         Assert.Equal(messages, chat.Messages);
         Assert.Equal(state, session.Save().ToBytes());

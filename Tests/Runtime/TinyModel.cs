@@ -1,4 +1,3 @@
-using MambaRT.Backends.Reference;
 using MambaRT.Formats;
 using MambaRT.Runtime;
 
@@ -12,7 +11,6 @@ internal sealed class TinyModel : IDisposable
     private const int DModel = 8, DInner = 16, DState = 4, DConv = 4, DtRank = 2;
 
     private readonly MemoryWeights _weights = new();
-    private readonly ReferenceBackend _backend = new();
 
     public TinyModel(int seed = 1, int chunk = 16, Action<GgufMetadata>? change = null)
     {
@@ -47,10 +45,13 @@ internal sealed class TinyModel : IDisposable
         Add(random, "blk.0.ssm_d", 1, DInner, 1);
         Add(random, "blk.0.ssm_out.weight", DModel, DInner, 0.5f);
         Add(random, "output_norm.weight", 1, DModel, 1);
-        Model = Model.Open(metadata, _weights, _backend, new ModelOptions { ChunkTokens = chunk });
+        Model = Model.Open(metadata, _weights, Backend, new ModelOptions { ChunkTokens = chunk });
     }
 
     public Model Model { get; }
+
+    /// <summary>Lets a test act between two runs of a batch.</summary>
+    public HookedBackend Backend { get; } = new();
 
     /// <summary>Sampling at random among printable ASCII, so that text and tokens are one.</summary>
     public static SamplingOptions Printable(uint seed, bool withEnd = false)
@@ -72,7 +73,7 @@ internal sealed class TinyModel : IDisposable
     {
         Model.Dispose();
         _weights.Dispose();
-        _backend.Dispose();
+        Backend.Dispose();
     }
 
     private static string Spelling(int value)

@@ -1,0 +1,120 @@
+using MambaRT.Backends.Cpu;
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>Every quantized type on every kind of dot product that this machine has: the same bits, one row at a time and as panels.</summary>
+public sealed unsafe class Int8KernelTests
+{
+    private const int Rows = 21, Columns = 768, Activations = 7;
+
+    public static TheoryData<string> Types =>
+        [.. QuantTypes.All.Where(t => t.BlockLength > 1).Select(t => t.Name)];
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Kernel_OnAnyDotProduct_GivesTheSameBits(string type)
+    {
+        using Sample sample = new(QuantTypes.ByName(type)!);
+        (float[] dots, float[] panels) = sample.Run(Int8Kernels.Create<PortableDot>(sample.View)!);
+        foreach (bool vnni in new[] { false, true })
+        {
+            // On a machine without AVX-VNNI both are the plain path; the portable twin is always another.
+            (float[] otherDots, float[] otherPanels) = sample.Run(Int8Kernels.TryCreate(sample.View, vnni)!);
+            Assert.Equal(dots, otherDots);
+            Assert.Equal(panels, otherPanels);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Kernel_AgainstDecodedWeights_IsExactButForRounding(string type)
+    {
+        using Sample sample = new(QuantTypes.ByName(type)!);
+        double[] expected = sample.Exact();
+        (float[] dots, float[] panels) = sample.Run(Int8Kernels.TryCreate(sample.View, vnni: true)!);
+        double scale = expected.Max(Math.Abs);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            // The rounded activations are the input here, so only float32 sums of 768 terms differ.
+            Assert.True(Math.Abs(expected[i] - dots[i]) <= 2e-5 * scale, $"{type}: one by one, {i}: expected {expected[i]:g9}, got {dots[i]:g9}");
+            Assert.True(Math.Abs(expected[i] - panels[i]) <= 2e-5 * scale, $"{type}: as panels, {i}: expected {expected[i]:g9}, got {panels[i]:g9}");
+        }
+    }
+
+    /// <summary>A matrix of random blocks and rounded random activations.</summary>
+    private sealed class Sample : IDisposable
+    {
+        private readonly MemoryWeights _weights = new();
+        private readonly QuantizedRows _rounded = new(Activations, Columns);
+        private readonly NativeBuffer _output = new((long)Activations * Rows * sizeof(float));
+
+        public Sample(QuantType type)
+        {
+            var random = new Random(11);
+            byte[] bytes = new byte[type.RowBytes(Columns) * Rows];
+            random.NextBytes(bytes);
+            float[] row = new float[Columns];
+            for (int block = 0; block < bytes.Length; block += type.BlockBytes)
+                for (int at = 0; at < type.BlockBytes; at++)
+                {
+                    // Any two bytes may be a scale: no exponent is left that makes it infinite or large.
+                    if (at % 2 == 1) bytes[block + at] &= 0xbb;
+                }
+            _weights.AddRaw("w", type, Rows, Columns, bytes);
+            _weights.TryGet("w", out TensorView view);
+            View = view;
+            fixed (float* x = row)
+                for (int t = 0; t < Activations; t++)
+                {
+                    for (int i = 0; i < Columns; i++) row[i] = random.NextSingle() * 2 - 1;
+                    _rounded.Fill(t, x, 0, Columns);
+                }
+        }
+
+        public TensorView View { get; }
+
+        public (float[] Dots, float[] Panels) Run(object kernel)
+        {
+            var own = (WeightKernel)kernel;
+            var input = new LinearInput(default, _rounded);
+            using var scratch = new NativeBuffer(own.ScratchBytes);
+            float* sums = stackalloc float[Activations * WeightKernel.PanelRows];
+            float[] dots = new float[Activations * Rows];
+            var store = new Epilogue(new Matrix((float*)_output.Address, Rows, Rows), null, default);
+            for (int begin = 0; begin < Rows; begin += WeightKernel.PanelRows)
+            {
+                int count = Math.Min(WeightKernel.PanelRows, Rows - begin);
+                own.Dot(begin, count, input, Activations, sums, (byte*)scratch.Address);
+                for (int t = 0; t < Activations; t++)
+                    for (int i = 0; i < count; i++) dots[t * Rows + begin + i] = sums[t * WeightKernel.PanelRows + i];
+                own.Multiply(begin, count, input, Activations, (byte*)scratch.Address, store);
+            }
+            return (dots, _output.Span<float>(0, Activations * Rows).ToArray());
+        }
+
+        public double[] Exact()
+        {
+            double[] products = new double[Activations * Rows];
+            float[] w = new float[Columns];
+            for (int r = 0; r < Rows; r++)
+            {
+                View.DecodeRow(r, w);
+                for (int t = 0; t < Activations; t++)
+                {
+                    QuantizedRow x = _rounded.Row(t);
+                    for (int i = 0; i < Columns; i++) products[t * Rows + r] += (double)w[i] * x.Values[i] * x.Scales[i / QuantizedRows.Block];
+                }
+            }
+            return products;
+        }
+
+        public void Dispose()
+        {
+            _weights.Dispose();
+            _rounded.Dispose();
+            _output.Dispose();
+        }
+    }
+}
