@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using MambaRT.Formats;
 
 namespace MambaRT.Backends.Cpu;
@@ -8,6 +9,9 @@ namespace MambaRT.Backends.Cpu;
 internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : WeightKernel(weights)
     where TBlock : struct, IInt8Block where TDot : struct, IInt8Dot
 {
+    /// <summary>Two pages: from 1 KiB on farther was faster, up to here (mamba-1.4b Q8_0, one thread: 27, 31, 34 GB/s at 1, 4, 8 KiB).</summary>
+    private const int AheadBytes = 8192;
+
     public override bool ReadsQuantized => true;
 
     public override long ScratchBytes => Int8Panel<TBlock, TDot>.Bytes(Columns);
@@ -46,6 +50,7 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : Weig
         int count = Columns / 32, i = 0;
         for (; i + 8 <= count; i += 8, block += 8 * TBlock.Bytes)
         {
+            Ahead(block, 8 * TBlock.Bytes);
             // The conversion of a half is ten instructions: the eight scales are converted together.
             Vector256<float> scales = Halves.ToSingle(Gather(block));
             (scales * Vector256.Load(x.Scales + i)).Store(combined);
@@ -70,6 +75,14 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : Weig
         return sum;
     }
 
+    /// <summary>Asks for the lines that lie two pages ahead: the machine's own foresight ends at the page.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Ahead(byte* at, int bytes)
+    {
+        if (!Sse.IsSupported) return;
+        for (int line = 0; line < bytes; line += 64) Sse.Prefetch0(at + AheadBytes + line);
+    }
+
     /// <summary>The halves at the head of eight blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<ushort> Gather(byte* at) => Vector128.Create(
@@ -90,6 +103,7 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : Weig
         Vector256<float> even = default, odd = default, low = default, high = default;
         for (int at = 0; at < Columns; at += 256, block += TBlock.Bytes)
         {
+            Ahead(block, TBlock.Bytes);
             TBlock.Scales(block, scales, offsets);
             int i = at / 32;
             if (TBlock.Zero != 0 || TBlock.HasOffset)

@@ -6,14 +6,16 @@ namespace MambaRT.Backends.Cpu;
 internal sealed unsafe class LinearStep(
     BatchRows rows, RowDomain domain, WeightKernel kernel, LinearInput x, Epilogue store, byte* scratch, long scratchPerMember) : Step
 {
-    /// <summary>Weight bytes of a unit of decode: long against the counter's 50 ns, short against a scheduler's time slice.</summary>
-    private const int BytesPerUnit = 32 << 10;
+    /// <summary>Weight bytes of a unit of decode, about 10 µs: a stream long enough to be read ahead, and short against a scheduler's time slice.</summary>
+    private const int BytesPerUnit = 256 << 10;
 
     private readonly int _dotColumns = Math.Max(WeightKernel.PanelRows,
         (int)(BytesPerUnit / Math.Max(1, kernel.BytesPerRow) / WeightKernel.PanelRows * WeightKernel.PanelRows));
 
-    public override int Units => rows.Count(domain) is not 0 and int count
-        ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : WeightKernel.PanelRows) : 0;
+    /// <summary>Several panels in a row where there are many: the one that a panel asks memory for is then laid out by the same member.</summary>
+    private readonly int _panelColumns = WeightKernel.PanelRows * Math.Clamp(kernel.Rows / WeightKernel.PanelRows / 32, 1, 8);
+
+    public override int Units => rows.Count(domain) is not 0 and int count ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : _panelColumns) : 0;
 
     public override void Run(int unit, int member)
     {
@@ -21,8 +23,8 @@ internal sealed unsafe class LinearStep(
         int count = rows.Count(domain);
         if (count >= kernel.RowsForPanels)
         {
-            int first = unit * WeightKernel.PanelRows;
-            kernel.Multiply(first, Math.Min(WeightKernel.PanelRows, kernel.Rows - first), x, count, own, store);
+            for (int first = unit * _panelColumns, last = Math.Min(first + _panelColumns, kernel.Rows); first < last; first += WeightKernel.PanelRows)
+                kernel.Multiply(first, Math.Min(WeightKernel.PanelRows, last - first), x, count, own, store);
             return;
         }
         float* sums = stackalloc float[kernel.RowsForPanels * WeightKernel.PanelRows];
