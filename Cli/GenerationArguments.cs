@@ -6,7 +6,7 @@ namespace MambaRT.Cli;
 /// <summary>How long to generate: -n, --stop, --ignore-eos.</summary>
 internal sealed class GenerationArguments
 {
-    private readonly Option<long?> _count = OptionOf.Whole("--predict", ["-n", "--n-predict"], "How many tokens to generate at most; -1, as without it, until the model stops.", -1, int.MaxValue, "128");
+    private readonly Option<long?> _count = OptionOf.Whole("--predict", ["-n", "--n-predict"], "How many tokens to generate at most; -1, as without it, until the model stops.", -1, long.MaxValue, "128");
     private readonly Option<string[]> _stop = OptionOf.Texts("--stop", ["-r", "--reverse-prompt"], "TEXT", "Ends the answer before this text; may be repeated.");
     private readonly Option<bool> _ignoreEnd = OptionOf.Flag("--ignore-eos", "Goes on where the model would stop; give -n too.");
 
@@ -23,7 +23,7 @@ internal sealed class GenerationArguments
         if (stops.Contains("")) throw new UsageException("--stop is empty; give the text to stop at.");
         return new GenerationOptions
         {
-            MaxTokens = (int)(arguments.GetValue(_count) ?? -1),
+            MaxTokens = (int)Math.Min(arguments.GetValue(_count) ?? -1, int.MaxValue),
             Stop = stops,
             IgnoreEos = arguments.GetValue(_ignoreEnd),
         };

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using System.Numerics;
 
 namespace MambaRT.Cli;
 
@@ -16,7 +17,7 @@ internal static class OptionOf
         {
             string text = result.Tokens[0].Value;
             if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= min && value <= max) return value;
-            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; it needs a whole number {Range(min, max, int.MaxValue)}, such as {example}.");
+            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; it needs a whole number {Range(min, max, long.MaxValue)}, such as {example}.");
             return null;
         },
     };
@@ -81,8 +82,8 @@ internal static class OptionOf
         },
     };
 
-    /// <summary>The ids given, or null: an absent array option has an empty value.</summary>
-    public static int[]? Ids(ParseResult arguments, Option<int[]?> option) =>
+    /// <summary>The numbers given, or null: an absent array option has an empty value.</summary>
+    public static int[]? Given(ParseResult arguments, Option<int[]?> option) =>
         arguments.GetResult(option) is null ? null : arguments.GetValue(option);
 
     /// <summary>Reads ids separated by commas, spaces or line breaks.</summary>
@@ -101,7 +102,7 @@ internal static class OptionOf
     private static string Typed(ArgumentResult result, string name) =>
         (result.Parent as OptionResult)?.IdentifierToken?.Value ?? name;
 
-    private static string Range(double min, double max, double unbounded) => max >= unbounded
+    private static string Range<T>(T min, T max, T unbounded) where T : INumber<T> => max >= unbounded
         ? string.Create(CultureInfo.InvariantCulture, $"of {min} or more")
         : string.Create(CultureInfo.InvariantCulture, $"from {min} to {max}");
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MambaRT.Formats;
 
 namespace MambaRT.Cli;
 
@@ -19,8 +20,8 @@ internal static class Packed
     /// <exception cref="FormatException">The trailer contradicts the file.</exception>
     public static (long Offset, long Length)? Find(string path)
     {
+        if (new FileInfo(path).Length < TrailerBytes) return null;   // asked before opening, which would wait for a pipe's writer
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        if (file.Length < TrailerBytes) return null;
         Span<byte> trailer = stackalloc byte[TrailerBytes];
         file.Seek(-TrailerBytes, SeekOrigin.End);
         file.ReadExactly(trailer);
@@ -40,18 +41,9 @@ internal static class Packed
     /// <param name="cancel">Stops; nothing is left behind.</param>
     public static long Write(string executable, ModelFile model, string output, Action<double> progress, CancellationToken cancel)
     {
-        string temporary = $"{output}.{Guid.NewGuid():N}.tmp";
-        try
-        {
-            long size = WriteTemporary(executable, model, temporary, progress, cancel);
-            File.Move(temporary, output, overwrite: true);
-            return size;
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        long size = 0;
+        WholeFile.Write(output, temporary => size = WriteTemporary(executable, model, temporary, progress, cancel));
+        return size;
     }
 
     private static long WriteTemporary(string executable, ModelFile model, string temporary, Action<double> progress, CancellationToken cancel)

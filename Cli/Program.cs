@@ -27,7 +27,7 @@ internal static class Program
         }
         catch (Exception e)
         {
-            Console.Error.WriteLine(Failure.Sentence(e));
+            Terminal.OpenError().WriteLine(Failure.Sentence(e));
             return BadInput;
         }
     }

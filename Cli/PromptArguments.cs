@@ -26,7 +26,7 @@ internal sealed class PromptArguments
         if (text is not null) return text;
         if (file is not null and not "-") return WithoutLastBreak(TextFile.Read(file));
         if (file is null && terminal.InIsTerminal) throw new UsageException("There is no text; give -p TEXT or -f FILE, or pipe it in.");
-        return WithoutLastBreak(terminal.In.ReadToEnd());
+        return WithoutLastBreak(terminal.ReadAll());
     }
 
     /// <summary>Editors and echo end a text with a line break that nobody means.</summary>

@@ -26,11 +26,22 @@ internal sealed class Terminal
     {
         In = new StreamReader(Console.OpenStandardInput(), Utf8),
         Out = new StreamWriter(StandardOutput.Open(), Utf8, 1 << 14),
-        Error = new StreamWriter(Console.OpenStandardError(), Utf8, 256) { AutoFlush = true },
+        Error = OpenError(),
         InIsTerminal = !Console.IsInputRedirected,
         OutIsTerminal = !Console.IsOutputRedirected,
         ErrorIsTerminal = !Console.IsErrorRedirected,
     };
+
+    /// <summary>Standard error; what cannot be written there is lost, for there is no other place to say so.</summary>
+    public static TextWriter OpenError() => new StreamWriter(new LossyStream(Console.OpenStandardError()), Utf8, 256) { AutoFlush = true };
+
+    /// <summary>Reads standard input to its end; Ctrl-C meanwhile ends the program.</summary>
+    public string ReadAll()
+    {
+        using var interrupt = new Interrupt();
+        interrupt.Rest();
+        return In.ReadToEnd();
+    }
 
     /// <summary>Writes a line for the person at the terminal.</summary>
     public void Note(string line) => Error.WriteLine(line);

@@ -57,9 +57,9 @@ internal sealed class BenchCommand : Verb
         {
             Model = new ModelOptions { Offset = file.Offset, Length = file.Length },
             Backends = Backends(arguments.GetValue(_backends)),
-            Threads = arguments.GetValue(_threads) ?? standard.Threads,
-            Prompts = arguments.GetValue(_prompts) ?? standard.Prompts,
-            Batches = arguments.GetValue(_batches) ?? standard.Batches,
+            Threads = OptionOf.Given(arguments, _threads) ?? standard.Threads,
+            Prompts = OptionOf.Given(arguments, _prompts) ?? standard.Prompts,
+            Batches = OptionOf.Given(arguments, _batches) ?? standard.Batches,
             CurveTokens = (int)(arguments.GetValue(_curve) ?? 0),
             Budget = arguments.GetValue(_budget) is float seconds ? TimeSpan.FromSeconds(seconds) : standard.Budget,
             Check = !arguments.GetValue(_noCheck),
@@ -113,7 +113,19 @@ internal sealed class BenchCommand : Verb
         if (arguments.GetValue(_output) is not string path) throw new UsageException("--make needs -o FILE, the .gguf file to write.");
         ModelShape shape = ModelShape.ByName(name)!;   // the option takes no other names
         Cli.Progress.Run(Terminal, $"{shape.Name} {type}", report => ModelMaker.Write(shape, type, path, report: report));
-        Terminal.Note($"{path}: {Show.Count(shape.Parameters)} parameters, {Show.Bytes(new FileInfo(path).Length)}.");
+        long bytes = new FileInfo(path).Length;
+        if (!Json(arguments))
+        {
+            Terminal.Note($"{path}: {Show.Count(shape.Parameters)} parameters, {Show.Bytes(bytes)}.");
+            return Program.Ok;
+        }
+        var json = new JsonOutput(Terminal.Out);
+        json.Writer.WriteStartObject();
+        json.Writer.WriteString("output", path);
+        json.Writer.WriteNumber("parameters", shape.Parameters);
+        json.Writer.WriteNumber("bytes", bytes);
+        json.Writer.WriteEndObject();
+        json.End();
         return Program.Ok;
     }
 

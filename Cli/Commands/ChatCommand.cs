@@ -34,7 +34,7 @@ internal sealed class ChatCommand : Verb
         using OpenedModel opened = _model.Open(arguments, Terminal);
         Model model = opened.Model;
         if (ChatTemplates.Of(model) is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
-        SamplerChain sampler = _sampling.Build(arguments, model.Metadata);
+        SamplerChain sampler = _sampling.Build(arguments, model);
         var chat = new ChatSession(model.StartSession(), ChatTemplates.For(model), sampler, options, arguments.GetValue(_system));
         using var loop = new ChatLoop(Terminal, chat, sampler.Seed, arguments.GetValue(_session), Json(arguments));
         loop.Run($"{model.Name} on {model.BackendName}, a state of {Show.Bytes(model.StateBytes)}. /help lists the commands.");

@@ -23,10 +23,10 @@ internal sealed class DetokenizeCommand : Verb
 
     protected override int Run(ParseResult arguments)
     {
-        if (OptionOf.Ids(arguments, _tokens) is not { } tokens)
+        if (OptionOf.Given(arguments, _tokens) is not { } tokens)
         {
             if (Terminal.InIsTerminal) throw new UsageException("There are no tokens; give --tokens 5,17,42 or pipe ids in.");
-            tokens = OptionOf.ParseTokenIds(Terminal.In.ReadToEnd());
+            tokens = OptionOf.ParseTokenIds(Terminal.ReadAll());
         }
         using GgufFile file = _model.OpenFile(arguments);
         string text = TextTokens.Text(Tokenizer.Create(file.Metadata), tokens);

@@ -11,7 +11,7 @@ internal sealed class LogitsCommand : Verb
     private readonly PromptArguments _prompt = new();
     private readonly Option<int[]?> _tokens = OptionOf.TokenIds("Token ids instead of a text.");
     private readonly Option<bool> _all = OptionOf.Flag("--all", "Every position instead of the last.");
-    private readonly Option<long?> _top = OptionOf.Whole("--top", ["-k"], "How many tokens to show for a position; 10 when not given.", 1, int.MaxValue, "10");
+    private readonly Option<long?> _top = OptionOf.Whole("--top", ["-k"], "How many tokens to show for a position; 10 when not given.", 1, long.MaxValue, "10");
 
     public LogitsCommand(Terminal terminal, Option<bool> json) : base("logits", "Prints what the model expects next, to compare engines.", terminal, json)
     {
@@ -30,7 +30,7 @@ internal sealed class LogitsCommand : Verb
 
     protected override int Run(ParseResult arguments)
     {
-        int[]? tokens = OptionOf.Ids(arguments, _tokens);
+        int[]? tokens = OptionOf.Given(arguments, _tokens);
         if (tokens is not null && _prompt.IsGiven(arguments)) throw new UsageException("--tokens and a text are both given; keep one of them.");
         string? text = tokens is null ? _prompt.Read(arguments, Terminal) : null;
         using OpenedModel opened = _model.Open(arguments, Terminal);

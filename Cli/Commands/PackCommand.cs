@@ -36,16 +36,16 @@ internal sealed class PackCommand : Verb
 
     private void Check(ParseResult arguments, ModelFile model, string executable, string output)
     {
-        if (Directory.Exists(output)) throw new IOException($"'{output}' is a folder; give -o the name of a file.");
+        WholeFile.EnsureWritable(output);
         string full = Path.GetFullPath(output);
-        if (!Directory.Exists(Path.GetDirectoryName(full)))
-            throw new IOException($"There is no folder for '{output}'; make it first, or give -o another place.");
         if (full == Path.GetFullPath(executable) || full == Path.GetFullPath(model.Path))
             throw new IOException($"'{output}' is read to write it; give -o another name.");
         using GgufFile file = _model.OpenFile(arguments);
         if (file.Tensors.Any(tensor => tensor.Part > 0))
             throw new NotSupportedException($"{model.Path}: the model lies in several files; merge them into one before packing.");
         using OpenedModel runs = _model.Open(arguments, Terminal);   // refuses what the friend could not run
+        if (!runs.Model.Tokenizer.HasVocabulary)
+            throw new NotSupportedException($"{model.Path}: the model has no vocabulary and cannot chat; convert it with its tokenizer before packing.");
     }
 
     private static string Executable()

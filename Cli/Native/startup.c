@@ -5,8 +5,11 @@
  *    The constructor here runs earlier and says in words what is missing (exit code 3).
  * 2. Weights are read through a memory map. When the file behind it shrinks, the kernel raises SIGBUS in whatever
  *    thread touches a lost page; managed code cannot catch that. The handler says so in words (exit code 1).
+ * 3. A standard stream that the caller closed (">&-") becomes /dev/null: otherwise the next file that is opened takes its number,
+ *    and what is said to the user lands in that file.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +38,13 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
     /* Any other bus error (misalignment, failing memory) keeps its usual end: a core dump. */
     signal(signal_number, SIG_DFL);
     raise(signal_number);
+}
+
+static void fill_closed_streams(void)
+{
+    for (int descriptor = 0; descriptor <= 2; descriptor++)
+        if (fcntl(descriptor, F_GETFD) == -1)
+            (void)open("/dev/null", O_RDWR); /* takes the lowest free number, which is this one */
 }
 
 static void watch_bus_errors(void)
@@ -96,6 +106,7 @@ static void require_x86_64_v3(void)
 /* Priority 101 is the first that programs may use: before the constructors of the .NET runtime. */
 __attribute__((constructor(101))) static void mambart_startup(void)
 {
+    fill_closed_streams();
 #ifdef MAMBART_NEEDS_X86_64_V3
     require_x86_64_v3();
 #endif

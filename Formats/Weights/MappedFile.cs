@@ -124,6 +124,7 @@ public sealed unsafe class MappedFile : IDisposable
 
     private static SafeFileHandle OpenForReading(string path)
     {
+        if (new FileInfo(path) is { Exists: true, Length: 0 }) throw Empty(path);   // opening a pipe would wait for its writer
         try
         {
             return File.OpenHandle(path);
@@ -144,9 +145,12 @@ public sealed unsafe class MappedFile : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         if (length is { } asked) ArgumentOutOfRangeException.ThrowIfNegativeOrZero(asked, nameof(length));
-        if (fileLength == 0) throw new FormatException($"{path}: the file is empty; download or convert it again.");
+        if (fileLength == 0) throw Empty(path);
         if (offset >= fileLength || length > fileLength - offset)
             throw new FormatException($"{path}: the file has {fileLength} bytes; {(length is null ? "more than" : "at least")} {(Int128)offset + (length ?? 0)} are needed. Download or build it again.");
         return length ?? fileLength - offset;
     }
+
+    private static FormatException Empty(string path) =>
+        new($"{path}: the file is empty, or no regular file; download or convert it again.");
 }

@@ -152,6 +152,7 @@ public sealed class ChatSession : IDisposable
     {
         CheckSilent();
         StateSnapshot snapshot = StateSnapshot.ReadFile(path);
+        _session.EnsureOwn(snapshot);
         ChatRecord record = ChatRecord.Parse(snapshot.Attachment, _session.Model.Tokenizer.VocabularySize, path);
         if ((snapshot.Position == 0) != (record.Absorbed.Length == 0))
             throw new FormatException($"{path}: the saved state has absorbed {snapshot.Position} tokens and the chat beside it {record.Absorbed.Length} texts; they do not belong together. Use another copy.");

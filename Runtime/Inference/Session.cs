@@ -85,12 +85,19 @@ public sealed class Session : IDisposable
     public void Restore(StateSnapshot snapshot)
     {
         CheckOpen();
+        EnsureOwn(snapshot);
+        Model.Loaded.ImportSlot(_slot, snapshot.State.Span);
+        Position = snapshot.Position;
+    }
+
+    /// <summary>Checks that a snapshot is this model's, before anything in it is interpreted.</summary>
+    /// <exception cref="FormatException">It is another model's.</exception>
+    internal void EnsureOwn(StateSnapshot snapshot)
+    {
         if (snapshot.Fingerprint != Model.Fingerprint)
             throw new FormatException($"The saved state belongs to another model (fingerprint {snapshot.Fingerprint:x32}; '{Model.Name}' is {Model.Fingerprint:x32}). Open the model it was saved with.");
         if (snapshot.State.Length != Model.StateBytes)
             throw new FormatException($"The saved state has {snapshot.State.Length} bytes; '{Model.Name}' needs {Model.StateBytes}. Save it again with this version.");
-        Model.Loaded.ImportSlot(_slot, snapshot.State.Span);
-        Position = snapshot.Position;
     }
 
     /// <summary>Back to the zero state, before any token.</summary>

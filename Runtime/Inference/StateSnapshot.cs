@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
@@ -36,29 +37,20 @@ public sealed class StateSnapshot
     private static ReadOnlySpan<byte> Magic => "MRTSTATE"u8;
 
     /// <summary>Writes the file under a temporary name, flushes it to the disk and renames it: a crash leaves the old file or the new one, never half of one.</summary>
-    public void WriteFile(string path)
+    /// <exception cref="IOException">The place is a folder or a device, its folder is missing, or writing fails.</exception>
+    public void WriteFile(string path) => WholeFile.Write(path, temporary =>
     {
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
-        try
-        {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
-            {
-                stream.Write(ToBytes());
-                stream.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
-    }
+        using var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        stream.Write(ToBytes());
+        stream.Flush(flushToDisk: true);
+    });
 
     /// <summary>Reads and checks a whole file.</summary>
     /// <exception cref="FormatException">It is not a state file, of another version, truncated, or damaged.</exception>
     public static StateSnapshot ReadFile(string path)
     {
+        if (new FileInfo(path) is { Exists: true, Length: 0 })   // opening a pipe would wait for its writer
+            throw new FormatException($"{path}: the file is empty. Choose a file written by a session's save.");
         using FileStream stream = File.OpenRead(path);
         if (stream.Length < HeaderBytes + HashBytes || stream.Length > int.MaxValue)
             throw new FormatException($"{path}: {stream.Length} bytes cannot be a saved state. Choose a file written by a session's save.");

@@ -17,6 +17,7 @@ public sealed class UsageTests
     [InlineData("run", "-p", "x", "--top-p", "1.5")]
     [InlineData("run", "-p", "x", "--top-k", "-1")]
     [InlineData("run", "-p", "x", "--repeat-penalty", "0")]
+    [InlineData("run", "-p", "x", "--logit-bias", "8192+1")]
     [InlineData("run", "-p", "x", "--seed", "4294967296")]
     [InlineData("run", "-p", "x", "--logit-bias", "five+1")]
     [InlineData("run", "-p", "x", "--logit-bias", "5+inf")]
@@ -50,6 +51,8 @@ public sealed class UsageTests
     [InlineData("detokenize", "--tokens", "99999999")]
     [InlineData("perplexity", "-f", "there-is-none.txt")]
     [InlineData("convert", "there-is-none", "-o", "x.gguf")]
+    [InlineData("run", "-m", "/dev/null", "-p", "x")]
+    [InlineData("bench", "--make", "mamba-130m", "--type", "Q8_0", "-o", "/dev/null")]
     public void Run_BadInput_ExitsWith1AndSaysWhy(params string[] args)
     {
         CommandLine run = CommandLine.Run(args);
@@ -83,6 +86,7 @@ public sealed class UsageTests
     [InlineData("devices")]
     [InlineData("pack")]
     [InlineData("convert")]
+    [InlineData("bench")]
     public void Help_EveryVerb_ShowsExamples(string verb)
     {
         CommandLine run = CommandLine.Run([verb, "--help"]);
@@ -108,6 +112,33 @@ public sealed class UsageTests
 
         Assert.Equal("-foo", string.Concat(dashes.Json().GetProperty("tokens").EnumerateArray().Select(t => t.GetProperty("piece").GetString())));
         Assert.Equal("@you", string.Concat(at.Json().GetProperty("tokens").EnumerateArray().Select(t => t.GetProperty("piece").GetString())));
+    }
+
+    [Fact]
+    public void Counts_BeyondAnyUse_MeanAll()
+    {
+        CommandLine logits = CommandLine.Run(["logits", "--tokens", "5", "--top", "99999999999", "--json"]);
+        CommandLine run = CommandLine.Run(["run", "-p", "hi", "-n", "99999999999", "--top-k", "99999999999", "--stop", " "]);
+
+        Assert.Equal(8192, logits.Json().GetProperty("positions")[0].GetProperty("top").GetArrayLength());
+        Assert.Equal(0, run.Code);
+    }
+
+    [Theory]
+    [InlineData("--repeat-penalty", "0", "from 0.01 to 100")]
+    [InlineData("--temp", "-1", "of 0 or more")]
+    [InlineData("--threads", "2000", "from 0 to 1024")]
+    public void Number_OutOfRange_NamesTheRange(string option, string value, string range) =>
+        Assert.Contains(range, CommandLine.Run(["run", "-p", "x", option, value]).Error);
+
+    [Fact]
+    public void Bench_ListsNotGiven_MeasuresTheStandardOnes()
+    {
+        CommandLine run = CommandLine.Run(["bench", "-t", "1", "--budget", "0.01", "--no-check", "--json"]);
+
+        Assert.Equal(0, run.Code);
+        string[] modes = [.. run.Json().GetProperty("results").EnumerateArray().Select(r => $"{r.GetProperty("mode")} {r.GetProperty("batch")}")];
+        Assert.Equal(["prefill 1", "prefill 1", "prefill 1", "decode 1", "decode 4", "decode 16"], modes);
     }
 
     [Fact]

@@ -76,4 +76,18 @@ public sealed class AotProcessTests
         Assert.Equal(1, process.ExitCode);
         Assert.Contains("stable file", error, StringComparison.Ordinal);   // said between tokens by the check, within one by the signal handler
     }
+
+    [PublishedFact(LinuxOnly = true)]
+    public void Streams_ClosedOrFull_NeverCrash()
+    {
+        foreach ((string command, int code) in new[]
+        {
+            ("--version >&-", 0), ("devices >&-", 0), ("run --bogus 2>&-", 2), ("run --bogus 2>/dev/full", 2),
+            ("devices 2>&- <&-", 0), ("devices >/dev/full", 1), ("detokenize --tokens 5 <&- >&- 2>&-", 0),
+        })
+        {
+            PublishedBinary.Result result = PublishedBinary.RunExecutable("/bin/sh", "", "-c", $"exec '{PublishedBinary.Path}' {command}");
+            Assert.True(result.ExitCode == code, $"{command}: exit {result.ExitCode} instead of {code}: {result.Error}");
+        }
+    }
 }

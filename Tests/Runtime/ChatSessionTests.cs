@@ -241,6 +241,20 @@ public sealed class ChatSessionTests : IDisposable
     }
 
     [Fact]
+    public void Load_AnotherModelsChat_IsNamedSoBeforeItsContentIsRead()
+    {
+        using var folder = new TemporaryFolder();
+        using (var other = new TinyModel(change: m => m.Set("general.name", "other")))
+        using (Session session = other.Model.StartSession())
+        {
+            session.Save("a chat with a larger vocabulary"u8).WriteFile(folder["other.state"]);
+        }
+        using var chat = new ChatSession(_tiny.Model.StartSession(), ChatTemplate.ChatMl, TinyModel.Saying("a"));
+
+        Assert.Contains("another model", Assert.Throws<FormatException>(() => chat.Load(folder["other.state"])).Message);
+    }
+
+    [Fact]
     public async Task Reset_AfterTurns_BeginsAnewWithTheSystemsTurn()
     {
         Session session = _tiny.Model.StartSession();

@@ -1,0 +1,46 @@
+namespace MambaRT.Formats;
+
+/// <summary>Files that are there whole or not at all: written under a temporary name beside their place and renamed.</summary>
+public static class WholeFile
+{
+    /// <summary>Writes a file: a failure or a crash leaves what was there before, never half of a file.</summary>
+    /// <param name="path">Where it shall be; a file that is there is replaced.</param>
+    /// <param name="write">Writes the file under the temporary name that it is given, and flushes it to the disk.</param>
+    /// <exception cref="IOException">The place is a folder or a device, its folder is missing or closed, or writing fails.</exception>
+    public static void Write(string path, Action<string> write)
+    {
+        EnsureWritable(path);
+        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        try
+        {
+            write(temporary);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            File.Delete(temporary);
+            throw new IOException($"'{path}' cannot be written: its folder does not permit it; choose another place.", e);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>Checks what can be known before the work begins.</summary>
+    /// <exception cref="IOException">The place is a folder or a device, or its folder is missing.</exception>
+    public static void EnsureWritable(string path)
+    {
+        if (Directory.Exists(path)) throw new IOException($"'{path}' is a folder; give the name of a file.");
+        string full = Path.GetFullPath(path);
+        string? folder = Path.GetDirectoryName(full);
+        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder for '{path}'; make it first, or choose another place.");
+        // The rename would replace the device itself; folders such as /dev/shm below it hold files.
+        if (!OperatingSystem.IsWindows() && (folder is "/dev" || IsSystemFolder(full)))
+            throw new IOException($"'{path}' is a device of the system, which would be replaced by a file; choose another place.");
+    }
+
+    private static bool IsSystemFolder(string full) =>
+        full.StartsWith("/proc/", StringComparison.Ordinal) || full.StartsWith("/sys/", StringComparison.Ordinal) || full.StartsWith("/dev/fd/", StringComparison.Ordinal);
+}
