@@ -9,7 +9,7 @@ namespace MambaRT.Tests;
 [Collection(nameof(AllocationTests))]
 public sealed class AllocationTests
 {
-    private const int Steps = 10, Rounds = 10, MostRounds = 200;
+    private const int Steps = 10, Rounds = 10, MostHundreds = 20;
 
     public static TheoryData<string, string> Models => TestBackends.With(TinyModels.Names);
 
@@ -44,22 +44,28 @@ public sealed class AllocationTests
     }
 
     /// <summary>
-    /// The feeding thread allocates nothing in a hundred steps. All threads together allocate nothing in the quietest ten: the test host has a
-    /// timer of its own that allocates ten times a second.
+    /// The feeding thread allocates nothing in a hundred steps, and all threads together nothing in the quietest ten: the test host has a timer of its own
+    /// that allocates ten times a second. The runtime replaces methods by faster code for a while, and that may allocate once on whoever runs them, so
+    /// the hundred steps may be the second or a later hundred; what allocates per token allocates in all of them.
     /// </summary>
     private static void AssertNothingAllocated(Session session, SamplerChain chain, CancellationToken cancel)
     {
         int[] history = new int[Steps];
         int[] next = [1];
         Decode(session, chain, history, next, cancel);
-        long least = long.MaxValue, start = GC.GetAllocatedBytesForCurrentThread();
-        for (int round = 0; round < Rounds || least != 0 && round < MostRounds; round++)
+        long own = long.MaxValue, least = long.MaxValue;
+        for (int hundred = 0; (own != 0 || least != 0) && hundred < MostHundreds; hundred++)
         {
-            long all = GC.GetTotalAllocatedBytes(precise: true);
-            Decode(session, chain, history, next, cancel);
-            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - all);
+            long start = GC.GetAllocatedBytesForCurrentThread();
+            for (int round = 0; round < Rounds; round++)
+            {
+                long all = GC.GetTotalAllocatedBytes(precise: true);
+                Decode(session, chain, history, next, cancel);
+                least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - all);
+            }
+            own = Math.Min(own, GC.GetAllocatedBytesForCurrentThread() - start);
         }
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - start);
+        Assert.Equal(0, own);
         Assert.Equal(0, least);
     }
 
