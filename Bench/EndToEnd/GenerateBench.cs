@@ -81,7 +81,12 @@ public static class GenerateBench
     private static IEnumerable<ResultRecord> Time(BenchTarget target, BenchOptions options, CancellationToken cancel)
     {
         double firstMs = target.FirstToken();
-        foreach (int prompt in options.Prompts) yield return Report(options, target.Prefill(prompt, options.Budget, cancel));
+        foreach (int prompt in options.Prompts.Distinct().Order())
+        {
+            ResultRecord result = Report(options, target.Prefill(prompt, options.Budget, cancel));
+            yield return result;
+            if (result.Tokens < prompt) break;   // cut to what the budget allows; longer prompts would be cut to the same
+        }
         foreach (int batch in options.Batches) yield return Report(options, target.Decode(batch, options.DecodeTokens, firstMs, options.Budget, cancel));
     }
 

@@ -14,14 +14,15 @@ internal static class LogitsCheck
     /// <summary>
     /// Float weights are multiplied in float32, so that only the order of additions differs. For quantized weights activations are rounded to
     /// 8 bit: of normally distributed values in blocks of 32 that is a relative square error of about 2.3e-5, and the errors of all products
-    /// add up on the way to the logits; twice that allows for blocks with outliers.
+    /// add up on the way to the logits. Products of activations and gates have heavier tails, and random weights amplify what went before:
+    /// up to 8e-5 a product was seen. A kernel that is wrong yields errors near 1.
     /// </summary>
     public static double Bound(Plan plan, GgufFile file)
     {
         int rounded = 0;
         foreach (Op op in plan.Ops)
             if (op is LinearOp linear && file.TryGet(plan.Weights[linear.Weight.Index].Name, out TensorView view) && view.Type.BlockLength > 1) rounded++;
-        return 1e-6 + rounded * 5e-5;
+        return 1e-6 + rounded * 1.5e-4;
     }
 
     /// <summary>Logits [8, vocabulary] from the zero state.</summary>
