@@ -71,11 +71,11 @@ public sealed class BenchReportTests
     [Fact]
     public void Comparison_OfTwoRuns_GivesRatios()
     {
-        IReadOnlyList<ComparedResult> results = Comparison.Of(JsonReport.Write(Run(100, 50)), JsonReport.Write(Run(250, 25)), "a", "b");
+        IReadOnlyList<ComparedResult> results = MambaRT.Bench.Comparison.Of(JsonReport.Write(Run(100, 50)), JsonReport.Write(Run(250, 25)), "a", "b");
         Assert.Equal(2, results.Count);
         Assert.Equal(2.5, results.Single(r => r.Mode == "prefill").Ratio, 6);
         Assert.Equal(0.5, results.Single(r => r.Mode == "decode").Ratio, 6);
-        Assert.Contains("2.500", Comparison.Write(results), StringComparison.Ordinal);
+        Assert.Contains("2.500", MambaRT.Bench.Comparison.Write(results), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -86,7 +86,7 @@ public sealed class BenchReportTests
     [InlineData("{\"results\":[{\"mode\":\"decode\",\"tokensPerSecond\":0,\"backend\":\"cpu\",\"threads\":1,\"batch\":1}]}")]
     [InlineData("{\"results\":[]}")]
     public void Comparison_OfSomethingElse_IsRefused(string json) =>
-        Assert.Throws<FormatException>(() => Comparison.Of(json, JsonReport.Write(Run(1, 1)), "a", "b"));
+        Assert.Throws<FormatException>(() => MambaRT.Bench.Comparison.Of(json, JsonReport.Write(Run(1, 1)), "a", "b"));
 
     [Fact]
     public void SlowPrompts_PrefillBelowDecode_IsAFailure()
