@@ -11,17 +11,17 @@ namespace MambaRT.Backends.Cpu;
 public sealed class CpuBackend : IBackend
 {
     private readonly ThreadTeam _team;
-    private readonly bool _vnni;
+    private readonly CpuIsa _isa;
 
     /// <summary>Starts the team.</summary>
     /// <param name="threads">Threads, the caller's included; 0 = one per core the process may use.</param>
-    /// <param name="vnni">Whether AVX-VNNI may be used where the machine has it; the results are the same without.</param>
+    /// <param name="isa">The instructions its kernels may use.</param>
     /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 1,024.</exception>
-    public CpuBackend(int threads = 0, bool vnni = true)
+    public CpuBackend(int threads = 0, CpuIsa isa = CpuIsa.Auto)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
-        _vnni = vnni;
+        _isa = isa;
         _team = new ThreadTeam(threads == 0 ? Environment.ProcessorCount : threads);
     }
 
@@ -43,13 +43,14 @@ public sealed class CpuBackend : IBackend
 
     /// <summary>The instruction sets its kernels use on this machine.</summary>
     public string InstructionSet =>
-        _vnni && AvxVnni.IsSupported ? "AVX2 + FMA + AVX-VNNI"
+        _isa == CpuIsa.Auto && Avx512Support.IsAvailable ? "AVX-512 + VNNI"
+        : _isa != CpuIsa.Avx2 && AvxVnni.IsSupported ? "AVX2 + FMA + AVX-VNNI"
         : Avx2.IsSupported ? "AVX2 + FMA"
         : AdvSimd.IsSupported ? "Arm64 AdvSimd"
         : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
 
     /// <inheritdoc/>
-    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new CpuModel(plan, weights, options, _team, _vnni);
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new CpuModel(plan, weights, options, _team, _isa);
 
     /// <inheritdoc/>
     public void Dispose() => _team.Dispose();

@@ -31,7 +31,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
             Op op = _plan.Ops[i];
             _madeAt[op.Output] = i;
             if (op is not LinearOp linear) continue;
-            WeightKernel kernel = _kernels[linear.Weight.Index] ??= WeightKernel.For(model.Views[linear.Weight.Index], model.Vnni);
+            WeightKernel kernel = _kernels[linear.Weight.Index] ??= WeightKernel.For(model.Views[linear.Weight.Index], model.Isa, model.Code);
             _scratchPerMember = Math.Max(_scratchPerMember, kernel.ScratchBytes);
             if (kernel.ReadsQuantized) _lastRead[linear.X] = i;
         }

@@ -18,11 +18,12 @@ internal sealed unsafe class CpuModel : ILoadedModel
     private readonly long _slotFloats;
     private readonly List<NativeBuffer> _slots = [];
 
-    public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ThreadTeam team, bool vnni)
+    public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ThreadTeam team, CpuIsa isa)
     {
         Plan = plan;
         Team = team;
-        Vnni = vnni;
+        Isa = isa;
+        Code = isa == CpuIsa.Auto && Avx512Support.IsAvailable ? new CodeCache() : null;
         _source = source;
         Views = new TensorView[plan.Weights.Length];
         _decoded = new NativeBuffer?[plan.Weights.Length];
@@ -55,8 +56,11 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     public ThreadTeam Team { get; }
 
-    /// <summary>Whether AVX-VNNI may be used where the machine has it.</summary>
-    public bool Vnni { get; }
+    /// <summary>The instructions that may be used.</summary>
+    public CpuIsa Isa { get; }
+
+    /// <summary>The emitted AVX-512 kernels, or null where there are none.</summary>
+    public CodeCache? Code { get; }
 
     /// <summary>All weights as they lie in the file.</summary>
     public TensorView[] Views { get; }
@@ -121,6 +125,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
         foreach (NativeBuffer slot in _slots) slot.Dispose();
         foreach (NativeBuffer? weight in _decoded) weight?.Dispose();
         _slots.Clear();
+        Code?.Dispose();
     }
 
     /// <summary>Where [row, column] of a canonical state lies in this backend's layout.</summary>

@@ -31,19 +31,27 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
         _offsets = _scales + (long)(columns / TBlock.Group) * Rows;
     }
 
-    /// <summary>Whether a signed type is stored as unsigned.</summary>
-    private static bool Shifted
+    /// <summary>
+    /// What is added to the bytes where the dot product takes unsigned ones up to 255: so that signed types become unsigned and every zero point is 128.
+    /// </summary>
+    public static int Lift
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TBlock.Signed && TDot.WideUnsigned;
+        get => !TDot.WideUnsigned || !TBlock.Signed && TBlock.Zero == 0 ? 0 : 128 - TBlock.Zero;
     }
 
     /// <summary>What the stored bytes are too high by.</summary>
     private static int Zero
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Shifted ? 128 : TBlock.Zero;
+        get => TBlock.Zero + Lift;
     }
+
+    public byte* Values => _values;
+
+    public float* Scales => _scales;
+
+    public float* Offsets => _offsets;
 
     /// <summary>Scratch of a panel.</summary>
     public static long Bytes(int columns) => (long)columns * Rows + 2L * (columns / TBlock.Group) * Rows * sizeof(float);
@@ -114,7 +122,7 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Part(byte* block, int part) =>
-        (Shifted ? TBlock.Load(block, part) ^ Vector256.Create((byte)128) : TBlock.Load(block, part)).AsInt32();
+        (Lift != 0 ? TBlock.Load(block, part) + Vector256.Create((byte)Lift) : TBlock.Load(block, part)).AsInt32();
 
     /// <summary>Activation rows row to row + height (at most <see cref="Tile"/>) by the sixteen rows: tile [Tile, 16]. Sums of a group are exact ints.</summary>
     public void Multiply(QuantizedRows x, int row, int height, float* tile)
@@ -164,11 +172,11 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Add(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> x) =>
-        TBlock.Signed && !Shifted ? TDot.AddSigned(sum, w.AsSByte(), x) : TDot.AddUnsigned(sum, w, x);
+        TBlock.Signed && Lift == 0 ? TDot.AddSigned(sum, w.AsSByte(), x) : TDot.AddUnsigned(sum, w, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Begin(in QuantizedRow x, int g) =>
-        Zero == 0 ? default : Vector256.Create(-Zero * (TBlock.Group == 32 ? x.Counts32[g] : x.Counts16[g]));
+        Zero == 0 ? default : Vector256.Create(((TBlock.Group == 32 ? x.Starts32[g] : x.Starts16[g]) >> 7) * Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Sum(in QuantizedRow x, int g) => TBlock.Group == 32 ? x.Sums32[g] : x.Sums16[g];

@@ -23,8 +23,9 @@ internal sealed unsafe class LinearStep(
         int count = rows.Count(domain);
         if (count >= kernel.RowsForPanels)
         {
-            for (int first = unit * _panelColumns, last = Math.Min(first + _panelColumns, kernel.Rows); first < last; first += WeightKernel.PanelRows)
-                kernel.Multiply(first, Math.Min(WeightKernel.PanelRows, last - first), x, count, own, store);
+            int together = WeightKernel.PanelRows * kernel.PanelsTogether;
+            for (int first = unit * _panelColumns, last = Math.Min(first + _panelColumns, kernel.Rows); first < last; first += together)
+                kernel.Multiply(first, Math.Min(together, last - first), x, count, own, store);
             return;
         }
         float* sums = stackalloc float[kernel.RowsForPanels * WeightKernel.PanelRows];

@@ -8,22 +8,23 @@ namespace MambaRT.Backends.Cpu;
 /// <summary>One row of <see cref="QuantizedRows"/>.</summary>
 /// <param name="values">[blocks · 32] q.</param>
 /// <param name="scales">[blocks]: value = scale·q.</param>
-/// <param name="counts">[blocks] Σq of a block, then [2 · blocks] of its halves.</param>
-/// <param name="sums">[blocks] scale·Σq of a block, then [2 · blocks] of its halves.</param>
-/// <param name="blocks">Blocks of 32 columns.</param>
-internal readonly unsafe struct QuantizedRow(sbyte* values, float* scales, int* counts, float* sums, int blocks)
+/// <param name="starts">[blocks] −128·Σq of a block: what takes 128 off every weight.</param>
+/// <param name="starts16">[2 · blocks] the same of half blocks.</param>
+/// <param name="sums">[blocks] scale·Σq of a block.</param>
+/// <param name="sums16">[2 · blocks] the same of half blocks.</param>
+internal readonly unsafe struct QuantizedRow(sbyte* values, float* scales, int* starts, int* starts16, float* sums, float* sums16)
 {
     public readonly sbyte* Values = values;
     public readonly float* Scales = scales;
-    public readonly int* Counts32 = counts, Counts16 = counts + blocks;
-    public readonly float* Sums32 = sums, Sums16 = sums + blocks;
+    public readonly int* Starts32 = starts, Starts16 = starts16;
+    public readonly float* Sums32 = sums, Sums16 = sums16;
 }
 
 /// <summary>
 /// Activations rounded to 8 bit for the integer dot products: per row and block of 32 columns a scale max|x| / 127 and values round(x / scale), and the
 /// sums that weight types with a zero point or an offset multiply.
 /// </summary>
-/// <remarks>Columns past the width are zero. Rows are filled by the step that makes them, a block of 32 columns by one member.</remarks>
+/// <remarks>Columns past the width are zero; rows are filled up to an odd number of cache lines. Rows are filled by the step that makes them, a block of 32 columns by one member.</remarks>
 internal sealed unsafe class QuantizedRows : IDisposable
 {
     /// <summary>Columns that share a scale.</summary>
@@ -32,33 +33,55 @@ internal sealed unsafe class QuantizedRows : IDisposable
     /// <summary>A block whose largest value is below this counts as zero: 127 / max must stay finite.</summary>
     private const float Tiny = 1e-30f;
 
+    /// <summary>Rows past the last that may be read, though nothing is done with their products: tiles have a few fixed heights.</summary>
+    private const int RowsBeyond = PanelCode.Tile;
+
     private readonly NativeBuffer _memory;
     private readonly sbyte* _values;
-    private readonly float* _scales, _sums;
-    private readonly int* _counts;
-    private readonly int _blocks;
+    private readonly float* _scales, _sums, _sums16;
+    private readonly int* _starts, _starts16;
+    private readonly RowLanes? _lanes;
 
-    public QuantizedRows(int capacity, int width)
+    /// <param name="capacity">Rows.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="lanes">Whether the first rows are also kept as the AVX-512 dot products of decode read them.</param>
+    public QuantizedRows(int capacity, int width, bool lanes = false)
     {
         Width = width;
-        _blocks = (width + Block - 1) / Block;
-        long blocks = (long)capacity * _blocks;
+        Stride = StrideOf(width);
+        long blocks = (long)(capacity + RowsBeyond) * Stride;
         _memory = new NativeBuffer(blocks * (Block + 7 * sizeof(float)));
         _values = (sbyte*)_memory.Address;
         _scales = (float*)(_values + blocks * Block);
         _sums = _scales + blocks;
-        _counts = (int*)(_sums + 3 * blocks);
+        _sums16 = _sums + blocks;
+        _starts = (int*)(_sums16 + 2 * blocks);
+        _starts16 = _starts + blocks;
+        _lanes = lanes ? new RowLanes(width) : null;
     }
 
     /// <summary>Columns.</summary>
     public int Width { get; }
 
-    public long Bytes => _memory.Bytes;
+    /// <summary>Blocks from one row to the next.</summary>
+    public int Stride { get; }
+
+    /// <summary>Blocks from one row to the next: an odd number of cache lines, so that the rows of a tile fall into different sets of the first-level cache.</summary>
+    public static int StrideOf(int width)
+    {
+        int blocks = (width + Block - 1) / Block;
+        return blocks / 4 * 4 + (blocks % 4 <= 2 ? 2 : 6);
+    }
+
+    public long Bytes => _memory.Bytes + (_lanes?.Bytes ?? 0);
+
+    /// <summary>The first rows in the form of decode; only where asked for.</summary>
+    public RowLanes Lanes => _lanes!;   // the compiler asks for lanes wherever a kernel reads them
 
     public QuantizedRow Row(int row)
     {
-        long first = (long)row * _blocks;
-        return new QuantizedRow(_values + first * Block, _scales + first, _counts + 3 * first, _sums + 3 * first, _blocks);
+        long first = (long)row * Stride;
+        return new QuantizedRow(_values + first * Block, _scales + first, _starts + first, _starts16 + 2 * first, _sums + first, _sums16 + 2 * first);
     }
 
     /// <summary>Rounds columns <paramref name="begin"/> (a multiple of 32) to begin + count of a row whose first column is at <paramref name="x"/>.</summary>
@@ -69,26 +92,30 @@ internal sealed unsafe class QuantizedRows : IDisposable
         {
             int length = Math.Min(Block, begin + count - at), block = at / Block;
             float scale = length == Block && Vector256.IsHardwareAccelerated ? RoundBlock(x + at, to.Values + at) : RoundScalar(x + at, length, to.Values + at);
+            Vector256<int> fours = SumsOfFour(Vector256.Load(to.Values + at));
+            int low = Vector128.Sum(fours.GetLower()), high = Vector128.Sum(fours.GetUpper());
             to.Scales[block] = scale;
-            (to.Counts16[2 * block], to.Counts16[2 * block + 1]) = Sums(Vector256.Load(to.Values + at));
-            to.Sums16[2 * block] = to.Counts16[2 * block] * scale;
-            to.Sums16[2 * block + 1] = to.Counts16[2 * block + 1] * scale;
-            to.Counts32[block] = to.Counts16[2 * block] + to.Counts16[2 * block + 1];
-            to.Sums32[block] = to.Counts32[block] * scale;
+            to.Sums16[2 * block] = low * scale;
+            to.Sums16[2 * block + 1] = high * scale;
+            to.Sums32[block] = (low + high) * scale;
+            to.Starts16[2 * block] = -128 * low;
+            to.Starts16[2 * block + 1] = -128 * high;
+            to.Starts32[block] = -128 * (low + high);
+            if (row < RowLanes.Rows) _lanes?.Fill(row, block, scale, fours, to.Sums32[block]);
         }
     }
 
-    public void Dispose() => _memory.Dispose();
-
-    /// <summary>The sums of the first and the second sixteen values.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (int First, int Second) Sums(Vector256<sbyte> q)
+    public void Dispose()
     {
-        Vector256<int> fours = Avx2.IsSupported
-            ? Avx2Dot.AddUnsigned(Vector256<int>.Zero, Vector256<byte>.One, q)
-            : PortableDot.AddUnsigned(Vector256<int>.Zero, Vector256<byte>.One, q);
-        return (Vector128.Sum(fours.GetLower()), Vector128.Sum(fours.GetUpper()));
+        _memory.Dispose();
+        _lanes?.Dispose();
     }
+
+    /// <summary>Lane i sums values 4i to 4i + 3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> SumsOfFour(Vector256<sbyte> q) => Avx2.IsSupported
+        ? Avx2Dot.AddUnsigned(Vector256<int>.Zero, Vector256<byte>.One, q)
+        : PortableDot.AddUnsigned(Vector256<int>.Zero, Vector256<byte>.One, q);
 
     /// <summary>A whole block; returns its scale. Lanes are columns; ints are narrowed in order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -61,17 +61,21 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     /// <summary>y[t·PanelRows + i] = weight row begin + i · activation row t, for i below count (at most <see cref="PanelRows"/>) and t below rows: decode.</summary>
     public abstract void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch);
 
-    /// <summary>Weight rows begin to begin + count (at most <see cref="PanelRows"/>) by all activation rows: prefill.</summary>
+    /// <summary>Panels that one call of <see cref="Multiply"/> may take.</summary>
+    public virtual int PanelsTogether => 1;
+
+    /// <summary>Weight rows begin to begin + count (at most <see cref="PanelsTogether"/> panels) by all activation rows: prefill.</summary>
     public abstract void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store);
 
     /// <summary>The kernel for a stored matrix.</summary>
     /// <param name="weights">The matrix.</param>
-    /// <param name="vnni">Whether AVX-VNNI may be used where the machine has it.</param>
-    public static WeightKernel For(TensorView weights, bool vnni) => weights.Type.Name switch
+    /// <param name="isa">The instructions it may use.</param>
+    /// <param name="code">Where emitted code is kept; null = none may be emitted.</param>
+    public static WeightKernel For(TensorView weights, CpuIsa isa, CodeCache? code) => weights.Type.Name switch
     {
         "F32" => new FloatKernel<F32Load>(weights),
         "F16" => new FloatKernel<F16Load>(weights),
         "BF16" => new FloatKernel<BF16Load>(weights),
-        _ => Int8Kernels.TryCreate(weights, vnni) ?? new DecodingKernel(weights),
+        _ => Int8Kernels.TryCreate(weights, isa, code) ?? new DecodingKernel(weights),
     };
 }

@@ -18,13 +18,17 @@ public sealed unsafe class Int8KernelTests
     {
         using Sample sample = new(QuantTypes.ByName(type)!);
         (float[] dots, float[] panels) = sample.Run(Int8Kernels.Create<PortableDot>(sample.View)!);
-        foreach (bool vnni in new[] { false, true })
+        foreach (CpuIsa isa in new[] { CpuIsa.Avx2, CpuIsa.AvxVnni })
         {
             // On a machine without AVX-VNNI both are the plain path; the portable twin is always another.
-            (float[] otherDots, float[] otherPanels) = sample.Run(Int8Kernels.TryCreate(sample.View, vnni)!);
+            (float[] otherDots, float[] otherPanels) = sample.Run(Int8Kernels.TryCreate(sample.View, isa)!);
             Assert.Equal(dots, otherDots);
             Assert.Equal(panels, otherPanels);
         }
+        if (!Avx512Support.IsAvailable) return;
+        using var code = new CodeCache();
+        (_, float[] emitted) = sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto, code)!);
+        Assert.Equal(panels, emitted);
     }
 
     [Theory]
@@ -33,7 +37,7 @@ public sealed unsafe class Int8KernelTests
     {
         using Sample sample = new(QuantTypes.ByName(type)!);
         double[] expected = sample.Exact();
-        (float[] dots, float[] panels) = sample.Run(Int8Kernels.TryCreate(sample.View, vnni: true)!);
+        (float[] dots, float[] panels) = sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto)!);
         double scale = expected.Max(Math.Abs);
         for (int i = 0; i < expected.Length; i++)
         {

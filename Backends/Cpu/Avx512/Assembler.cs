@@ -1,0 +1,174 @@
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>The x86-64 and AVX-512 instructions that the kernels of this folder are written in, by their usual names.</summary>
+/// <remarks>
+/// .NET has no AVX-512 VNNI and no run-time choice of AVX-512 in an executable built for AVX2, so these few kernels are written as machine code when a model
+/// is loaded. Operands stand in Intel's order, destination first.
+/// </remarks>
+internal sealed class Assembler : MachineCode
+{
+    public void Mov(Gpr to, in Mem from) => General(0x8b, (int)to, from);
+
+    public void Mov(Gpr to, Gpr from) => General(0x89, (int)from, to);
+
+    public void Lea(Gpr to, in Mem address) => General(0x8d, (int)to, address);
+
+    public void Add(Gpr to, in Mem from) => General(0x03, (int)to, from);
+
+    public void Add(Gpr to, Gpr from) => General(0x01, (int)from, to);
+
+    public void Add(Gpr to, int constant)
+    {
+        General(0x81, 0, to);
+        Raw32(constant);
+    }
+
+    /// <summary>Subtracts a constant; the zero flag tells <see cref="MachineCode.JumpBackIfNotZero"/>.</summary>
+    public void Sub(Gpr to, int constant)
+    {
+        General(0x81, 5, to);
+        Raw32(constant);
+    }
+
+    public void MovImmediate(Gpr to, int constant)
+    {
+        General(0xc7, 0, to);
+        Raw32(constant);
+    }
+
+    public void Push(Gpr register)
+    {
+        if (register >= Gpr.R8) Raw(0x41);
+        Raw((byte)(0x50 | (int)register & 7));
+    }
+
+    public void Pop(Gpr register)
+    {
+        if (register >= Gpr.R8) Raw(0x41);
+        Raw((byte)(0x58 | (int)register & 7));
+    }
+
+    /// <summary>Asks for a line of memory, for the first-level cache.</summary>
+    public void PrefetchT0(in Mem memory)
+    {
+        int rex = (int)(memory.Index ?? 0) >> 3 << 1 | (int)memory.Base >> 3;
+        if (rex != 0) Raw((byte)(0x40 | rex));
+        Raw(0x0f, 0x18);
+        Address(1, memory, 1);
+    }
+
+    /// <summary>Clears the upper halves of the registers, so that other code does not pay for them, and returns.</summary>
+    public void Return() => Raw(0xc5, 0xf8, 0x77, 0xc3);
+
+    public void Vmovups(Zmm to, Operand from, int bits = 512, Mask mask = default) => Vector(new(1, 0, false, 0x10), to.Index, 0, from, bits, mask, zeroing: mask.Index != 0);
+
+    public void VmovupsStore(in Mem to, Zmm from, int bits = 512, Mask mask = default) => Vector(new(1, 0, false, 0x11), from.Index, 0, to, bits, mask);
+
+    public void Vmovdqu32(Zmm to, Operand from, int bits = 512) => Vector(new(1, 2, false, 0x6f), to.Index, 0, from, bits);
+
+    public void Vbroadcastss(Zmm to, in Mem from) => Vector(new(2, 1, false, 0x18), to.Index, 0, from, unit: 4);
+
+    public void Vpbroadcastd(Zmm to, in Mem from, int bits = 512, Mask mask = default) => Vector(new(2, 1, false, 0x58), to.Index, 0, from, bits, mask, unit: 4);
+
+    /// <summary>The 128 bits at an address in every quarter.</summary>
+    public void Vbroadcasti32x4(Zmm to, in Mem from, Mask mask = default) => Vector(new(2, 1, false, 0x5a), to.Index, 0, from, 512, mask, unit: 16);
+
+    /// <summary>The 256 bits at an address in both halves.</summary>
+    public void Vbroadcasti64x4(Zmm to, in Mem from) => Vector(new(2, 1, true, 0x5b), to.Index, 0, from, unit: 32);
+
+    /// <summary>Replaces one half.</summary>
+    public void Vinserti64x4(Zmm to, Zmm from, Operand half, int which) => Vector(new(3, 1, true, 0x3a), to.Index, from.Index, half, unit: 32, immediate: which);
+
+    /// <summary>Stores or moves one half.</summary>
+    public void Vextractf64x4(Zmm to, Zmm from, int which) => Vector(new(3, 1, true, 0x1b), from.Index, 0, to, immediate: which);
+
+    public void Vextractf32x4(Zmm to, Zmm from, int which, int bits = 512) => Vector(new(3, 1, false, 0x19), from.Index, 0, to, bits, immediate: which);
+
+    public void Vaddps(Zmm to, Zmm a, Operand b, int bits = 512, Mask mask = default) => Vector(new(1, 0, false, 0x58), to.Index, a.Index, b, bits, mask);
+
+    public void Vsubps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5c), to.Index, a.Index, b);
+
+    public void Vmulps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 0, false, 0x59), to.Index, a.Index, b, bits);
+
+    public void Vdivps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5e), to.Index, a.Index, b);
+
+    public void Vmaxps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5f), to.Index, a.Index, b);
+
+    public void Vminps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5d), to.Index, a.Index, b);
+
+    /// <summary>to = a·b + to.</summary>
+    public void Vfmadd231ps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(2, 1, false, 0xb8), to.Index, a.Index, b, bits);
+
+    /// <summary>to = to·a + b.</summary>
+    public void Vfmadd213ps(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0xa8), to.Index, a.Index, b);
+
+    /// <summary>Adds to each int the four products of its unsigned bytes in <paramref name="unsigned"/> and the signed ones in <paramref name="signed"/>.</summary>
+    public void Vpdpbusd(Zmm to, Zmm unsigned, Operand signed) => Vector(new(2, 1, false, 0x50), to.Index, unsigned.Index, signed);
+
+    public void Vcvtdq2ps(Zmm to, Operand from, int bits = 512) => Vector(new(1, 0, false, 0x5b), to.Index, 0, from, bits);
+
+    /// <summary>Halves, in half as many bits, to float32.</summary>
+    public void Vcvtph2ps(Zmm to, Operand from, int bits = 512) => Vector(new(2, 1, false, 0x13), to.Index, 0, from, bits, unit: bits / 16);
+
+    public void Vpmovzxwd(Zmm to, Operand from) => Vector(new(2, 1, false, 0x33), to.Index, 0, from, unit: 32);
+
+    public void Vpmovzxbd(Zmm to, Operand from) => Vector(new(2, 1, false, 0x31), to.Index, 0, from, unit: 16);
+
+    public void Vpmovsxbd(Zmm to, Operand from) => Vector(new(2, 1, false, 0x21), to.Index, 0, from, unit: 16);
+
+    public void Vpxord(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 1, false, 0xef), to.Index, a.Index, b, bits);
+
+    public void Vpandd(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 1, false, 0xdb), to.Index, a.Index, b, bits);
+
+    public void Vpord(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 1, false, 0xeb), to.Index, a.Index, b, bits);
+
+    /// <summary>Any bitwise function of three: bit (to·4 + a·2 + b) of the table.</summary>
+    public void Vpternlogd(Zmm to, Zmm a, Operand b, int table) => Vector(new(3, 1, false, 0x25), to.Index, a.Index, b, immediate: table);
+
+    public void Vpaddb(Zmm to, Zmm a, Operand b, Mask mask = default) => Vector(new(1, 1, false, 0xfc), to.Index, a.Index, b, 512, mask);
+
+    /// <summary>Bytes of a chosen by b within each quarter.</summary>
+    public void Vpshufb(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0x00), to.Index, a.Index, b);
+
+    public void Vpshufd(Zmm to, Operand from, int order, int bits = 512) => Vector(new(1, 1, false, 0x70), to.Index, 0, from, bits, immediate: order);
+
+    public void Vpsrad(Zmm to, Zmm from, int count) => Vector(new(1, 1, false, 0x72), 4, to.Index, from, immediate: count);
+
+    public void Vpslld(Zmm to, Zmm from, int count) => Vector(new(1, 1, false, 0x72), 6, to.Index, from, immediate: count);
+
+    /// <summary>Shifts 16-bit lanes right; lanes without a mask bit keep what <paramref name="to"/> held.</summary>
+    public void Vpsrlw(Zmm to, Zmm from, int count, Mask mask = default) => Vector(new(1, 1, false, 0x71), 2, to.Index, from, 512, mask, immediate: count);
+
+    /// <summary>Shifts each int right by the count in the same lane.</summary>
+    public void Vpsrlvd(Zmm to, Zmm from, Operand counts, int bits = 512) => Vector(new(2, 1, false, 0x45), to.Index, from.Index, counts, bits);
+
+    public void Vpsllvd(Zmm to, Zmm from, Operand counts) => Vector(new(2, 1, false, 0x47), to.Index, from.Index, counts);
+
+    public void Vprolvd(Zmm to, Zmm from, Operand counts) => Vector(new(2, 1, false, 0x15), to.Index, from.Index, counts);
+
+    /// <summary>Lanes of <paramref name="from"/> by the indices in <paramref name="order"/>.</summary>
+    public void Vpermps(Zmm to, Zmm order, Operand from) => Vector(new(2, 1, false, 0x16), to.Index, order.Index, from);
+
+    /// <summary>Even lanes twice.</summary>
+    public void Vmovsldup(Zmm to, Operand from) => Vector(new(1, 2, false, 0x12), to.Index, 0, from);
+
+    /// <summary>x − ⌊x⌋.</summary>
+    public void VreducepsFloor(Zmm to, Operand from) => Vector(new(3, 1, false, 0x56), to.Index, 0, from, immediate: 9);
+
+    /// <summary>a · 2^⌊b⌋, through the subnormals down to zero.</summary>
+    public void Vscalefps(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0x2c), to.Index, a.Index, b);
+
+    /// <summary>Lanes where a &lt; b (0x11) or a &gt; b (0x1e), quietly.</summary>
+    public void Vcmpps(Mask to, Zmm a, Operand b, int how) => Vector(new(1, 0, false, 0xc2), to.Index, a.Index, b, immediate: how);
+
+    /// <summary>The low 16 bits of a general register as a mask.</summary>
+    public void Kmovw(Mask to, Gpr from)
+    {
+        if (from >= Gpr.R8) Raw(0xc4, 0xc1, 0x78, 0x92);
+        else Raw(0xc5, 0xf8, 0x92);
+        Raw((byte)(0xc0 | to.Index << 3 | (int)from & 7));
+    }
+
+    /// <summary>A general register as a mask of 64 bits.</summary>
+    public void Kmovq(Mask to, Gpr from) => Raw(0xc4, (byte)(from >= Gpr.R8 ? 0xc1 : 0xe1), 0xfb, 0x92, (byte)(0xc0 | to.Index << 3 | (int)from & 7));
+}

@@ -1,0 +1,50 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using MambaRT.Formats;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>
+/// The first rows of <see cref="QuantizedRows"/> once more, spread over lanes: what the AVX-512 dot products of decode load whole instead of computing
+/// it for each of a matrix's rows. A lane is four neighbouring columns.
+/// </summary>
+internal sealed unsafe class RowLanes : IDisposable
+{
+    /// <summary>Rows that are multiplied with one pass over the weights.</summary>
+    public const int Rows = 4;
+
+    private readonly NativeBuffer _memory;
+    private readonly long _lanes;
+
+    public RowLanes(int width)
+    {
+        _lanes = (width + 255L) / 256 * 64;   // filled up with zeros to 256 columns
+        _memory = new NativeBuffer(Rows * RowBytes);
+    }
+
+    public long Bytes => _memory.Bytes;
+
+    /// <summary>From one row to the next: the three arrays of a row lie behind one another.</summary>
+    public long RowBytes => _lanes * (2 * sizeof(int) + sizeof(float) / 4);
+
+    /// <summary>−128·Σq of the four columns of a lane.</summary>
+    public int* Starts(int row) => (int*)(_memory.Address + row * RowBytes);
+
+    /// <summary>The scale of a lane's columns.</summary>
+    public float* Scales(int row) => (float*)Starts(row) + _lanes;
+
+    /// <summary>Per 256 columns: the scales of their eight blocks, then −scale·Σq of them.</summary>
+    public float* Supers(int row) => Scales(row) + _lanes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Fill(int row, int block, float scale, Vector256<int> fours, float sum)
+    {
+        (fours * -128).Store(Starts(row) + 8 * block);
+        Vector256.Create(scale).Store(Scales(row) + 8 * block);
+        float* super = Supers(row) + block / 8 * 16 + block % 8;
+        super[0] = scale;
+        super[8] = -sum;
+    }
+
+    public void Dispose() => _memory.Dispose();
+}
