@@ -6,15 +6,15 @@ namespace MambaRT.Backends.Cpu;
 
 /// <summary>Weights and slots in the CPU's own layout.</summary>
 /// <remarks>
-/// Convolution taps and windows lie time-major, [taps, channels], so that lanes are channels. A Mamba-1 scan's A and h lie in groups of eight
-/// channels, [channels / 8, dState, 8], padded with zero channels; a Mamba-2 scan's h lies as in the canonical form. Projections stay in the file.
+/// Convolution taps and windows lie time-major, [taps, channels], so that lanes are channels. A Mamba-1 scan's A and h lie in groups of channels, as
+/// <see cref="LaneLayout"/> says; so does a Mamba-2 scan's h where emitted code advances it, else as in the canonical form. Projections stay in the file.
 /// </remarks>
 internal sealed unsafe class CpuModel : ILoadedModel
 {
     private readonly IWeightSource _source;
     private readonly NativeBuffer?[] _decoded;
     private readonly long[] _stateOffsets;
-    private readonly bool[] _grouped;
+    private readonly LaneLayout?[] _layouts;
     private readonly long _slotFloats;
     private readonly List<NativeBuffer> _slots = [];
 
@@ -32,7 +32,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
                 throw new FormatException($"Tensor '{plan.Weights[i].Name}' is missing. Re-convert the model.");
 
         _stateOffsets = new long[plan.States.Entries.Length];
-        _grouped = new bool[plan.States.Entries.Length];
+        _layouts = new LaneLayout?[plan.States.Entries.Length];
         foreach (Op op in plan.Ops)
         {
             foreach (WeightRef w in op.Weights)
@@ -40,9 +40,11 @@ internal sealed unsafe class CpuModel : ILoadedModel
             if (op is CausalConvOp conv) _decoded[conv.Weight.Index] ??= Transposed(conv.Weight);
             if (op is SelectiveScanOp scan)
             {
-                _decoded[scan.A.Index] ??= Grouped(scan.A);
-                _grouped[scan.State.Index] = true;
+                var layout = new LaneLayout(ScanLanes(scan.DState), plan.Weights[scan.A.Index].Rows, scan.DState);
+                _decoded[scan.A.Index] ??= Grouped(scan.A, layout);
+                _layouts[scan.State.Index] = layout;
             }
+            if (op is SsdScanOp ssd && Code != null) _layouts[ssd.State.Index] = new LaneLayout(SsdScanCode.Lanes, ssd.HeadDim, ssd.DState);
         }
         for (int i = 0; i < _stateOffsets.Length; i++)
         {
@@ -61,6 +63,9 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     /// <summary>The emitted AVX-512 kernels, or null where there are none.</summary>
     public CodeCache? Code { get; }
+
+    /// <summary>Channels of a group of the selective scan.</summary>
+    public int ScanLanes(int dState) => Code != null && dState <= SelectiveScanCode.MostStates ? SelectiveScanCode.Lanes : SelectiveScanStep.Lanes;
 
     /// <summary>All weights as they lie in the file.</summary>
     public TensorView[] Views { get; }
@@ -131,16 +136,14 @@ internal sealed unsafe class CpuModel : ILoadedModel
     /// <summary>Where [row, column] of a canonical state lies in this backend's layout.</summary>
     private long Index(int state, in StateSpec spec, int row, int column) =>
         spec.Kind == StateKind.ConvWindow ? (long)column * spec.Rows + row
-        : _grouped[state] ? GroupedIndex(row, column, spec.Columns)
+        : _layouts[state] is LaneLayout layout ? layout.Index(row, column)
         : (long)row * spec.Columns + column;
 
     private long StateFloats(int state)
     {
         StateSpec spec = Plan.States.Entries[state];
-        return _grouped[state] ? (spec.Rows + 7L) / 8 * 8 * spec.Columns : spec.Count;
+        return _layouts[state] is LaneLayout layout ? layout.Floats(spec.Rows) : spec.Count;
     }
-
-    private static long GroupedIndex(int channel, int n, int dState) => ((long)(channel / 8) * dState + n) * 8 + channel % 8;
 
     private void CheckCanonical(int bytes)
     {
@@ -169,18 +172,18 @@ internal sealed unsafe class CpuModel : ILoadedModel
         return buffer;
     }
 
-    /// <summary>A in groups of eight channels, times log2 e so that the scan needs only 2^x.</summary>
-    private NativeBuffer Grouped(WeightRef weight)
+    /// <summary>A in groups of channels, times log2 e so that the scan needs only 2^x.</summary>
+    private NativeBuffer Grouped(WeightRef weight, LaneLayout layout)
     {
         TensorView view = Views[weight.Index];
-        var buffer = new NativeBuffer((view.Rows + 7L) / 8 * 8 * view.Columns * sizeof(float));
+        var buffer = new NativeBuffer(layout.Floats(view.Rows) * sizeof(float));
         float* target = (float*)buffer.Address;
         Span<float> values = new float[view.Columns];
         for (int row = 0; row < view.Rows; row++)
         {
             view.DecodeRow(row, values);
             for (int column = 0; column < values.Length; column++)
-                target[GroupedIndex(row, column, view.Columns)] = (float)(values[column] * Math.Log2(Math.E));
+                target[layout.Index(row, column)] = (float)(values[column] * Math.Log2(Math.E));
         }
         return buffer;
     }

@@ -146,6 +146,9 @@ internal abstract unsafe class FloatPanelKernel(TensorView weights) : WeightKern
 {
     private const int Tile = 6;
 
+    /// <summary>Bytes of a panel.</summary>
+    public long PanelBytes => (long)Columns * PanelRows * sizeof(float);
+
     public sealed override bool ReadsQuantized => false;
 
     /// <summary>A panel of floats is four or two times the weights it is made of, and written once before it is read.</summary>
@@ -169,7 +172,12 @@ internal abstract unsafe class FloatPanelKernel(TensorView weights) : WeightKern
     /// <summary>One weight row in float32; may return <paramref name="scratch"/>.</summary>
     protected abstract float* Row(int row, float* scratch);
 
-    private void Pack(int begin, int count, float* panel, float* scratch)
+    /// <summary>Lays out up to sixteen rows as [columns, 16].</summary>
+    /// <param name="begin">The first row.</param>
+    /// <param name="count">Rows there are; those past them repeat the last one.</param>
+    /// <param name="panel">Where to.</param>
+    /// <param name="scratch">Room for eight rows.</param>
+    public void Pack(int begin, int count, float* panel, float* scratch)
     {
         float** rows = stackalloc float*[8];
         for (int half = 0; half < PanelRows; half += 8)

@@ -33,9 +33,6 @@ internal sealed unsafe class QuantizedRows : IDisposable
     /// <summary>A block whose largest value is below this counts as zero: 127 / max must stay finite.</summary>
     private const float Tiny = 1e-30f;
 
-    /// <summary>Rows past the last that may be read, though nothing is done with their products: tiles have a few fixed heights.</summary>
-    private const int RowsBeyond = PanelCode.Tile;
-
     private readonly NativeBuffer _memory;
     private readonly sbyte* _values;
     private readonly float* _scales, _sums, _sums16;
@@ -49,7 +46,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
     {
         Width = width;
         Stride = StrideOf(width);
-        long blocks = (long)(capacity + RowsBeyond) * Stride;
+        long blocks = (long)capacity * Stride;
         _memory = new NativeBuffer(blocks * (Block + 7 * sizeof(float)));
         _values = (sbyte*)_memory.Address;
         _scales = (float*)(_values + blocks * Block);

@@ -18,14 +18,22 @@ internal sealed unsafe class RowLanes : IDisposable
 
     public RowLanes(int width)
     {
-        _lanes = (width + 255L) / 256 * 64;   // filled up with zeros to 256 columns
+        Width = width;
+        _lanes = LanesOf(width);
         _memory = new NativeBuffer(Rows * RowBytes);
     }
 
     public long Bytes => _memory.Bytes;
 
-    /// <summary>From one row to the next: the three arrays of a row lie behind one another.</summary>
-    public long RowBytes => _lanes * (2 * sizeof(int) + sizeof(float) / 4);
+    /// <summary>From one row to the next: starts and scales, then sixteen floats per 64 lanes.</summary>
+    public long RowBytes => RowBytesOf(Width);
+
+    public int Width { get; }
+
+    public static long RowBytesOf(int width) => LanesOf(width) * (sizeof(int) + sizeof(float) + sizeof(float) / 4);
+
+    /// <summary>Lanes of a row: its columns are filled up with zeros to whole blocks of 256.</summary>
+    public static long LanesOf(int width) => (width + 255L) / 256 * 64;
 
     /// <summary>−128·Σq of the four columns of a lane.</summary>
     public int* Starts(int row) => (int*)(_memory.Address + row * RowBytes);

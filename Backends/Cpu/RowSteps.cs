@@ -11,6 +11,9 @@ internal readonly unsafe struct Matrix(float* data, int stride, int width)
     public readonly int Stride = stride;
     public readonly int Width = width;
 
+    /// <summary>Bytes from one row to the next.</summary>
+    public long RowBytes => (long)Stride * sizeof(float);
+
     public float* Row(int row) => Data + (long)row * Stride;
 }
 

@@ -14,6 +14,9 @@ namespace MambaRT.Backends.Cpu;
 /// </remarks>
 internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposable
 {
+    /// <summary>Channels of a group in the plain form.</summary>
+    public const int Lanes = 8;
+
     /// <summary>Two cache lines of channels; also the 32 columns that share an activation scale.</summary>
     private const int ChannelsPerUnit = 32;
 
@@ -26,6 +29,7 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
     private readonly Matrix _u, _dt, _b, _c, _z, _y;
     private readonly float* _a, _d, _dtBias;
     private readonly NativeBuffer _deltas;
+    private readonly delegate* unmanaged<void*, void> _code;
 
     public SelectiveScanStep(CpuModel model, BatchRows rows, SelectiveScanOp op, Matrix u, Matrix dt, Matrix B, Matrix C, Matrix z, Matrix y)
     {
@@ -33,6 +37,7 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
         _a = model.Decoded(op.A);
         _d = model.Decoded(op.D);
         _dtBias = model.Decoded(op.DtBias);
+        if (model.ScanLanes(op.DState) == SelectiveScanCode.Lanes) _code = model.Code!.Get(new SelectiveScanShape(op.DState), SelectiveScanCode.Emit);   // those lanes come with the code
         _deltas = new NativeBuffer((long)RowsPerPass * ChannelsPerUnit * sizeof(float) * model.Team.Size);
     }
 
@@ -46,30 +51,47 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
     public override void Run(int unit, int member)
     {
         int begin = unit * ChannelsPerUnit, end = Math.Min(begin + ChannelsPerUnit, _u.Width);
-        float* deltas = (float*)_deltas.Address + (long)member * RowsPerPass * ChannelsPerUnit;
         foreach (SequenceSpan span in _rows.Spans)
         {
             float* h = _model.State(span.Slot, _op.State);
             for (int first = span.Start, last = span.Start + span.Count; first < last; first += RowsPerPass)
             {
                 int count = Math.Min(RowsPerPass, last - first);
-                for (int t = 0; t < count; t++) FillDeltas(first + t, begin, end, deltas + t * ChannelsPerUnit);
-                for (int c = begin; c < end; c += 8)
-                {
-                    float* own = h + (long)c * _op.DState, a = _a + (long)c * _op.DState;
-                    if (end - c >= 8) ScanGroup(own, a, first, count, c, deltas + c - begin);
-                    else ScanTail(own, a, first, count, c, end - c, deltas + c - begin);
-                }
-                for (int t = first; t < first + count; t++)
-                {
-                    RowMath.Gate(_y.Row(t) + begin, _z.Row(t) + begin, _y.Row(t) + begin, end - begin);
-                    Quantized?.Fill(t, _y.Row(t), begin, end - begin);
-                }
+                if (_code != null) RunEmitted(h, first, count, begin, end);
+                else RunPlain(h, first, count, begin, end, member);
+                for (int t = first; t < first + count && Quantized != null; t++) Quantized.Fill(t, _y.Row(t), begin, end - begin);
             }
         }
     }
 
     public void Dispose() => _deltas.Dispose();
+
+    private void RunEmitted(float* h, int first, int count, int begin, int end)
+    {
+        for (int c = begin; c < end; c += SelectiveScanCode.Lanes)
+        {
+            var arguments = new SelectiveScanArguments
+            {
+                U = _u.Row(first) + c, Dt = _dt.Row(first) + c, Z = _z.Row(first) + c, Y = _y.Row(first) + c, B = _b.Row(first), C = _c.Row(first),
+                UStride = _u.RowBytes, DtStride = _dt.RowBytes, ZStride = _z.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
+                H = h + (long)c * _op.DState, A = _a + (long)c * _op.DState, D = _d + c, DtBias = _dtBias + c, Rows = count, LaneMask = (1 << Math.Min(SelectiveScanCode.Lanes, end - c)) - 1,
+            };
+            _code(&arguments);
+        }
+    }
+
+    private void RunPlain(float* h, int first, int count, int begin, int end, int member)
+    {
+        float* deltas = (float*)_deltas.Address + (long)member * RowsPerPass * ChannelsPerUnit;
+        for (int t = 0; t < count; t++) FillDeltas(first + t, begin, end, deltas + t * ChannelsPerUnit);
+        for (int c = begin; c < end; c += 8)
+        {
+            float* own = h + (long)c * _op.DState, a = _a + (long)c * _op.DState;
+            if (end - c >= 8) ScanGroup(own, a, first, count, c, deltas + c - begin);
+            else ScanTail(own, a, first, count, c, end - c, deltas + c - begin);
+        }
+        for (int t = first; t < first + count; t++) RowMath.Gate(_y.Row(t) + begin, _z.Row(t) + begin, _y.Row(t) + begin, end - begin);
+    }
 
     /// <summary>Δ of one row of the unit's channels.</summary>
     private void FillDeltas(int t, int begin, int end, float* deltas)

@@ -5,21 +5,26 @@ using MambaRT.Runtime;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>
-/// <see cref="SsdScanOp"/>: a unit is a block of rows of one head over all sequences. Lanes are states; h lies as [nHeads·headDim, dState] and a
-/// unit's share of it (16 rows) stays in the first-level cache over all tokens.
+/// <see cref="SsdScanOp"/>: a unit is a block of rows of one head over all sequences. With emitted code lanes are rows and h lies as
+/// <see cref="LaneLayout"/> says. In the plain form lanes are states, h lies as [nHeads·headDim, dState], and a unit's share of it (16 rows) stays in the
+/// first-level cache over all tokens.
 /// </summary>
 internal sealed unsafe class SsdScanStep : Step, IDisposable
 {
-    private const int RowsPerUnit = 16;
+    /// <summary>Rows of a unit: of the plain form, and of the emitted one.</summary>
+    private const int PlainRows = 16, EmittedRows = SsdScanCode.Lanes * SsdScanCode.GroupsTogether;
 
     private readonly CpuModel _model;
     private readonly BatchRows _rows;
     private readonly SsdScanOp _op;
     private readonly Matrix _x, _dt, _b, _c, _y;
     private readonly float* _a, _d, _dtBias;
-    private readonly int _unitsPerHead;
+    private readonly int _unitsPerHead, _rowsPerUnit;
     private readonly NativeBuffer _steps;
     private readonly int _capacity;
+    private readonly CodeCache? _code;
+    private readonly nint[] _passes = [];
+    private readonly LaneLayout _layout;
 
     public SsdScanStep(CpuModel model, BatchRows rows, SsdScanOp op, Matrix x, Matrix dt, Matrix B, Matrix C, Matrix y, int capacity)
     {
@@ -27,9 +32,13 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
         _a = model.Decoded(op.A);
         _d = model.Decoded(op.D);
         _dtBias = model.Decoded(op.DtBias);
-        _unitsPerHead = Cover(op.HeadDim, RowsPerUnit);
+        _rowsPerUnit = model.Code != null ? EmittedRows : PlainRows;
+        _unitsPerHead = Cover(op.HeadDim, _rowsPerUnit);
         _capacity = capacity;
-        _steps = new NativeBuffer(2L * capacity * model.Team.Size * sizeof(float));
+        _code = model.Code;
+        _layout = new LaneLayout(SsdScanCode.Lanes, op.HeadDim, op.DState);
+        if (_code != null) _passes = Emit(_code);
+        _steps = new NativeBuffer(model.Team.Size * (_code != null ? SsdSchedule.Bytes : 2L * capacity * sizeof(float)));
     }
 
     /// <summary>Bytes of scratch: Δ and decay per token and member.</summary>
@@ -39,8 +48,60 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
 
     public override void Run(int unit, int member)
     {
-        int head = unit / _unitsPerHead, first = unit % _unitsPerHead * RowsPerUnit;
-        int count = Math.Min(RowsPerUnit, _op.HeadDim - first), n = _op.DState;
+        int head = unit / _unitsPerHead, first = unit % _unitsPerHead * _rowsPerUnit, count = Math.Min(_rowsPerUnit, _op.HeadDim - first);
+        if (_code != null) RunEmitted(head, first, count, member);
+        else RunPlain(head, first, count, member);
+    }
+
+    public void Dispose() => _steps.Dispose();
+
+    /// <summary>The code of the first states, of the others, and of what is left of them: for one group and for two.</summary>
+    private nint[] Emit(CodeCache code)
+    {
+        nint[] passes = new nint[SsdScanCode.GroupsTogether * Cover(_op.DState, SsdScanCode.StatesTogether)];
+        for (int i = 0; i < passes.Length; i++)
+        {
+            int from = i / SsdScanCode.GroupsTogether * SsdScanCode.StatesTogether, states = Math.Min(SsdScanCode.StatesTogether, _op.DState - from);
+            passes[i] = (nint)code.Get(new SsdScanShape(_op.DState, i % SsdScanCode.GroupsTogether + 1, states, from == 0), SsdScanCode.Emit);
+        }
+        return passes;
+    }
+
+    private void RunEmitted(int head, int row, int count, int member)
+    {
+        var schedule = new SsdSchedule((byte*)_steps.Address + (long)member * SsdSchedule.Bytes);
+        int bc = head / (_op.NHeads / _op.NGroups) * _op.DState, channel = head * _op.HeadDim + row, groups = Cover(count, SsdScanCode.Lanes);
+        float D = _d[head];
+        foreach (SequenceSpan span in _rows.Spans)
+        {
+            float* h = _model.State(span.Slot, _op.State) + _layout.Index(channel, 0);
+            for (int t = span.Start, end = span.Start + span.Count; t < end; t += SsdSchedule.Tokens)
+            {
+                int segments = schedule.Fill(_dt.Row(t) + head, _dt.Stride, Math.Min(SsdSchedule.Tokens, end - t), _dtBias[head], _a[head]);
+                var arguments = new SsdScanArguments
+                {
+                    X = _x.Row(t) + channel, Y = _y.Row(t) + channel, B = _b.Row(t) + bc, C = _c.Row(t) + bc,
+                    InScales = schedule.InScales, OutScales = schedule.OutScales, Factors = schedule.Factors, Counts = schedule.Counts, Segments = segments,
+                    XStride = _x.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
+                    H = h, D = &D, LastFactor = schedule.LastFactor,
+                    FirstMask = Mask(count), SecondMask = Mask(count - SsdScanCode.Lanes),
+                };
+                for (int pass = groups - 1; pass < _passes.Length; pass += SsdScanCode.GroupsTogether)
+                {
+                    ((delegate* unmanaged<void*, void>)_passes[pass])(&arguments);
+                    arguments.H += SsdScanCode.StatesTogether * SsdScanCode.Lanes;
+                    arguments.B += SsdScanCode.StatesTogether;
+                    arguments.C += SsdScanCode.StatesTogether;
+                }
+            }
+        }
+    }
+
+    private static long Mask(int rows) => rows <= 0 ? 0 : (1L << Math.Min(rows, SsdScanCode.Lanes)) - 1;
+
+    private void RunPlain(int head, int first, int count, int member)
+    {
+        int n = _op.DState;
         int group = head / (_op.NHeads / _op.NGroups), channel = head * _op.HeadDim + first;
         float* delta = (float*)_steps.Address + 2L * _capacity * member, decay = delta + _capacity;
         foreach (SequenceSpan span in _rows.Spans)
@@ -61,8 +122,6 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
             }
         }
     }
-
-    public void Dispose() => _steps.Dispose();
 
     /// <summary>Four rows of h at once, so that B and C are loaded once for them.</summary>
     private static void Advance4(float* h, int n, float decay, float delta, float* x, float* b, float* c, float skip, float* y)

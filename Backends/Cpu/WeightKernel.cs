@@ -13,23 +13,23 @@ internal readonly struct LinearInput(Matrix values, QuantizedRows? quantized)
 /// <summary>What a projection does with its sums: <c>y = sum (+ bias) (+ addTo)</c>.</summary>
 internal readonly unsafe struct Epilogue(Matrix y, float* bias, Matrix addTo)
 {
-    private readonly Matrix _y = y, _addTo = addTo;
-    private readonly float* _bias = bias;
+    public readonly Matrix Y = y, AddTo = addTo;
+    public readonly float* Bias = bias;
 
     /// <summary>Stores <paramref name="count"/> sums of row <paramref name="row"/> from column <paramref name="begin"/> on.</summary>
     public void Row(int row, int begin, int count, float* sums)
     {
-        float* to = _y.Row(row) + begin;
-        float* residual = _addTo.Data == null ? null : _addTo.Row(row) + begin;
+        float* to = Y.Row(row) + begin;
+        float* residual = AddTo.Data == null ? null : AddTo.Row(row) + begin;
         int i = 0;
         for (; i + 8 <= count; i += 8)
         {
             Vector256<float> v = Vector256.Load(sums + i);
-            if (_bias != null) v += Vector256.Load(_bias + begin + i);
+            if (Bias != null) v += Vector256.Load(Bias + begin + i);
             if (residual != null) v += Vector256.Load(residual + i);
             v.Store(to + i);
         }
-        for (; i < count; i++) to[i] = sums[i] + (_bias != null ? _bias[begin + i] : 0) + (residual != null ? residual[i] : 0);
+        for (; i < count; i++) to[i] = sums[i] + (Bias != null ? Bias[begin + i] : 0) + (residual != null ? residual[i] : 0);
     }
 }
 
@@ -39,7 +39,7 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     /// <summary>Weight rows that are multiplied together in a matrix–matrix product: two vectors of eight lanes.</summary>
     public const int PanelRows = 16;
 
-    protected readonly TensorView Weights = weights;   // holds the owner of the memory behind Address
+    public readonly TensorView Weights = weights;   // holds the owner of the memory behind Address
     protected readonly byte* Address = (byte*)weights.Address;
     protected readonly long RowBytes = weights.RowBytes;
 
@@ -73,9 +73,12 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     /// <param name="code">Where emitted code is kept; null = none may be emitted.</param>
     public static WeightKernel For(TensorView weights, CpuIsa isa, CodeCache? code) => weights.Type.Name switch
     {
-        "F32" => new FloatKernel<F32Load>(weights),
-        "F16" => new FloatKernel<F16Load>(weights),
-        "BF16" => new FloatKernel<BF16Load>(weights),
+        "F32" => Float(new FloatKernel<F32Load>(weights), FloatStorage.F32, code),
+        "F16" => Float(new FloatKernel<F16Load>(weights), FloatStorage.F16, code),
+        "BF16" => Float(new FloatKernel<BF16Load>(weights), FloatStorage.BF16, code),
         _ => Int8Kernels.TryCreate(weights, isa, code) ?? new DecodingKernel(weights),
     };
+
+    private static WeightKernel Float(FloatPanelKernel plain, FloatStorage storage, CodeCache? code) =>
+        code == null ? plain : new Avx512FloatKernel(plain, storage, code);
 }

@@ -37,7 +37,14 @@ public sealed unsafe class Int8KernelTests
     {
         using Sample sample = new(QuantTypes.ByName(type)!);
         double[] expected = sample.Exact();
-        (float[] dots, float[] panels) = sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto)!);
+        using CodeCache? code = Avx512Support.IsAvailable ? new CodeCache() : null;
+        Check(type, expected, sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto)!));
+        if (code != null) Check(type, expected, sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto, code)!));
+    }
+
+    private static void Check(string type, double[] expected, (float[] Dots, float[] Panels) got)
+    {
+        (float[] dots, float[] panels) = got;
         double scale = expected.Max(Math.Abs);
         for (int i = 0; i < expected.Length; i++)
         {
@@ -51,7 +58,8 @@ public sealed unsafe class Int8KernelTests
     private sealed class Sample : IDisposable
     {
         private readonly MemoryWeights _weights = new();
-        private readonly QuantizedRows _rounded = new(Activations, Columns);
+        private readonly QuantizedRows _rounded = new(Activations, Columns), _few = new(Activations, Columns, lanes: true);
+        private readonly float[][] _inputs = new float[Activations][];
         private readonly NativeBuffer _output = new((long)Activations * Rows * sizeof(float));
 
         public Sample(QuantType type)
@@ -59,7 +67,6 @@ public sealed unsafe class Int8KernelTests
             var random = new Random(11);
             byte[] bytes = new byte[type.RowBytes(Columns) * Rows];
             random.NextBytes(bytes);
-            float[] row = new float[Columns];
             for (int block = 0; block < bytes.Length; block += type.BlockBytes)
                 for (int at = 0; at < type.BlockBytes; at++)
                 {
@@ -69,12 +76,11 @@ public sealed unsafe class Int8KernelTests
             _weights.AddRaw("w", type, Rows, Columns, bytes);
             _weights.TryGet("w", out TensorView view);
             View = view;
-            fixed (float* x = row)
-                for (int t = 0; t < Activations; t++)
-                {
-                    for (int i = 0; i < Columns; i++) row[i] = random.NextSingle() * 2 - 1;
-                    _rounded.Fill(t, x, 0, Columns);
-                }
+            for (int t = 0; t < Activations; t++)
+            {
+                _inputs[t] = [.. Enumerable.Range(0, Columns).Select(_ => random.NextSingle() * 2 - 1)];
+                Round(_rounded, t, t);
+            }
         }
 
         public TensorView View { get; }
@@ -82,7 +88,7 @@ public sealed unsafe class Int8KernelTests
         public (float[] Dots, float[] Panels) Run(object kernel)
         {
             var own = (WeightKernel)kernel;
-            var input = new LinearInput(default, _rounded);
+            LinearInput input = new(default, _rounded), few = new(default, _few);
             using var scratch = new NativeBuffer(own.ScratchBytes);
             float* sums = stackalloc float[Activations * WeightKernel.PanelRows];
             float[] dots = new float[Activations * Rows];
@@ -90,9 +96,15 @@ public sealed unsafe class Int8KernelTests
             for (int begin = 0; begin < Rows; begin += WeightKernel.PanelRows)
             {
                 int count = Math.Min(WeightKernel.PanelRows, Rows - begin);
-                own.Dot(begin, count, input, Activations, sums, (byte*)scratch.Address);
-                for (int t = 0; t < Activations; t++)
-                    for (int i = 0; i < count; i++) dots[t * Rows + begin + i] = sums[t * WeightKernel.PanelRows + i];
+                int together = Math.Min(Activations, own.RowsForPanels - 1);
+                for (int first = 0; first < Activations; first += together)
+                {
+                    int rows = Math.Min(together, Activations - first);
+                    for (int t = 0; t < rows; t++) Round(_few, t, first + t);
+                    own.Dot(begin, count, few, rows, sums, (byte*)scratch.Address);
+                    for (int t = 0; t < rows; t++)
+                        for (int i = 0; i < count; i++) dots[(first + t) * Rows + begin + i] = sums[t * WeightKernel.PanelRows + i];
+                }
                 own.Multiply(begin, count, input, Activations, (byte*)scratch.Address, store);
             }
             return (dots, _output.Span<float>(0, Activations * Rows).ToArray());
@@ -114,8 +126,14 @@ public sealed unsafe class Int8KernelTests
             return products;
         }
 
+        private void Round(QuantizedRows to, int row, int input)
+        {
+            fixed (float* x = _inputs[input]) to.Fill(row, x, 0, Columns);
+        }
+
         public void Dispose()
         {
+            _few.Dispose();
             _weights.Dispose();
             _rounded.Dispose();
             _output.Dispose();

@@ -66,9 +66,9 @@ internal sealed class Assembler : MachineCode
 
     public void Vmovdqu32(Zmm to, Operand from, int bits = 512) => Vector(new(1, 2, false, 0x6f), to.Index, 0, from, bits);
 
-    public void Vbroadcastss(Zmm to, in Mem from) => Vector(new(2, 1, false, 0x18), to.Index, 0, from, unit: 4);
+    public void Vbroadcastss(Zmm to, in Mem value) => Vector(new(2, 1, false, 0x18), to.Index, 0, value with { Broadcast = false }, unit: 4);
 
-    public void Vpbroadcastd(Zmm to, in Mem from, int bits = 512, Mask mask = default) => Vector(new(2, 1, false, 0x58), to.Index, 0, from, bits, mask, unit: 4);
+    public void Vpbroadcastd(Zmm to, in Mem value, int bits = 512, Mask mask = default) => Vector(new(2, 1, false, 0x58), to.Index, 0, value with { Broadcast = false }, bits, mask, unit: 4);
 
     /// <summary>The 128 bits at an address in every quarter.</summary>
     public void Vbroadcasti32x4(Zmm to, in Mem from, Mask mask = default) => Vector(new(2, 1, false, 0x5a), to.Index, 0, from, 512, mask, unit: 16);
@@ -132,7 +132,7 @@ internal sealed class Assembler : MachineCode
 
     public void Vpshufd(Zmm to, Operand from, int order, int bits = 512) => Vector(new(1, 1, false, 0x70), to.Index, 0, from, bits, immediate: order);
 
-    public void Vpsrad(Zmm to, Zmm from, int count) => Vector(new(1, 1, false, 0x72), 4, to.Index, from, immediate: count);
+    public void Vpsrad(Zmm to, Operand from, int count) => Vector(new(1, 1, false, 0x72), 4, to.Index, from, immediate: count);
 
     public void Vpslld(Zmm to, Zmm from, int count) => Vector(new(1, 1, false, 0x72), 6, to.Index, from, immediate: count);
 
@@ -157,6 +157,15 @@ internal sealed class Assembler : MachineCode
 
     /// <summary>a · 2^⌊b⌋, through the subnormals down to zero.</summary>
     public void Vscalefps(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0x2c), to.Index, a.Index, b);
+
+    /// <summary>An approximation of 1 / x, good to 14 bits.</summary>
+    public void Vrcp14ps(Zmm to, Operand from) => Vector(new(2, 1, false, 0x4c), to.Index, 0, from);
+
+    /// <summary>to = b − to·a.</summary>
+    public void Vfnmadd213ps(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0xac), to.Index, a.Index, b);
+
+    /// <summary>b where the mask is set, else a.</summary>
+    public void Vblendmps(Zmm to, Mask mask, Zmm a, Operand b) => Vector(new(2, 1, false, 0x65), to.Index, a.Index, b, mask: mask);
 
     /// <summary>Lanes where a &lt; b (0x11) or a &gt; b (0x1e), quietly.</summary>
     public void Vcmpps(Mask to, Zmm a, Operand b, int how) => Vector(new(1, 0, false, 0xc2), to.Index, a.Index, b, immediate: how);

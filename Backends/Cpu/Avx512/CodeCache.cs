@@ -1,3 +1,5 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>The emitted kernels of one model: each is made once, when an executable is compiled, and freed with the model.</summary>
@@ -5,6 +7,10 @@ namespace MambaRT.Backends.Cpu;
 internal sealed unsafe class CodeCache : IDisposable
 {
     private readonly Dictionary<object, ExecutableMemory> _kernels = [];
+    private readonly NativeBuffer _zeros = new(2 * 64);
+
+    /// <summary>Two vectors of zeros: what code adds where there is nothing to add.</summary>
+    public float* Zeros => (float*)_zeros.Address;
 
     /// <summary>The kernel of a shape; <paramref name="emit"/> writes it where it is new.</summary>
     /// <param name="shape">A value that names everything the code depends on.</param>
@@ -25,5 +31,6 @@ internal sealed unsafe class CodeCache : IDisposable
     {
         foreach (ExecutableMemory kernel in _kernels.Values) kernel.Dispose();
         _kernels.Clear();
+        _zeros.Dispose();
     }
 }

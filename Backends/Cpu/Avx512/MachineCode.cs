@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace MambaRT.Backends.Cpu;
 
@@ -7,12 +8,44 @@ namespace MambaRT.Backends.Cpu;
 /// <remarks>Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, sections 2.2 (REX), 2.3 (VEX) and 2.7 (EVEX).</remarks>
 internal class MachineCode
 {
-    private readonly List<byte> _bytes = new(1024);
+    private const int ConstantAlignment = 64;
+
+    private readonly List<byte> _bytes = new(1024), _constants = [];
+    private readonly List<(int At, int AfterIt, int Constant)> _references = [];
 
     /// <summary>Bytes written so far: also the address of the next instruction, as a target for <see cref="JumpBackIfNotZero"/>.</summary>
     public int Position => _bytes.Count;
 
-    public byte[] ToArray() => [.. _bytes];
+    /// <summary>The code and behind it its constants, at whole cache lines from the beginning.</summary>
+    public byte[] ToArray()
+    {
+        int table = (_bytes.Count + ConstantAlignment - 1) / ConstantAlignment * ConstantAlignment;
+        byte[] all = new byte[table + _constants.Count];
+        _bytes.CopyTo(all);
+        _constants.CopyTo(all, table);
+        foreach ((int at, int afterIt, int constant) in _references)
+            BinaryPrimitives.WriteInt32LittleEndian(all.AsSpan(at), table + constant - afterIt);
+        return all;
+    }
+
+    /// <summary>A float in every lane.</summary>
+    public Mem Constant(float value) => Constant(BitConverter.SingleToInt32Bits(value));
+
+    /// <summary>An int in every lane.</summary>
+    public Mem Constant(int value)
+    {
+        Span<byte> bytes = stackalloc byte[4];
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, value);
+        return new Mem(Gpr.Constants, Add(bytes, 4), Broadcast: true);
+    }
+
+    /// <summary>Up to sixteen ints, lane by lane.</summary>
+    public Mem Lanes(params ReadOnlySpan<int> values)
+    {
+        Span<byte> bytes = stackalloc byte[4 * values.Length];
+        for (int i = 0; i < values.Length; i++) BinaryPrimitives.WriteInt32LittleEndian(bytes[(4 * i)..], values[i]);
+        return new Mem(Gpr.Constants, Add(bytes, ConstantAlignment));
+    }
 
     /// <summary>An opcode of the EVEX maps.</summary>
     /// <param name="Map">1 = 0F, 2 = 0F38, 3 = 0F3A.</param>
@@ -41,7 +74,7 @@ internal class MachineCode
         _bytes.Add((byte)((code.Wide ? 0x80 : 0) | (~second & 15) << 3 | 4 | code.Prefix));
         _bytes.Add((byte)((zeroing ? 0x80 : 0) | (bits == 512 ? 2 : bits / 256) << 5 | (broadcast ? 0x10 : 0) | Not(second, 4) << 3 | mask.Index));
         _bytes.Add(code.Byte);
-        if (last.IsMemory) Address(reg, last.Memory, broadcast ? 4 : unit == 0 ? bits / 8 : unit);
+        if (last.IsMemory) Address(reg, last.Memory, broadcast ? 4 : unit == 0 ? bits / 8 : unit, immediate == null ? 0 : 1);
         else _bytes.Add((byte)(0xc0 | (reg & 7) << 3 | rm & 7));
         if (immediate is int constant) _bytes.Add((byte)constant);
     }
@@ -72,8 +105,15 @@ internal class MachineCode
     }
 
     /// <summary>ModRM, SIB and offset. A small offset that is a multiple of <paramref name="unit"/> takes one byte.</summary>
-    protected void Address(int reg, in Mem memory, int unit)
+    protected void Address(int reg, in Mem memory, int unit, int bytesAfterIt = 0)
     {
+        if (memory.Base == Gpr.Constants)
+        {
+            _bytes.Add((byte)((reg & 7) << 3 | 5));
+            _references.Add((Position, Position + 4 + bytesAfterIt, memory.Offset));
+            Raw32(0);
+            return;
+        }
         int low = (int)memory.Base & 7;
         bool small = memory.Offset % unit == 0 && memory.Offset / unit is >= sbyte.MinValue and <= sbyte.MaxValue;
         // Base rbp or r13 without an offset has another meaning, so it always gets one; base rsp or r12 needs the second byte.
@@ -95,6 +135,17 @@ internal class MachineCode
     {
         Raw(0x0f, 0x85);
         Raw32(target - (Position + 4));
+    }
+
+    /// <summary>Where a constant stands in the table; equal ones stand there once.</summary>
+    private int Add(ReadOnlySpan<byte> bytes, int alignment)
+    {
+        Span<byte> table = CollectionsMarshal.AsSpan(_constants);
+        for (int at = 0; at + bytes.Length <= table.Length; at += alignment)
+            if (table.Slice(at, bytes.Length).SequenceEqual(bytes)) return at;
+        while (_constants.Count % alignment != 0) _constants.Add(0);
+        _constants.AddRange(bytes);
+        return _constants.Count - bytes.Length;
     }
 
     private static int Not(int value, int bit) => ~(value >> bit) & 1;

@@ -4,6 +4,9 @@ namespace MambaRT.Backends.Cpu;
 internal enum Gpr : byte
 {
     Rax, Rcx, Rdx, Rbx, Rsp, Rbp, Rsi, Rdi, R8, R9, R10, R11, R12, R13, R14, R15,
+
+    /// <summary>Not a register but the constants behind the code; the offset is one in their table.</summary>
+    Constants,
 }
 
 /// <summary>A mask register; k0 means no mask.</summary>

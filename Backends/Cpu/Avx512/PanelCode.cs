@@ -6,8 +6,10 @@ namespace MambaRT.Backends.Cpu;
 /// <param name="Group">Columns that share a weight scale: 16 or 32.</param>
 /// <param name="Lifted">Whether the bytes are 128 too high.</param>
 /// <param name="HasOffset">Whether the type has offsets.</param>
+/// <param name="PanelBytes">From one panel to the next.</param>
+/// <param name="Panels">Panels, 1 or 2.</param>
 /// <param name="Height">Activation rows, 1 to <see cref="PanelCode.Tile"/>.</param>
-internal readonly record struct PanelShape(int Columns, int Stride, int Group, bool Lifted, bool HasOffset, int Height);
+internal readonly record struct PanelShape(int Columns, int Stride, int Group, bool Lifted, bool HasOffset, int PanelBytes, int Panels, int Height);
 
 /// <summary>What a panel product reads and writes; the code takes a pointer to it.</summary>
 internal unsafe struct PanelArguments
@@ -19,29 +21,30 @@ internal unsafe struct PanelArguments
     public byte* Panel;
     public float* PanelScales;
     public float* PanelOffsets;
-    public float* Tile;
+    public TileStore Store;
 }
 
 /// <summary>
-/// <see cref="Int8Panel{TBlock,TDot}"/>.Multiply in AVX-512 VNNI: sixteen weight rows by up to twelve activation rows, the same sums in the same order
-/// and so the same bits.
+/// <see cref="Int8Panel{TBlock,TDot}"/>.Multiply in AVX-512 VNNI: two panels of sixteen weight rows by up to six activation rows, the same sums in the
+/// same order and so the same bits; bias and residual are added before the result is stored.
 /// </summary>
 /// <remarks>
-/// A lane is a weight row. zmm0 to 11 hold the float sums of the activation rows, zmm12 to 23 the integer sums of the present group; zmm24 and 25 take turns
-/// with the weights of four columns. An activation row's four columns are one int that the instruction itself spreads over all lanes, so per four columns
-/// there are one load of weights and one instruction a row.
+/// A lane is a weight row. zmm0 to 11 hold the float sums, zmm12 to 23 the integer sums of the present group, zmm24 to 27 in turns the weights of four
+/// columns of both panels, zmm28 and 29 an activation row's four columns in all lanes. So twelve products take eight loads: an AVX-512 core makes two
+/// of either in a cycle, and the products remain what bounds it.
 /// </remarks>
 internal static class PanelCode
 {
     /// <summary>Activation rows that the registers have room for.</summary>
-    public const int Tile = 12;
+    public const int Tile = 6;
+
+    /// <summary>Panels multiplied together.</summary>
+    public const int Pair = 2;
 
     private const int PanelLine = 4 * WeightKernel.PanelRows, ScaleLine = sizeof(float) * WeightKernel.PanelRows;
 
     private const Gpr Values = Gpr.Rsi, Scales = Gpr.Rdx, Starts = Gpr.Rcx, Sums = Gpr.R8, Panel = Gpr.R9, PanelScales = Gpr.R10, PanelOffsets = Gpr.R11;
     private const Gpr Block = Gpr.Rax, Left = Gpr.Rdi;   // Block: 4 × the number of the block, the offset in an array of floats
-
-    private static readonly Zmm RowScales = new(26), RowOffsets = new(27);
 
     public static void Emit(Assembler a, PanelShape shape)
     {
@@ -50,7 +53,7 @@ internal static class PanelCode
         a.Push(Gpr.Rdi);
         a.MovImmediate(Block, 0);
         a.MovImmediate(Left, shape.Columns / QuantizedRows.Block);
-        for (int r = 0; r < shape.Height; r++) a.Vpxord(Float(r), Float(r), Float(r));
+        ForEach(shape, (r, p) => a.Vpxord(Float(r, p), Float(r, p), Float(r, p)));
         int loop = a.Position;
         for (int group = 0; group < QuantizedRows.Block / shape.Group; group++)
         {
@@ -64,47 +67,74 @@ internal static class PanelCode
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(loop);
         a.Pop(Gpr.Rdi);
-        a.Mov(Block, new Mem(Gpr.Rdi, 8 * index));
-        for (int r = 0; r < shape.Height; r++) a.VmovupsStore(new Mem(Block, r * ScaleLine), Float(r));
+        TileStore.Emit(a, new Mem(Gpr.Rdi, 8 * index), shape.Height, shape.Panels);
         a.Return();
     }
-
-    private static Zmm Float(int row) => new(row);
-
-    private static Zmm Whole(int row) => new(Tile + row);
 
     /// <summary>The integer sums of a group.</summary>
     private static void Multiply(Assembler a, PanelShape shape, int group)
     {
-        for (int r = 0; r < shape.Height; r++)
+        ForEach(shape, (r, p) =>
         {
-            if (!shape.Lifted) a.Vpxord(Whole(r), Whole(r), Whole(r));
-            else a.Vpbroadcastd(Whole(r), PerGroup(Starts, shape, r, group));
-        }
+            if (!shape.Lifted) a.Vpxord(Whole(r, p), Whole(r, p), Whole(r, p));
+            else if (p == 0) a.Vpbroadcastd(Whole(r, 0), PerGroup(Starts, shape, r, group));
+            else a.Vmovdqu32(Whole(r, p), Whole(r, 0));
+        });
         for (int k = 0; k < shape.Group / 4; k++)
         {
             int column = group * shape.Group + 4 * k;
-            var weights = new Zmm(24 + k % 2);
-            a.Vmovdqu32(weights, new Mem(Panel, column / 4 * PanelLine));
+            for (int p = 0; p < shape.Panels; p++) a.Vmovdqu32(Weights(k, p), new Mem(Panel, p * shape.PanelBytes + column / 4 * PanelLine));
             for (int r = 0; r < shape.Height; r++)
-                a.Vpdpbusd(Whole(r), weights, new Mem(Values, r * shape.Stride * QuantizedRows.Block + column, Block, 8).ToAllLanes);
+            {
+                a.Vpbroadcastd(Row(r), new Mem(Values, r * shape.Stride * QuantizedRows.Block + column, Block, 8));
+                for (int p = 0; p < shape.Panels; p++) a.Vpdpbusd(Whole(r, p), Weights(k, p), Row(r));
+            }
         }
     }
 
     /// <summary>float sum += integer sum · (weight scale · activation scale) (+ offset · Σx).</summary>
     private static void Scale(Assembler a, PanelShape shape, int group)
     {
-        a.Vmovups(RowScales, new Mem(PanelScales, group * ScaleLine));
-        if (shape.HasOffset) a.Vmovups(RowOffsets, new Mem(PanelOffsets, group * ScaleLine));
+        Load(a, shape, PanelScales, group);
         for (int r = 0; r < shape.Height; r++)
         {
-            var scale = new Zmm(28 + r % 4);
-            a.Vcvtdq2ps(Whole(r), Whole(r));
-            a.Vmulps(scale, RowScales, new Mem(Scales, r * shape.Stride * sizeof(float), Block).ToAllLanes);
-            a.Vfmadd231ps(Float(r), Whole(r), scale);
-            if (shape.HasOffset) a.Vfmadd231ps(Float(r), RowOffsets, PerGroup(Sums, shape, r, group).ToAllLanes);
+            a.Vbroadcastss(Row(r), new Mem(Scales, r * shape.Stride * sizeof(float), Block));
+            for (int p = 0; p < shape.Panels; p++)
+            {
+                Zmm scale = new(30 + p);
+                a.Vcvtdq2ps(Whole(r, p), Whole(r, p));
+                a.Vmulps(scale, Weights(0, p), Row(r));
+                a.Vfmadd231ps(Float(r, p), Whole(r, p), scale);
+            }
+        }
+        if (!shape.HasOffset) return;
+        Load(a, shape, PanelOffsets, group);
+        for (int r = 0; r < shape.Height; r++)
+        {
+            a.Vbroadcastss(Row(r), PerGroup(Sums, shape, r, group));
+            for (int p = 0; p < shape.Panels; p++) a.Vfmadd231ps(Float(r, p), Weights(0, p), Row(r));
         }
     }
+
+    /// <summary>A float for each weight row of the panels.</summary>
+    private static void Load(Assembler a, PanelShape shape, Gpr array, int group)
+    {
+        for (int p = 0; p < shape.Panels; p++) a.Vmovups(Weights(0, p), new Mem(array, p * shape.PanelBytes + group * ScaleLine));
+    }
+
+    private static void ForEach(PanelShape shape, Action<int, int> write)
+    {
+        for (int r = 0; r < shape.Height; r++)
+            for (int p = 0; p < shape.Panels; p++) write(r, p);
+    }
+
+    private static Zmm Float(int row, int panel) => new(Pair * row + panel);
+
+    private static Zmm Whole(int row, int panel) => new(Pair * (Tile + row) + panel);
+
+    private static Zmm Weights(int k, int panel) => new(24 + Pair * (k % 2) + panel);
+
+    private static Zmm Row(int row) => new(28 + row % 2);
 
     /// <summary>An element of an array with one value a group.</summary>
     private static Mem PerGroup(Gpr array, PanelShape shape, int row, int group)

@@ -3,11 +3,11 @@ using MambaRT.Formats;
 
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>Quantized weights against 8-bit activations with AVX-512 VNNI: panels by <see cref="PanelCode"/>, a few rows by <paramref name="few"/>.</summary>
+/// <summary>Quantized weights against 8-bit activations with AVX-512 VNNI: panels by <see cref="PanelCode"/>, a few rows by <see cref="DotCode"/>.</summary>
 /// <param name="weights">The matrix.</param>
 /// <param name="code">Where the emitted code is kept.</param>
-/// <param name="few">Multiplies a few rows.</param>
-internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache code, WeightKernel few) : WeightKernel(weights) where TBlock : struct, IInt8Block
+/// <param name="plain">Multiplies a few rows where the type has no <see cref="DotUnpack"/>.</param>
+internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache code, WeightKernel plain) : WeightKernel(weights) where TBlock : struct, IInt8Block
 {
     /// <summary>Panels laid out together: activations are read once for all of them.</summary>
     private const int MostPanels = 4;
@@ -15,43 +15,52 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
     /// <summary>What the panels may take of the second-level cache.</summary>
     private const long PanelBudget = 256 << 10;
 
-    /// <summary>Heights there is code for; a tile of another height computes some rows for nothing.</summary>
-    private const int HeightStep = 4;
-
-    private readonly nint[] _products = Emit(code, weights.Columns);
-    private readonly long _panelBytes = (Int8Panel<TBlock, LiftedLayout>.Bytes(weights.Columns) + 63) / 64 * 64;
+    private readonly nint[] _products = Emit(code, weights.Columns), _dots = EmitDots(code, weights);
+    private readonly long _panelBytes = PanelBytes(weights.Columns);
 
     public override bool ReadsQuantized => true;
 
-    public override int PanelsTogether => (int)Math.Clamp(PanelBudget / _panelBytes, 1, MostPanels);
+    public override int PanelsTogether => (int)Math.Clamp(PanelBudget / _panelBytes, PanelCode.Pair, MostPanels);
 
-    public override long ScratchBytes => Math.Max(few.ScratchBytes, PanelsTogether * _panelBytes);
+    public override long ScratchBytes => Math.Max(plain.ScratchBytes, PanelsTogether * _panelBytes);
 
-    public override int RowsForPanels => few.RowsForPanels;
+    public override int RowsForPanels => _dots.Length == 0 ? plain.RowsForPanels : _dots.Length + 1;
 
-    public override void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch) => few.Dot(begin, count, x, rows, y, scratch);
+    public override void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch)
+    {
+        if (_dots.Length == 0)
+        {
+            plain.Dot(begin, count, x, rows, y, scratch);
+            return;
+        }
+        QuantizedRows rounded = x.Quantized!;   // ReadsQuantized: the compiler gave it
+        var arguments = new DotArguments
+        {
+            Weights = Address + begin * RowBytes, RowBytes = RowBytes, Count = count, Values = rounded.Row(0).Values, Starts = rounded.Lanes.Starts(0), Y = y,
+        };
+        ((delegate* unmanaged<void*, void>)_dots[rows - 1])(&arguments);
+    }
 
     public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
     {
         int panels = (count + PanelRows - 1) / PanelRows;
         for (int p = 0; p < panels; p++)
             Panel(scratch, p).Pack(Address + (begin + p * PanelRows) * RowBytes, RowBytes, Math.Min(PanelRows, count - p * PanelRows), ahead: panels * PanelRows * RowBytes);
-        float* tile = stackalloc float[PanelCode.Tile * PanelRows];
         for (int t = 0; t < rows; t += PanelCode.Tile)
         {
             int height = Math.Min(PanelCode.Tile, rows - t);
             QuantizedRow first = x.Quantized!.Row(t);   // ReadsQuantized: the compiler gave it
-            for (int p = 0; p < panels; p++)
+            for (int p = 0; p < panels; p += PanelCode.Pair)
             {
-                Multiply(Panel(scratch, p), first, height, tile);
-                for (int r = 0; r < height; r++) store.Row(t + r, begin + p * PanelRows, Math.Min(PanelRows, count - p * PanelRows), tile + r * PanelRows);
+                TileStore tile = TileStore.At(store, t, begin + p * PanelRows, count - p * PanelRows, code);
+                Multiply(Panel(scratch, p), Math.Min(PanelCode.Pair, panels - p), first, height, tile);
             }
         }
     }
 
     private Int8Panel<TBlock, LiftedLayout> Panel(byte* scratch, int p) => new(scratch + p * _panelBytes, Columns);
 
-    private void Multiply(in Int8Panel<TBlock, LiftedLayout> panel, in QuantizedRow x, int height, float* tile)
+    private void Multiply(in Int8Panel<TBlock, LiftedLayout> panel, int panels, in QuantizedRow x, int height, in TileStore store)
     {
         bool halves = TBlock.Group == 16;
         var arguments = new PanelArguments
@@ -63,21 +72,34 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
             Panel = panel.Values,
             PanelScales = panel.Scales,
             PanelOffsets = panel.Offsets,
-            Tile = tile,
+            Store = store,
         };
-        ((delegate* unmanaged<void*, void>)_products[(height - 1) / HeightStep])(&arguments);
+        ((delegate* unmanaged<void*, void>)_products[(height - 1) * PanelCode.Pair + panels - 1])(&arguments);
     }
 
+    /// <summary>Bytes from one panel to the next: whole cache lines, an odd number of them.</summary>
+    private static int PanelBytes(int columns) => (int)((Int8Panel<TBlock, LiftedLayout>.Bytes(columns) + 63) / 64 | 1) * 64;
+
+    /// <summary>For each height the code for one panel, then that for two.</summary>
     private static nint[] Emit(CodeCache code, int columns)
     {
-        nint[] products = new nint[PanelCode.Tile / HeightStep];
+        nint[] products = new nint[PanelCode.Tile * PanelCode.Pair];
         for (int i = 0; i < products.Length; i++)
         {
             bool lifted = Int8Panel<TBlock, LiftedLayout>.Lift != 0;
-            var shape = new PanelShape(columns, QuantizedRows.StrideOf(columns), TBlock.Group, lifted, TBlock.HasOffset, (i + 1) * HeightStep);
+            int height = i / PanelCode.Pair + 1, panels = i % PanelCode.Pair + 1;
+            var shape = new PanelShape(columns, QuantizedRows.StrideOf(columns), TBlock.Group, lifted, TBlock.HasOffset, PanelBytes(columns), panels, height);
             products[i] = (nint)code.Get(shape, PanelCode.Emit);
         }
         return products;
+    }
+
+    private static nint[] EmitDots(CodeCache code, TensorView weights)
+    {
+        if (DotUnpack.For(weights.Type.Name) is not DotUnpack unpack) return [];
+        nint[] dots = new nint[RowLanes.Rows];
+        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new DotShape(unpack, weights.Columns, i + 1), DotCode.Emit);
+        return dots;
     }
 
     /// <summary>The layout of panels for instructions that take unsigned bytes of the whole range; it makes no products itself.</summary>

@@ -1,0 +1,68 @@
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>Weights of a float type against float32 activations in AVX-512: panels by <see cref="FloatPanelCode"/>, a few rows by <see cref="FloatDotCode"/>.</summary>
+/// <param name="plain">Lays out panels, and multiplies a few rows whose width is not a multiple of sixteen.</param>
+/// <param name="storage">How the weights are stored.</param>
+/// <param name="code">Where the emitted code is kept.</param>
+internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStorage storage, CodeCache code) : WeightKernel(plain.Weights)
+{
+    /// <summary>Room for eight rows of float32 while a panel is laid out.</summary>
+    private readonly long _rowScratch = 8L * plain.Columns * sizeof(float);
+
+    private readonly int _panelBytes = (int)(plain.PanelBytes / 64 | 1) * 64;
+    private readonly nint[] _products = EmitProducts(code, plain.Columns, (int)(plain.PanelBytes / 64 | 1) * 64), _dots = EmitDots(code, storage, plain.Columns);
+
+    public override bool ReadsQuantized => false;
+
+    public override int PanelsTogether => FloatPanelCode.Pair;
+
+    public override long ScratchBytes => Math.Max(plain.ScratchBytes, FloatPanelCode.Pair * _panelBytes + _rowScratch);
+
+    public override int RowsForPanels => _dots.Length == 0 ? plain.RowsForPanels : FloatDotCode.Most + 1;
+
+    public override void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch)
+    {
+        if (_dots.Length == 0)
+        {
+            plain.Dot(begin, count, x, rows, y, scratch);
+            return;
+        }
+        var arguments = new FloatDotArguments
+        {
+            Weights = Address + begin * RowBytes, RowBytes = RowBytes, Count = count, X = x.Values.Data, XStride = x.Values.RowBytes, Y = y,
+        };
+        ((delegate* unmanaged<void*, void>)_dots[rows - 1])(&arguments);
+    }
+
+    public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
+    {
+        int panels = (count + PanelRows - 1) / PanelRows;
+        for (int p = 0; p < panels; p++)
+            plain.Pack(begin + p * PanelRows, Math.Min(PanelRows, count - p * PanelRows), (float*)(scratch + p * _panelBytes), (float*)(scratch + FloatPanelCode.Pair * _panelBytes));
+        for (int t = 0; t < rows; t += FloatPanelCode.Tile)
+        {
+            int height = Math.Min(FloatPanelCode.Tile, rows - t);
+            var arguments = new FloatPanelArguments
+            {
+                X = x.Values.Row(t), XStride = x.Values.RowBytes, Panel = (float*)scratch, Store = TileStore.At(store, t, begin, count, code),
+            };
+            ((delegate* unmanaged<void*, void>)_products[(height - 1) * FloatPanelCode.Pair + panels - 1])(&arguments);
+        }
+    }
+
+    private static nint[] EmitProducts(CodeCache code, int columns, int panelBytes)
+    {
+        nint[] products = new nint[FloatPanelCode.Tile * FloatPanelCode.Pair];
+        for (int i = 0; i < products.Length; i++)
+            products[i] = (nint)code.Get(new FloatPanelShape(columns, panelBytes, i % FloatPanelCode.Pair + 1, i / FloatPanelCode.Pair + 1), FloatPanelCode.Emit);
+        return products;
+    }
+
+    private static nint[] EmitDots(CodeCache code, FloatStorage storage, int columns)
+    {
+        if (columns % 16 != 0) return [];
+        nint[] dots = new nint[FloatDotCode.Most];
+        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new FloatDotShape(storage, columns, i + 1), FloatDotCode.Emit);
+        return dots;
+    }
+}

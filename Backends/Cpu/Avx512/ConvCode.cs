@@ -1,0 +1,74 @@
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>What the code of a causal convolution depends on.</summary>
+/// <param name="DConv">Taps, 1 to <see cref="ConvCode.MostTaps"/>.</param>
+/// <param name="HasBias">Whether there is a bias.</param>
+internal readonly record struct ConvShape(int DConv, bool HasBias);
+
+/// <summary>What the convolution of sixteen channels reads and writes; strides are in bytes, and a bit of the mask is a channel that exists.</summary>
+internal unsafe struct ConvArguments
+{
+    public float* X, Y, Taps, Window, Bias;
+    public long XStride, YStride, ChannelBytes, Rows, LaneMask;
+}
+
+/// <summary>y = silu(Σ taps · x (+ bias)) of up to sixteen channels over the rows of one sequence; the window moves on.</summary>
+/// <remarks>Lanes are channels. The taps and the last inputs stay in registers; a row moves the inputs on by one register.</remarks>
+internal static class ConvCode
+{
+    /// <summary>The most taps that the registers have room for.</summary>
+    public const int MostTaps = 8;
+
+    public const int Lanes = 16;
+
+    private const Gpr X = Gpr.Rsi, Y = Gpr.Rdx, XStride = Gpr.Rcx, YStride = Gpr.R8, At = Gpr.R9, Left = Gpr.Rax;
+
+    private static readonly Zmm Sum = new(16), Sigmoid = new(17), E = new(18), T = new(19), Bias = new(20);
+    private static readonly Mask Live = new(1), Negative = new(2);
+
+    public static void Emit(Assembler a, ConvShape shape)
+    {
+        int past = shape.DConv - 1;
+        a.Mov(X, new Mem(Gpr.Rdi));
+        a.Mov(Y, new Mem(Gpr.Rdi, 8));
+        a.Mov(XStride, new Mem(Gpr.Rdi, 40));
+        a.Mov(YStride, new Mem(Gpr.Rdi, 48));
+        a.Mov(Left, new Mem(Gpr.Rdi, 72));
+        a.Kmovw(Live, Left);
+        a.Mov(Left, new Mem(Gpr.Rdi, 64));
+        a.Mov(At, new Mem(Gpr.Rdi, 32));
+        if (shape.HasBias) a.Vmovups(Bias, new Mem(At), mask: Live);
+        ForEach(a, 16, shape.DConv, (k, at) => a.Vmovups(Tap(k), at, mask: Live));
+        ForEach(a, 24, past, (k, at) => a.Vmovups(Input(k), at, mask: Live));
+        int row = a.Position;
+        a.Vmovups(Input(past), new Mem(X), mask: Live);
+        a.Vmulps(Sum, Tap(0), Input(0));
+        if (shape.HasBias) a.Vaddps(Sum, Sum, Bias);
+        for (int k = 1; k < shape.DConv; k++) a.Vfmadd231ps(Sum, Tap(k), Input(k));
+        for (int k = 0; k < past; k++) a.Vmovups(Input(k), Input(k + 1));
+        ElementaryCode.Sigmoid(a, Sigmoid, Sum, E, T, Negative);
+        a.Vmulps(Sum, Sum, Sigmoid);
+        a.VmovupsStore(new Mem(Y), Sum, mask: Live);
+        a.Add(X, XStride);
+        a.Add(Y, YStride);
+        a.Sub(Left, 1);
+        a.JumpBackIfNotZero(row);
+        ForEach(a, 24, past, (k, at) => a.VmovupsStore(at, Input(k), mask: Live));
+        a.Return();
+    }
+
+    /// <summary>Something with each of some rows that lie [rows, channels] at the pointer at <paramref name="argument"/>.</summary>
+    private static void ForEach(Assembler a, int argument, int rows, Action<int, Mem> write)
+    {
+        a.Mov(At, new Mem(Gpr.Rdi, argument));
+        for (int k = 0; k < rows; k++)
+        {
+            write(k, new Mem(At));
+            a.Add(At, new Mem(Gpr.Rdi, 56));
+        }
+    }
+
+    private static Zmm Tap(int k) => new(k);
+
+    private static Zmm Input(int k) => new(MostTaps + k);
+}

@@ -1,0 +1,76 @@
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>What the code of a float panel product depends on.</summary>
+/// <param name="Columns">Columns of the weights.</param>
+/// <param name="PanelBytes">From one panel to the next.</param>
+/// <param name="Panels">Panels, 1 or 2.</param>
+/// <param name="Height">Activation rows, 1 to <see cref="FloatPanelCode.Tile"/>.</param>
+internal readonly record struct FloatPanelShape(int Columns, int PanelBytes, int Panels, int Height);
+
+/// <summary>What a float panel product reads and writes.</summary>
+internal unsafe struct FloatPanelArguments
+{
+    public float* X;
+    public long XStride;
+    public float* Panel;
+    public TileStore Store;
+}
+
+/// <summary>Two panels [columns, 16] of float32 weights by up to six activation rows in AVX-512.</summary>
+/// <remarks>
+/// A lane is a weight row. zmm0 to 11 hold the sums, zmm24 to 27 in turns the weights of a column of both panels, zmm28 and 29 an activation in all lanes:
+/// eight loads for twelve multiply-adds.
+/// </remarks>
+internal static class FloatPanelCode
+{
+    /// <summary>Activation rows that the registers have room for.</summary>
+    public const int Tile = 6;
+
+    /// <summary>Panels multiplied together.</summary>
+    public const int Pair = 2;
+
+    private const int Line = sizeof(float) * WeightKernel.PanelRows, Unrolled = 4;
+
+    private const Gpr Upper = Gpr.Rsi, Lower = Gpr.Rdx, Stride = Gpr.Rcx, Panel = Gpr.R9, Left = Gpr.Rax;   // Upper: rows 0 to 2, Lower: rows 3 to 5
+
+    public static void Emit(Assembler a, FloatPanelShape shape)
+    {
+        a.Mov(Upper, new Mem(Gpr.Rdi));
+        a.Mov(Stride, new Mem(Gpr.Rdi, 8));
+        a.Mov(Panel, new Mem(Gpr.Rdi, 16));
+        a.Lea(Lower, new Mem(Upper, 0, Stride, 2));
+        a.Add(Lower, Stride);
+        for (int r = 0; r < shape.Height; r++)
+            for (int p = 0; p < shape.Panels; p++) a.Vpxord(Sum(r, p), Sum(r, p), Sum(r, p));
+        if (shape.Columns >= Unrolled)
+        {
+            a.MovImmediate(Left, shape.Columns / Unrolled);
+            int loop = a.Position;
+            for (int k = 0; k < Unrolled; k++) Multiply(a, shape, k);
+            a.Add(Upper, Unrolled * sizeof(float));
+            a.Add(Lower, Unrolled * sizeof(float));
+            a.Add(Panel, Unrolled * Line);
+            a.Sub(Left, 1);
+            a.JumpBackIfNotZero(loop);
+        }
+        for (int k = 0; k < shape.Columns % Unrolled; k++) Multiply(a, shape, k);
+        TileStore.Emit(a, new Mem(Gpr.Rdi, 24), shape.Height, shape.Panels);
+        a.Return();
+    }
+
+    private static void Multiply(Assembler a, FloatPanelShape shape, int k)
+    {
+        for (int p = 0; p < shape.Panels; p++) a.Vmovups(Weights(k, p), new Mem(Panel, p * shape.PanelBytes + k * Line));
+        for (int r = 0; r < shape.Height; r++)
+        {
+            Gpr rows = r < Tile / 2 ? Upper : Lower;
+            var x = new Zmm(28 + r % 2);
+            a.Vbroadcastss(x, r % (Tile / 2) == 0 ? new Mem(rows, k * sizeof(float)) : new Mem(rows, k * sizeof(float), Stride, r % (Tile / 2)));
+            for (int p = 0; p < shape.Panels; p++) a.Vfmadd231ps(Sum(r, p), Weights(k, p), x);
+        }
+    }
+
+    private static Zmm Sum(int row, int panel) => new(Pair * row + panel);
+
+    private static Zmm Weights(int k, int panel) => new(24 + Pair * (k % 2) + panel);
+}

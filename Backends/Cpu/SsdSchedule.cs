@@ -1,0 +1,70 @@
+using System.Runtime.Intrinsics;
+
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>
+/// The decays of one head over some tokens, cut into segments within which the product P of the decays stays in [<see cref="SmallestProduct"/>, 1]: what
+/// <see cref="SsdScanCode"/> carries in place of multiplying every state by every decay.
+/// </summary>
+/// <remarks>A view of scratch for <see cref="Tokens"/> tokens; one member uses it at a time.</remarks>
+internal readonly unsafe struct SsdSchedule(byte* scratch)
+{
+    /// <summary>Tokens of a pass: y of a pair of groups then takes 8 KiB of the first-level cache.</summary>
+    public const int Tokens = 64;
+
+    /// <summary>Scratch of a schedule.</summary>
+    public const int Bytes = Tokens * (sizeof(long) + 4 * sizeof(float)) + 64;
+
+    /// <summary>Far from the smallest float, so that 1 / P and what it multiplies stay in range.</summary>
+    public const float SmallestProduct = 1e-9f;
+
+    /// <summary>Tokens of each segment.</summary>
+    public readonly long* Counts = (long*)scratch;
+
+    /// <summary>Δ / P of each token.</summary>
+    public readonly float* InScales = (float*)(scratch + Tokens * sizeof(long));
+
+    /// <summary>P of each token: 1 at the first of a segment.</summary>
+    public readonly float* OutScales = (float*)(scratch + Tokens * (sizeof(long) + sizeof(float)));
+
+    /// <summary>What the states are multiplied by before each segment: the last segment's P times the decay of the segment's first token.</summary>
+    public readonly float* Factors = (float*)(scratch + Tokens * (sizeof(long) + 2 * sizeof(float)));
+
+    /// <summary>P of the last token.</summary>
+    public readonly float* LastFactor = (float*)(scratch + Tokens * (sizeof(long) + 4 * sizeof(float)));
+
+    /// <summary>Computes the schedule of <paramref name="count"/> tokens (at most <see cref="Tokens"/>) and returns its number of segments.</summary>
+    /// <param name="dt">dt of the head at the first token.</param>
+    /// <param name="stride">Floats from one token's dt to the next.</param>
+    /// <param name="count">Tokens.</param>
+    /// <param name="bias">Bias of dt.</param>
+    /// <param name="A">The head's A, below zero.</param>
+    public int Fill(float* dt, int stride, int count, float bias, float A)
+    {
+        // Whole vectors are computed past the last token; the scratch has room, and nothing reads them.
+        for (int t = 0; t < count; t++) InScales[t] = dt[(long)t * stride] + bias;
+        for (int t = 0; t < count; t += 8)
+        {
+            Vector256<float> delta = VectorMath.Softplus(Vector256.Load(InScales + t));
+            delta.Store(InScales + t);
+            VectorMath.Exp2(delta * Vector256.Create((float)(A * Math.Log2(Math.E)))).Store(OutScales + t);
+        }
+        int segments = 0;
+        float product = 1;
+        for (int t = 0; t < count; t++)
+        {
+            float next = product * OutScales[t];
+            if (t == 0 || next < SmallestProduct)
+            {
+                Factors[segments] = next;
+                Counts[segments++] = 0;
+                next = 1;
+            }
+            Counts[segments - 1]++;
+            OutScales[t] = product = next;
+            InScales[t] /= product;
+        }
+        *LastFactor = product;
+        return segments;
+    }
+}
