@@ -149,6 +149,9 @@ internal sealed class Assembler : MachineCode
     /// <summary>Lanes of <paramref name="from"/> by the indices in <paramref name="order"/>.</summary>
     public void Vpermps(Zmm to, Zmm order, Operand from) => Vector(new(2, 1, false, 0x16), to.Index, order.Index, from);
 
+    /// <summary>16-bit lanes of <paramref name="from"/> by the indices in <paramref name="order"/>.</summary>
+    public void Vpermw(Zmm to, Zmm order, Operand from, int bits) => Vector(new(2, 1, true, 0x8d), to.Index, order.Index, from, bits);
+
     /// <summary>Even lanes twice.</summary>
     public void Vmovsldup(Zmm to, Operand from) => Vector(new(1, 2, false, 0x12), to.Index, 0, from);
 

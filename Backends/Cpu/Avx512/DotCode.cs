@@ -32,8 +32,11 @@ internal unsafe struct DotArguments
 /// </remarks>
 internal static class DotCode
 {
-    /// <summary>How far ahead memory is asked for, past what the processor foresees: it stops at the end of a page.</summary>
-    public const int AheadBytes = 4096 + 1024;
+    /// <summary>
+    /// How far ahead memory is asked for: two pages, past what the processor foresees, which stops at the end of a page. Four rows of Q8_0 from DRAM: 6.2, 7.3,
+    /// 8.1, 9.5, 9.6 GB/s at 0.5, 1, 2, 5, 8 KiB where plain reads reach 12.5.
+    /// </summary>
+    public const int AheadBytes = 8192;
 
     public const Gpr W = Gpr.Rsi, X = Gpr.Rdx, Lanes = Gpr.Rcx, Column = Gpr.Rax, Super = Gpr.R8;
     private const Gpr RowStart = Gpr.R9, Y = Gpr.R10, Left = Gpr.R11, Count = Gpr.Rbx, Arguments = Gpr.Rdi;

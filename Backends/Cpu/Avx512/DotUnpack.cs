@@ -58,7 +58,7 @@ internal abstract class DotUnpack
 /// <summary>Two blocks of 32 columns that begin with a half scale.</summary>
 internal abstract class PairUnpack(int blockBytes) : DotUnpack
 {
-    private static readonly Mask SecondScale = new(1);
+    private static readonly Zmm ScaleOrder = new(22);
 
     protected static readonly Zmm Weights = new(8), Scale = new(9);
 
@@ -71,17 +71,17 @@ internal abstract class PairUnpack(int blockBytes) : DotUnpack
     /// <summary>By how many bits the starts, which take off 128, are too large for the type's zero point.</summary>
     protected abstract int StartShift { get; }
 
-    public override void Prepare(Assembler a, Gpr free) => SetMask(a, SecondScale, free, 0xf0);
+    public override void Prepare(Assembler a, Gpr free)
+    {
+        int second = blockBytes / 2 << 16 | blockBytes / 2;   // the second scale is so many halves from the first
+        a.Vmovdqu32(ScaleOrder, a.Lanes(0, 0, 0, 0, second, second, second, second), 256);
+    }
 
     public sealed override void Step(Assembler a, DotShape shape, int i, bool half)
     {
         var first = new Mem(DotCode.W, i * Bytes);
         Load(a, first, half);
-        // A dword's lower half is the scale; each is spread over the eight lanes of its block.
-        a.Vpbroadcastd(Scale, first, 256);
-        if (!half) a.Vpbroadcastd(Scale, first.Plus(blockBytes), 256, SecondScale);
-        a.Vcvtph2ps(Scale, Scale);
-        a.Vmovsldup(Scale, Scale);
+        SpreadScales(a, first, half);
         for (int t = 0; t < shape.Rows; t++)
         {
             Zmm integers = new(10 + t), scales = new(14 + t);
@@ -91,6 +91,20 @@ internal abstract class PairUnpack(int blockBytes) : DotUnpack
             a.Vmulps(scales, Scale, DotCode.Scales(shape, t, i * Columns));
             AddScaled(a, DotCode.Sum(t, i), integers, scales);
         }
+    }
+
+    /// <summary>Each block's scale in its eight lanes.</summary>
+    private void SpreadScales(Assembler a, Mem first, bool half)
+    {
+        if (!half)
+        {
+            a.Vpermw(Scale, ScaleOrder, first, Bytes >= 64 ? 512 : 256);   // no more bytes than the two blocks have
+            a.Vcvtph2ps(Scale, Scale);
+            return;
+        }
+        a.Vpbroadcastd(Scale, first, 256);
+        a.Vcvtph2ps(Scale, Scale);
+        a.Vmovsldup(Scale, Scale);
     }
 
     /// <summary>The 64 columns as unsigned bytes; those of a missing second block meet zeros.</summary>
