@@ -182,8 +182,8 @@ internal sealed unsafe class CpuModel : ILoadedModel
         for (int row = 0; row < view.Rows; row++)
         {
             view.DecodeRow(row, values);
-            for (int column = 0; column < values.Length; column++)
-                target[layout.Index(row, column)] = (float)(values[column] * Math.Log2(Math.E));
+            float* first = target + layout.Index(row, 0);
+            for (int n = 0; n < values.Length; n++) first[(long)n * layout.Lanes] = (float)(values[n] * Math.Log2(Math.E));
         }
         return buffer;
     }

@@ -3,18 +3,25 @@ using System.Runtime.InteropServices;
 namespace MambaRT.Formats;
 
 /// <summary>A zeroed, 64-byte aligned block of native memory with one owner.</summary>
-public sealed unsafe class NativeBuffer : IDisposable
+/// <remarks>Large blocks are zero pages that the system provides when they are first touched: what is never used costs neither time nor memory.</remarks>
+public sealed unsafe partial class NativeBuffer : IDisposable
 {
-    private void* _data;
+    private const int Alignment = 64;
+
+    /// <summary>Blocks from this size on ask for huge pages: less would hardly hold a whole one.</summary>
+    private const long HugePagesFrom = 4 << 20;
+
+    private void* _block;
+    private byte* _data;
 
     /// <summary>Takes <paramref name="bytes"/> bytes, all zero.</summary>
     public NativeBuffer(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         Bytes = bytes;
-        nuint size = (nuint)Math.Max(bytes, 64);
-        _data = NativeMemory.AlignedAlloc(size, 64);
-        NativeMemory.Clear(_data, size);
+        _block = NativeMemory.AllocZeroed((nuint)Math.Max(bytes, 1) + Alignment - 1);
+        _data = (byte*)(((nuint)_block + Alignment - 1) & ~(nuint)(Alignment - 1));
+        if (bytes >= HugePagesFrom && OperatingSystem.IsLinux()) AskForHugePages(_data, (nuint)bytes);
     }
 
     /// <summary>Frees the memory of a buffer nobody disposed.</summary>
@@ -33,7 +40,7 @@ public sealed unsafe class NativeBuffer : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + (long)count * sizeof(T), Bytes, nameof(count));
-        return new Span<T>((byte*)_data + offset, count);
+        return new Span<T>(_data + offset, count);
     }
 
     /// <inheritdoc/>
@@ -45,7 +52,18 @@ public sealed unsafe class NativeBuffer : IDisposable
 
     private void Free()
     {
-        NativeMemory.AlignedFree(_data);
-        _data = null;
+        NativeMemory.Free(_block);
+        _block = _data = null;
     }
+
+    /// <summary>A wish: where the system does not grant it, small pages serve as well.</summary>
+    private static void AskForHugePages(byte* data, nuint bytes)
+    {
+        const int HugePage = 14;   // MADV_HUGEPAGE
+        nuint page = (nuint)Environment.SystemPageSize, begin = ((nuint)data + page - 1) / page * page;
+        _ = Advise((void*)begin, (nuint)data + bytes - begin, HugePage);
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(void* address, nuint length, int advice);
 }
