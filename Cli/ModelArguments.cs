@@ -19,14 +19,18 @@ internal sealed class OpenedModel(Model model, IBackend backend) : IDisposable
     }
 }
 
-/// <summary>The options that say which model runs where: -m, --backend, -t, and the answers to -c and -ngl.</summary>
+/// <summary>The options that say which model runs where: -m, --backend, -t, --affinity, and the answers to -c and -ngl.</summary>
 internal sealed class ModelArguments
 {
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
     private readonly Option<string?> _backend = OptionOf.Choice("--backend", [], "Where the model runs.", ["auto", "cpu", "reference"]);
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
+    private readonly Option<int[]?> _affinity = Affinity("Cores that the CPU's threads are pinned to, one a thread. Linux only.");
     private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");
     private readonly Option<string?> _layers = OptionOf.Text("--n-gpu-layers", ["-ngl", "--gpu-layers"], "N", "Not needed: see --backend.");
+
+    /// <summary>The option that pins threads, by numbers of cores.</summary>
+    public static Option<int[]?> Affinity(string description) => OptionOf.WholeList("--affinity", [], description, 0, 1023, "0,1");
 
     /// <summary>Adds -m alone, for verbs that only read the file.</summary>
     public void AddFileTo(Command command) => command.Options.Add(_model);
@@ -37,6 +41,7 @@ internal sealed class ModelArguments
         command.Options.Add(_model);
         command.Options.Add(_backend);
         command.Options.Add(_threads);
+        command.Options.Add(_affinity);
         if (withContext) command.Options.Add(_context);
         command.Options.Add(_layers);
     }
@@ -55,7 +60,11 @@ internal sealed class ModelArguments
     public OpenedModel Open(ParseResult arguments, Terminal terminal)
     {
         ModelFile file = Locate(arguments);
-        IBackend backend = BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", (int)(arguments.GetValue(_threads) ?? 0));
+        int threads = (int)(arguments.GetValue(_threads) ?? 0);
+        int[]? cores = OptionOf.Given(arguments, _affinity);
+        if (cores is not null && threads > 0 && threads != cores.Length)
+            throw new UsageException($"--affinity gives {cores.Length} cores for {threads} threads; give one a thread, or leave out one of the two options.");
+        IBackend backend = BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", threads, cores);
         try
         {
             Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length });

@@ -8,6 +8,8 @@ namespace MambaRT.Cli;
 /// <summary>Makes options whose mistakes are answered in one sentence.</summary>
 internal static class OptionOf
 {
+    private const int LongestList = 1024;
+
     /// <summary>A whole number; null when not given.</summary>
     public static Option<long?> Whole(string name, string[] aliases, string description, long min, long max, string example) => new(name, aliases)
     {
@@ -62,6 +64,25 @@ internal static class OptionOf
     /// <summary>A switch.</summary>
     public static Option<bool> Flag(string name, string description, params string[] aliases) =>
         new(name, aliases) { Description = description, Arity = ArgumentArity.Zero };
+
+    /// <summary>Whole numbers separated by commas; null when not given.</summary>
+    public static Option<int[]?> WholeList(string name, string[] aliases, string description, int min, int max, string example) => new(name, aliases)
+    {
+        Description = description,
+        HelpName = example,
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
+            var numbers = new int[parts.Length];
+            bool good = parts.Length <= LongestList;
+            for (int i = 0; good && i < parts.Length; i++)
+                good = int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]) && numbers[i] >= min && numbers[i] <= max;
+            if (good) return numbers;
+            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; it needs whole numbers from {min} to {max} separated by commas, such as {example}.");
+            return null;
+        },
+    };
 
     /// <summary>Token ids separated by commas or spaces.</summary>
     public static Option<int[]?> TokenIds(string description) => new("--tokens")

@@ -13,11 +13,14 @@ public static class BackendSelector
     /// <summary>Makes the backend called <paramref name="name"/>; the caller disposes it.</summary>
     /// <param name="name">"auto" or one of <see cref="Names"/>.</param>
     /// <param name="threads">Threads of a CPU backend; 0 = one per core.</param>
-    /// <exception cref="ArgumentException">There is no such backend; the message lists those there are.</exception>
-    public static IBackend Create(string name = "auto", int threads = 0) => name switch
+    /// <param name="cores">Cores that a CPU backend's threads are pinned to, one a thread; null = where the system puts them.</param>
+    /// <exception cref="ArgumentException">There is no such backend, and the message lists those there are; or it cannot be pinned to these cores.</exception>
+    /// <exception cref="PlatformNotSupportedException">Cores are given, and the system is not Linux.</exception>
+    public static IBackend Create(string name = "auto", int threads = 0, IReadOnlyList<int>? cores = null) => name switch
     {
-        "auto" => Create(Names[0], threads),
-        "cpu" => new CpuBackend(threads),
+        "auto" => Create(Names[0], threads, cores),
+        "cpu" => new CpuBackend(threads, cores: cores),
+        "reference" when cores is not null => throw new ArgumentException("The reference backend runs on the caller's thread and pins nothing; choose cpu, or leave the cores out."),
         "reference" => new ReferenceBackend(),
         _ => throw new ArgumentException($"There is no backend '{name}'; choose auto, {string.Join(", ", Names)}."),
     };

@@ -12,13 +12,14 @@ namespace MambaRT.Backends.Cpu;
 /// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
-    /// <summary>About 50 µs: longer than the pause between two tokens of a small model, short against a scheduler's time slice.</summary>
+    /// <summary>About 0.1 ms: longer than the pause between two tokens of a small model, short against a scheduler's time slice.</summary>
     private const int Spins = 2000;
 
     /// <summary>Turns given away before going to sleep.</summary>
     private const int Yields = 20;
 
     private readonly Thread[] _helpers;
+    private readonly int[]? _cores;
     private readonly Lock _entry = new();
     private readonly object _gate = new();
     private Step[] _steps = [];
@@ -28,9 +29,13 @@ internal sealed class ThreadTeam : IDisposable
     private volatile bool _stopping;
     private volatile Exception? _failure;
 
-    public ThreadTeam(int size)
+    /// <summary>Starts the helpers.</summary>
+    /// <param name="size">Members, the caller included.</param>
+    /// <param name="cores">The core of each member, checked by <see cref="CoreAffinity.Check"/>; null leaves it to the system.</param>
+    public ThreadTeam(int size, int[]? cores = null)
     {
         Size = size;
+        _cores = cores;
         _helpers = new Thread[size - 1];
         for (int i = 0; i < _helpers.Length; i++)
         {
@@ -47,23 +52,27 @@ internal sealed class ThreadTeam : IDisposable
     public CpuProfile? Profile { get; set; }
 
     /// <summary>Runs the steps in order; returns when all are done. Executables of several models take turns.</summary>
+    /// <remarks>A caller that is given a core has it for this call only: its thread is not the team's.</remarks>
     /// <exception cref="OperationCanceledException">The token fired between two steps.</exception>
     public void Run(Step[] steps, CancellationToken cancel)
     {
         lock (_entry)
         {
             ObjectDisposedException.ThrowIf(_stopping, this);
-            int epoch = Publish(steps);
-            CpuProfile? profile = Profile;
-            long began = profile is null ? 0 : Stopwatch.GetTimestamp();
-            for (int i = 0; i < steps.Length; i++)
+            if (_cores is null)
             {
-                Advance(steps[i], ref _progress[i], epoch, 0);
-                if (profile is not null) began = profile.Add(steps[i], began);
-                if (_failure is null && !cancel.IsCancellationRequested) continue;
-                Abandon(i + 1, steps.Length);
-                if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);
-                cancel.ThrowIfCancellationRequested();
+                RunSteps(steps, cancel);
+                return;
+            }
+            CoreAffinity.CoreSet before = CoreAffinity.Current;
+            CoreAffinity.Pin(_cores[0]);
+            try
+            {
+                RunSteps(steps, cancel);
+            }
+            finally
+            {
+                CoreAffinity.Set(before);
             }
         }
     }
@@ -77,6 +86,22 @@ internal sealed class ThreadTeam : IDisposable
             Wake();
         }
         foreach (Thread helper in _helpers) helper.Join();
+    }
+
+    private void RunSteps(Step[] steps, CancellationToken cancel)
+    {
+        int epoch = Publish(steps);
+        CpuProfile? profile = Profile;
+        long began = profile is null ? 0 : Stopwatch.GetTimestamp();
+        for (int i = 0; i < steps.Length; i++)
+        {
+            Advance(steps[i], ref _progress[i], epoch, 0);
+            if (profile is not null) began = profile.Add(steps[i], began);
+            if (_failure is null && !cancel.IsCancellationRequested) continue;
+            Abandon(i + 1, steps.Length);
+            if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);
+            cancel.ThrowIfCancellationRequested();
+        }
     }
 
     /// <summary>Opens a run: counters first, then the epoch that lets helpers in.</summary>
@@ -103,6 +128,7 @@ internal sealed class ThreadTeam : IDisposable
 
     private void Serve(int member)
     {
+        if (_cores is not null) CoreAffinity.Pin(_cores[member]);
         for (int last = 0; ;)
         {
             Await(ref _epoch, last, whileEqual: true, epoch: 0);

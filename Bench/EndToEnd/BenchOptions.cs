@@ -14,8 +14,11 @@ public sealed record BenchOptions
     /// <summary>Backends by name.</summary>
     public IReadOnlyList<string> Backends { get; init; } = ["cpu"];
 
-    /// <summary>Threads of the CPU backend; empty for 1 and one per core.</summary>
+    /// <summary>Threads of the CPU backend; empty for 1 and one per core (of <see cref="Cores"/>, where given).</summary>
     public IReadOnlyList<int> Threads { get; init; } = [];
+
+    /// <summary>Cores that the CPU backend's threads are pinned to, as many of them as there are threads; null = where the system puts them.</summary>
+    public IReadOnlyList<int>? Cores { get; init; }
 
     /// <summary>Lengths of prompts.</summary>
     public IReadOnlyList<int> Prompts { get; init; } = [128, 512, 2048];

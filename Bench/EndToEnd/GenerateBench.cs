@@ -19,10 +19,11 @@ public static class GenerateBench
     /// <param name="cancel">Looked at between repetitions.</param>
     /// <returns>The record; its failures are empty when all is well. Nothing is timed when a check fails.</returns>
     /// <exception cref="FormatException">The model is damaged.</exception>
+    /// <exception cref="ArgumentException">There are fewer cores than threads, or the threads cannot be pinned to them.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
     public static RunRecord Run(BenchOptions options, CancellationToken cancel = default)
     {
-        int[] threads = [.. (options.Threads.Count > 0 ? options.Threads : [1, Environment.ProcessorCount]).Distinct().Order()];
+        int[] threads = [.. (options.Threads.Count > 0 ? options.Threads : [1, options.Cores?.Count ?? Environment.ProcessorCount]).Distinct().Order()];
         (string Name, int Threads)[] targets = [.. options.Backends.Distinct().SelectMany(b => b == "cpu" ? threads.Select(t => (b, t)) : [(b, 1)])];
         using GgufFile file = GgufFile.Open(options.Path, new GgufOpenOptions { Offset = options.Model.Offset, Length = options.Model.Length });
         List<CheckRecord> checks = options.Check ? Check(options, file, targets, cancel) : [];
@@ -37,7 +38,7 @@ public static class GenerateBench
         Workload? work = null;
         foreach ((string name, int count) in targets)
         {
-            using IBackend backend = BackendSelector.Create(name, count);
+            using IBackend backend = Create(name, count, options);
             long began = Stopwatch.GetTimestamp();
             using Model model = Model.Open(options.Path, backend, options.Model);
             double loadMs = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
@@ -50,6 +51,9 @@ public static class GenerateBench
         failures.AddRange(SlowPrompts(results));
         return new RunRecord(options.Version, machine, work!.Model, checks, results, curve, failures);   // there is at least one target
     }
+
+    private static IBackend Create(string name, int threads, BenchOptions options) =>
+        BackendSelector.Create(name, threads, name == Reference ? null : options.Cores?.Take(threads).ToArray());
 
     private static List<CheckRecord> Check(BenchOptions options, GgufFile file, (string Name, int Threads)[] targets, CancellationToken cancel)
     {
@@ -69,7 +73,7 @@ public static class GenerateBench
         {
             cancel.ThrowIfCancellationRequested();
             if (name == Reference) continue;
-            using IBackend backend = BackendSelector.Create(name, threads);
+            using IBackend backend = Create(name, threads, options);
             using Model model = Model.Open(options.Path, backend, small);
             var check = new CheckRecord(name, threads, LogitsCheck.Tokens, LogitsCheck.Nmse(LogitsCheck.Logits(model), expected), bound);
             options.Progress($"check: {name}, {threads} thread(s): NMSE {check.Nmse:g3}, {bound:g3} allowed, {(check.Passed ? "passed" : "failed")}");

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using MambaRT.Backends.Auto;
 using MambaRT.Bench;
 using MambaRT.Runtime;
@@ -9,12 +8,11 @@ namespace MambaRT.Cli;
 /// <summary>Measures a model against what the machine can do, compares two such runs, or makes a model to measure with.</summary>
 internal sealed class BenchCommand : Verb
 {
-    private const int MaxList = 64;
-
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
-    private readonly Option<int[]?> _threads = Numbers("--threads", ["-t"], "Threads of the CPU; 1 and one per core when not given.", 1024, "1,2");
-    private readonly Option<int[]?> _prompts = Numbers("--prompt", ["-p"], "Lengths of prompts; 128,512,2048 when not given.", 1 << 20, "128,512,2048");
-    private readonly Option<int[]?> _batches = Numbers("--batch", ["-b"], "Sequences decoded at once; 1,4,16 when not given.", 4096, "1,4,16");
+    private readonly Option<int[]?> _threads = OptionOf.WholeList("--threads", ["-t"], "Threads of the CPU; 1 and one per core when not given.", 1, 1024, "1,2");
+    private readonly Option<int[]?> _affinity = ModelArguments.Affinity("Cores that the CPU's threads are pinned to: the first N of them with N threads. Linux only.");
+    private readonly Option<int[]?> _prompts = OptionOf.WholeList("--prompt", ["-p"], "Lengths of prompts; 128,512,2048 when not given.", 1, 1 << 20, "128,512,2048");
+    private readonly Option<int[]?> _batches = OptionOf.WholeList("--batch", ["-b"], "Sequences decoded at once; 1,4,16 when not given.", 1, 4096, "1,4,16");
     private readonly Option<string?> _backends = OptionOf.Text("--backend", [], "cpu,reference", "Where the model runs; cpu when not given.");
     private readonly Option<long?> _curve = OptionOf.Whole("--curve", [], "Also follow time and memory from token 1 to N.", 1, int.MaxValue, "100000");
     private readonly Option<float?> _budget = OptionOf.Number("--budget", [], "Seconds that one measurement may take; 15 when not given.", 0.01f, 86400, "15");
@@ -33,7 +31,7 @@ internal sealed class BenchCommand : Verb
     public BenchCommand(Terminal terminal, Option<bool> json)
         : base("bench", "Measures speed as a share of what the machine can do.", terminal, json)
     {
-        foreach (Option option in new Option[] { _model, _threads, _prompts, _batches, _backends, _curve, _budget, _noCheck, _csv, _md, _html, _compare, _make, _type, _output })
+        foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _curve, _budget, _noCheck, _csv, _md, _html, _compare, _make, _type, _output })
             Options.Add(option);
     }
 
@@ -53,11 +51,15 @@ internal sealed class BenchCommand : Verb
             throw new UsageException("--type and -o belong to --make NAME; give all three, or none.");
         ModelFile file = ModelLocator.Find(arguments.GetValue(_model));
         var standard = new BenchOptions { Path = file.Path };
+        int[]? threads = OptionOf.Given(arguments, _threads), cores = OptionOf.Given(arguments, _affinity);
+        if (cores is not null && threads?.Max() > cores.Length)
+            throw new UsageException($"--affinity gives {cores.Length} cores for {threads.Max()} threads; give as many cores as the most threads.");
         BenchOptions options = standard with
         {
             Model = new ModelOptions { Offset = file.Offset, Length = file.Length },
             Backends = Backends(arguments.GetValue(_backends)),
-            Threads = OptionOf.Given(arguments, _threads) ?? standard.Threads,
+            Threads = threads ?? standard.Threads,
+            Cores = cores,
             Prompts = OptionOf.Given(arguments, _prompts) ?? standard.Prompts,
             Batches = OptionOf.Given(arguments, _batches) ?? standard.Batches,
             CurveTokens = (int)(arguments.GetValue(_curve) ?? 0),
@@ -137,23 +139,4 @@ internal sealed class BenchCommand : Verb
         return names.Length > 0 && unknown is null ? names
             : throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {string.Join(", ", BackendSelector.Names)}, separated by commas.");
     }
-
-    /// <summary>Whole numbers from 1, separated by commas; null when not given.</summary>
-    private static Option<int[]?> Numbers(string name, string[] aliases, string description, int max, string example) => new(name, aliases)
-    {
-        Description = description,
-        HelpName = example,
-        CustomParser = result =>
-        {
-            string text = result.Tokens[0].Value;
-            string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
-            var numbers = new int[parts.Length];
-            bool good = parts.Length <= MaxList;
-            for (int i = 0; good && i < parts.Length; i++)
-                good = int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]) && numbers[i] >= 1 && numbers[i] <= max;
-            if (good) return numbers;
-            result.AddError($"{name} is '{Show.Text(text, 60)}'; it needs whole numbers from 1 to {max} separated by commas, such as {example}.");
-            return null;
-        },
-    };
 }

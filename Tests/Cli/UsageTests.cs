@@ -22,6 +22,10 @@ public sealed class UsageTests
     [InlineData("run", "-p", "x", "--logit-bias", "five+1")]
     [InlineData("run", "-p", "x", "--logit-bias", "5+inf")]
     [InlineData("run", "-p", "x", "--backend", "abacus")]
+    [InlineData("run", "-p", "x", "--affinity", "0,x")]
+    [InlineData("run", "-p", "x", "--affinity", "1024")]
+    [InlineData("run", "-p", "x", "--affinity", "0", "-t", "2")]
+    [InlineData("bench", "--affinity", "0", "-t", "1,2")]
     [InlineData("run", "-p", "x", "-f", "y")]
     [InlineData("run", "-p", "x", "--raw", "--system", "be kind")]
     [InlineData("logits", "--tokens", "5,x")]
@@ -52,6 +56,9 @@ public sealed class UsageTests
     [InlineData("perplexity", "-f", "there-is-none.txt")]
     [InlineData("convert", "there-is-none", "-o", "x.gguf")]
     [InlineData("run", "-m", "/dev/null", "-p", "x")]
+    [InlineData("run", "-p", "x", "--affinity", "1023")]
+    [InlineData("run", "-p", "x", "--affinity", "0,0")]
+    [InlineData("run", "-p", "x", "--affinity", "0", "--backend", "reference")]
     [InlineData("bench", "--make", "mamba-130m", "--type", "Q8_0", "-o", "/dev/null")]
     public void Run_BadInput_ExitsWith1AndSaysWhy(params string[] args)
     {
