@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
@@ -30,6 +31,23 @@ public static unsafe class Probes
             for (int i = 0; i < 3; i++)
                 (registers[i * 4], registers[i * 4 + 1], registers[i * 4 + 2], registers[i * 4 + 3]) = X86Base.CpuId(unchecked((int)0x80000002) + i, 0);
             return Encoding.ASCII.GetString(MemoryMarshal.AsBytes(registers)).TrimEnd('\0').Trim();
+        }
+    }
+
+    /// <summary>Bytes of the largest cache, whether or not others share it; 0 where the system does not tell.</summary>
+    public static long LargestCacheBytes
+    {
+        get
+        {
+            long largest = 0;
+            for (int i = 0; File.Exists(CacheSize(i)); i++)
+            {
+                ReadOnlySpan<char> text = File.ReadAllText(CacheSize(i)).AsSpan().Trim();   // "266240K"
+                if (text.EndsWith("K") && long.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long kilobytes)) largest = Math.Max(largest, kilobytes << 10);
+            }
+            return largest;
+
+            static string CacheSize(int index) => string.Create(CultureInfo.InvariantCulture, $"/sys/devices/system/cpu/cpu0/cache/index{index}/size");
         }
     }
 

@@ -6,14 +6,14 @@ namespace MambaRT.Bench;
 /// <summary>Measures a machine's ceilings: read bandwidth and arithmetic peaks.</summary>
 public static class Roofline
 {
-    /// <summary>Large against any cache that a core can call its own, small against memory.</summary>
-    private const long FileBytes = 512L << 20;
+    /// <summary>Bounds of the file that is read.</summary>
+    private const long LeastFile = 512L << 20, LargestFile = 2L << 30;
 
     /// <summary>Measures at 1 to N threads: every number up to 8, then powers of two.</summary>
     /// <param name="threads">Numbers of threads to measure beside those.</param>
     /// <param name="time">About how long each of the measurements takes.</param>
     /// <param name="progress">Told what is being done.</param>
-    /// <exception cref="IOException">There is no room for a file of 512 MiB in the temporary folder.</exception>
+    /// <exception cref="IOException">There is no room for a file of 512 MiB, or of four times the largest cache up to 2 GiB, in the temporary folder.</exception>
     public static MachineRecord Measure(IEnumerable<int> threads, TimeSpan time, Action<string> progress)
     {
         int cores = Environment.ProcessorCount;
@@ -44,14 +44,17 @@ public static class Roofline
     /// <summary>A file of zeros would be a hole; written pages stay in the page cache.</summary>
     private static string WriteFile(Action<string> progress)
     {
-        progress($"machine: writing {FileBytes >> 20} MiB to measure reading");
+        // Read over and over, a file of four caches finds little of itself in them. It must not push out what else is in memory.
+        long room = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8;
+        long bytes = Math.Clamp(4 * Probes.LargestCacheBytes, LeastFile, Math.Max(LeastFile, Math.Min(LargestFile, room)));
+        progress($"machine: writing {bytes >> 20} MiB to measure reading");
         string path = Path.GetTempFileName();
         try
         {
             byte[] piece = new byte[1 << 20];
             new RandomBits(1).Fill(piece);
             using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 0);
-            for (long done = 0; done < FileBytes; done += piece.Length) stream.Write(piece);
+            for (long done = 0; done < bytes; done += piece.Length) stream.Write(piece);
             return path;
         }
         catch
