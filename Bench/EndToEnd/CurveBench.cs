@@ -9,7 +9,7 @@ internal static class CurveBench
     private const int Points = 50;
 
     /// <summary>Decodes from the zero state, a token at a time.</summary>
-    public static List<CurvePoint> Run(Model model, BenchOptions options, CancellationToken cancel)
+    public static CurveRecord Run(Model model, int threads, BenchOptions options, CancellationToken cancel)
     {
         int total = options.CurveTokens, points = Math.Min(Points, total);
         var curve = new List<CurvePoint>(points);
@@ -27,6 +27,6 @@ internal static class CurveBench
             curve.Add(new CurvePoint(end, Stopwatch.GetElapsedTime(began).TotalMilliseconds / count, ProcessMemory.Now));
             if (point % 10 == 0) options.Progress($"curve: token {end} of {total}, {Text.Fixed(curve[^1].MsPerToken, 3)} ms a token, {Text.MiB(curve[^1].MemoryBytes)}");
         }
-        return curve;
+        return new CurveRecord(model.BackendName, threads, curve);
     }
 }

@@ -34,7 +34,8 @@ public static class GenerateBench
             ? new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, new Dictionary<int, double>(), new Dictionary<int, double>(), new Dictionary<int, double>())
             : Roofline.Measure(threads, TimeSpan.FromSeconds(0.6), options.Progress);
         var results = new List<ResultRecord>();
-        var curve = new List<CurvePoint>();
+        CurveRecord? curve = null;
+        (string, int) longRun = targets.Last(t => t.Name == targets[0].Name);   // the first backend, with the most threads
         Workload? work = null;
         foreach ((string name, int count) in targets)
         {
@@ -46,10 +47,11 @@ public static class GenerateBench
             if (failures.Count > 0) break;
             var target = new BenchTarget(backend, model, count, loadMs, machine, work);
             results.AddRange(Time(target, options, cancel));
-            if (options.CurveTokens > 0 && (name, count) == targets[^1]) curve = CurveBench.Run(model, options, cancel);
+            if (options.CurveTokens > 0 && (name, count) == longRun) curve = CurveBench.Run(model, count, options, cancel);
         }
         failures.AddRange(SlowPrompts(results));
-        return new RunRecord(options.Version, machine, work!.Model, checks, results, curve, failures);   // there is at least one target
+        var settings = new SettingsRecord(options.Budget.TotalSeconds, options.Model.ChunkTokens, options.Cores);
+        return new RunRecord(options.Version, settings, machine, work!.Model, checks, results, curve, failures);   // there is at least one target
     }
 
     private static IBackend Create(string name, int threads, BenchOptions options) =>

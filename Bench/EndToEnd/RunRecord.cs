@@ -2,15 +2,22 @@ namespace MambaRT.Bench;
 
 /// <summary>One run of the bench: the machine, the model, and what was measured.</summary>
 /// <param name="Version">The program's version line.</param>
+/// <param name="Settings">What was asked for beside the model.</param>
 /// <param name="Machine">What the machine can do at best.</param>
 /// <param name="Model">What was run.</param>
 /// <param name="Checks">Logits compared before anything was timed; empty when that was switched off.</param>
 /// <param name="Results">The measurements.</param>
-/// <param name="Curve">Time and memory over the length of a generation; empty when not asked for.</param>
+/// <param name="Curve">Time and memory over the length of a generation; null when not asked for.</param>
 /// <param name="Failures">Sentences on what must not be; empty when all is well.</param>
 public sealed record RunRecord(
-    string Version, MachineRecord Machine, ModelRecord Model, IReadOnlyList<CheckRecord> Checks, IReadOnlyList<ResultRecord> Results,
-    IReadOnlyList<CurvePoint> Curve, IReadOnlyList<string> Failures);
+    string Version, SettingsRecord Settings, MachineRecord Machine, ModelRecord Model, IReadOnlyList<CheckRecord> Checks, IReadOnlyList<ResultRecord> Results,
+    CurveRecord? Curve, IReadOnlyList<string> Failures);
+
+/// <summary>Options that change what is measured.</summary>
+/// <param name="BudgetSeconds">About how long one measurement may take.</param>
+/// <param name="ChunkTokens">Tokens of a prompt that run at once.</param>
+/// <param name="Cores">Cores that the threads are pinned to; null where the system puts them.</param>
+public sealed record SettingsRecord(double BudgetSeconds, int ChunkTokens, IReadOnlyList<int>? Cores);
 
 /// <summary>The ceilings of a machine, by number of threads.</summary>
 /// <param name="Cpu">The processor's name.</param>
@@ -81,14 +88,9 @@ public sealed record TimeShares(double Linear, double Conv, double Scan, double 
 /// <param name="ShareOfPeak">Decode: of the read bandwidth. Prefill: of the arithmetic peak of the types multiplied; beyond 1 where VNNI is used. NaN when the peak is not known.</param>
 /// <param name="TimeShare">Where the time went, or null where the backend does not say.</param>
 /// <param name="PeakMemoryBytes">Most memory resident, the mapped file included.</param>
+/// <param name="HeldBytes">Bytes held beyond the mapped file: states, scratch, decoded vectors.</param>
 /// <param name="LoadMs">Opening the model.</param>
 /// <param name="TimeToFirstTokenMs">Prefill: logits after the prompt. Decode: logits of the first token ever fed to the freshly opened model.</param>
 public sealed record ResultRecord(
     string Backend, string CodePath, BenchMode Mode, int Threads, int Batch, int Tokens, int Repetitions, double TokensPerSecond, double Spread,
-    double GigabytesPerSecond, double Gops, double ShareOfPeak, TimeShares? TimeShare, long PeakMemoryBytes, double LoadMs, double TimeToFirstTokenMs);
-
-/// <summary>A stretch of a long generation.</summary>
-/// <param name="Token">Its last token, counted from 1.</param>
-/// <param name="MsPerToken">Mean time of a token in it.</param>
-/// <param name="MemoryBytes">Memory resident at its end.</param>
-public sealed record CurvePoint(long Token, double MsPerToken, long MemoryBytes);
+    double GigabytesPerSecond, double Gops, double ShareOfPeak, TimeShares? TimeShare, long PeakMemoryBytes, long HeldBytes, double LoadMs, double TimeToFirstTokenMs);

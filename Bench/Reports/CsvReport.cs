@@ -10,7 +10,7 @@ public static class CsvReport
     public static string Write(RunRecord run)
     {
         var text = new StringBuilder("model,type,backend,codePath,mode,threads,batch,tokens,repetitions,tokensPerSecond,spread,gigabytesPerSecond,gops,shareOfPeak,"
-            + "linear,conv,scan,norm,other,peakMemoryBytes,loadMs,timeToFirstTokenMs\n");
+            + "linear,conv,scan,norm,other,peakMemoryBytes,heldBytes,loadMs,timeToFirstTokenMs\n");
         foreach (ResultRecord r in run.Results)
         {
             TimeShares s = r.TimeShare ?? new TimeShares(double.NaN, double.NaN, double.NaN, double.NaN, double.NaN);
@@ -18,7 +18,7 @@ public static class CsvReport
                 Quoted(run.Model.Name), Quoted(run.Model.Type), Quoted(r.Backend), Quoted(r.CodePath), JsonReport.ModeName(r.Mode), Whole(r.Threads), Whole(r.Batch),
                 Whole(r.Tokens), Whole(r.Repetitions), Number(r.TokensPerSecond), Number(r.Spread), Number(r.GigabytesPerSecond), Number(r.Gops),
                 Number(r.ShareOfPeak), Number(s.Linear), Number(s.Conv), Number(s.Scan), Number(s.Norm), Number(s.Other),
-                Whole(r.PeakMemoryBytes), Number(r.LoadMs), Number(r.TimeToFirstTokenMs)).Append('\n');
+                Whole(r.PeakMemoryBytes), Whole(r.HeldBytes), Number(r.LoadMs), Number(r.TimeToFirstTokenMs)).Append('\n');
         }
         return text.ToString();
     }

@@ -2,57 +2,83 @@ using System.Text;
 
 namespace MambaRT.Bench;
 
-/// <summary>A run as one HTML page that needs nothing else: tables and plots.</summary>
+/// <summary>A run as one HTML page that needs nothing else: plots and tables, in the reader's light or dark scheme.</summary>
 public static class HtmlReport
 {
-    private const string Style = "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#111;background:#fff}"
-        + "table{border-collapse:collapse;font-size:13px}td,th{padding:3px 9px;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}"
-        + "svg{max-width:100%;height:auto;font:11px system-ui,sans-serif}.grid{stroke:#e5e7eb}.failed{color:#b91c1c;font-weight:bold}";
+    private const string Style = ":root{color-scheme:light dark;--ink:#1f2328;--ground:#fff;--bad:#b91c1c}@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--ground:#0d1117;--bad:#ff7b72}}"
+        + "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:var(--ink);background:var(--ground)}h2{margin-top:1.6em}"
+        + "table{border-collapse:collapse;font-size:13px}td,th{padding:4px 8px;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}td:first-child,th:first-child{text-align:left}"
+        + "div{overflow-x:auto}.failed{color:var(--bad);font-weight:bold}" + SvgPlot.Style;
 
     /// <summary>Writes the page.</summary>
     public static string Write(RunRecord run)
     {
         var html = new StringBuilder();
         string title = SvgPlot.Escape(run.Model.Name);
-        html.Append($"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{Style}</style></head><body>\n<h1>{title}</h1>\n<p>{SvgPlot.Escape(run.Version)}</p>\n<ul>\n");
+        html.Append($"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{Style}</style></head><body>\n<h1>{title}</h1>\n<p>{SvgPlot.Escape(run.Version)}</p>\n");
+        foreach (string failure in run.Failures) html.Append($"<p class=\"failed\">{SvgPlot.Escape(failure)}</p>\n");
+        html.Append("<ul>\n");
         foreach (string line in MarkdownReport.Summary(run)) html.Append($"<li>{SvgPlot.Escape(line)}</li>\n");
         html.Append("</ul>\n");
-        foreach (string failure in run.Failures) html.Append($"<p class=\"failed\">{SvgPlot.Escape(failure)}</p>\n");
-        html.Append("<h2>Tokens a second</h2>\n").Append(SvgPlot.Bars("tokens/s, all sequences together",
-            [.. run.Results.Select(r => ($"{r.Backend}, {r.Threads} thread{(r.Threads == 1 ? "" : "s")}, {MarkdownReport.What(r)}", r.TokensPerSecond))]));
-        html.Append("\n<h2>Tokens a second over context length</h2>\n").Append(SvgPlot.Lines("tokens", "tokens/s", OverLength(run), logX: true, logY: false));
-        if (run.Curve.Count > 0)
-            html.Append("\n<h2>Memory over context length</h2>\n").Append(SvgPlot.Lines("tokens", "MiB resident",
-                [new SvgSeries("memory", [.. run.Curve.Select(p => ((double)p.Token, p.MemoryBytes / 1048576.0))])], logX: true, logY: false));
-        html.Append("\n<h2>Roofline</h2>\n").Append(SvgPlot.Lines("operations a byte", "GOP/s", Roof(run), logX: true, logY: true));
-        html.Append("\n<h2>Measurements</h2>\n");
+        foreach ((string name, BenchMode mode) in new[] { ("Prefill", BenchMode.Prefill), ("Decode", BenchMode.Decode) })
+            html.Append($"<h2>{name}</h2>\n").Append(SvgPlot.Bars("tokens a second, all sequences together", Bars(run, mode))).Append('\n');
+        html.Append("<h2>Over context length</h2>\n").Append(SvgPlot.Lines("tokens of the prompt", "prefill, tokens a second", OverPrompts(run), logX: true, logY: false)).Append('\n');
+        if (run.Curve is { } curve)
+        {
+            html.Append($"<p>Decode {SvgPlot.Escape(MarkdownReport.CurveLine(curve))}.</p>\n");
+            html.Append(SvgPlot.Lines("tokens so far", "decode, ms a token", OverTokens(curve, p => p.MsPerToken, p => $"{Text.Fixed(p.MsPerToken, 3)} ms"), logX: false, logY: false)).Append('\n');
+            html.Append(SvgPlot.Lines("tokens so far", "MiB resident", OverTokens(curve, p => p.MemoryBytes / 1048576.0, p => Text.MiB(p.MemoryBytes)), logX: false, logY: false)).Append('\n');
+        }
+        html.Append($"<h2>Roofline</h2>\n<p>Dashed: what this machine reads from memory and computes with {MostThreads(run)} thread(s). Circles are decode, squares prefill. Decode beyond the slope reads from a cache; prefill beyond the int8 ceiling, which is that of AVX2 on x86, uses VNNI.</p>\n")
+            .Append(SvgPlot.Lines("operations of the matrix products a byte read", "GOP/s", Roof(run), logX: true, logY: true)).Append('\n');
+        html.Append("<h2>Measurements</h2>\n<div>");
         WriteTable(html, run);
-        return html.Append("</body></html>\n").ToString();
+        return html.Append("</div></body></html>\n").ToString();
     }
 
-    private static List<SvgSeries> OverLength(RunRecord run)
-    {
-        var series = new List<SvgSeries>();
-        foreach (IGrouping<(string Backend, int Threads), ResultRecord> group in run.Results.Where(r => r.Mode == BenchMode.Prefill).GroupBy(r => (r.Backend, r.Threads)))
-            series.Add(new SvgSeries($"{group.Key.Backend}, {group.Key.Threads} thread(s), prefill", [.. group.OrderBy(r => r.Tokens).Select(r => ((double)r.Tokens, r.TokensPerSecond))]));
-        if (run.Curve.Count > 0) series.Add(new SvgSeries("decode", [.. run.Curve.Select(p => ((double)p.Token, 1000 / p.MsPerToken))]));
-        return series;
-    }
+    private static string Target(ResultRecord r) => $"{r.Backend}, {r.Threads} thread{(r.Threads == 1 ? "" : "s")}";
 
-    /// <summary>Ceilings at the most threads, and each measurement as a dot at its operations a byte.</summary>
+    /// <summary>Each backend and number of threads has one colour in all plots.</summary>
+    private static int Colour(RunRecord run, ResultRecord result) =>
+        run.Results.Select(Target).Distinct().ToList().IndexOf(Target(result)) % SvgPlot.Colours;
+
+    private static string Note(ResultRecord r) =>
+        $"{Target(r)}, {MarkdownReport.What(r)}: {Text.Rate(r.TokensPerSecond)} tokens/s, spread {Text.Percent(r.Spread)}, {Text.Percent(r.ShareOfPeak)} of peak";
+
+    private static int MostThreads(RunRecord run) => run.Results.Select(r => r.Threads).DefaultIfEmpty().Max();
+
+    private static SvgBar[] Bars(RunRecord run, BenchMode mode) =>
+    [
+        .. run.Results.Where(r => r.Mode == mode).OrderBy(r => mode == BenchMode.Prefill ? r.Tokens : r.Batch)
+            .GroupBy(MarkdownReport.What).SelectMany(g => g.Select(r => new SvgBar(g.Key, Target(r), Colour(run, r), r.TokensPerSecond, Note(r)))),
+    ];
+
+    private static SvgSeries[] OverPrompts(RunRecord run) =>
+    [
+        .. run.Results.Where(r => r.Mode == BenchMode.Prefill).GroupBy(Target).Select(g => new SvgSeries(g.Key, Colour(run, g.First()), SvgMark.Line,
+            [.. g.OrderBy(r => r.Tokens).Select(r => new SvgPoint(r.Tokens, r.TokensPerSecond, Note(r)))])),
+    ];
+
+    private static SvgSeries[] OverTokens(CurveRecord curve, Func<CurvePoint, double> value, Func<CurvePoint, string> note) =>
+        [new SvgSeries("", 0, SvgMark.Line, [.. curve.Points.Select(p => new SvgPoint(p.Token, value(p), $"to token {p.Token}: {note(p)}"))])];
+
+    /// <summary>Ceilings at the most threads measured, and each measurement at its operations a byte.</summary>
     private static List<SvgSeries> Roof(RunRecord run)
     {
-        (double X, double Y)[] dots = [.. run.Results.Select(r => (r.Gops / r.GigabytesPerSecond, r.Gops))];
         var series = new List<SvgSeries>();
-        if (run.Machine.ReadGBs.Count > 0 && dots.Length > 0)
+        int threads = MostThreads(run);
+        if (run.Machine.ReadGBs.TryGetValue(threads, out double read))
         {
-            int threads = run.Machine.ReadGBs.Keys.Max();
-            double read = run.Machine.ReadGBs[threads], low = Math.Min(0.1, dots.Min(d => d.X)), high = Math.Max(1000, dots.Max(d => d.X));
+            double Intensity(ResultRecord r) => r.Gops / r.GigabytesPerSecond;
+            double low = Math.Min(1, run.Results.Min(Intensity)), high = Math.Max(1000, run.Results.Max(Intensity));
+            const int Grey = SvgPlot.Colours - 1;
             foreach ((string name, double peak) in new[] { ("int8", run.Machine.Int8Gops[threads]), ("fp32", run.Machine.Fp32Gflops[threads]) })
-                series.Add(new SvgSeries($"{name} ceiling, {threads} thread(s)", [(low, low * read), (peak / read, peak), (high, peak)], Dashed: true));
+                series.Add(new SvgSeries("", Grey, SvgMark.Limit, [new(low, low * read), new(peak / read, peak), new(high, peak, $"{name}: {Text.Rate(peak)} GOP/s")]));
         }
-        foreach (IGrouping<(string, int), ResultRecord> group in run.Results.GroupBy(r => (r.Backend, r.Threads)))
-            series.Add(new SvgSeries($"{group.Key.Item1}, {group.Key.Item2} thread(s)", [.. group.Select(r => (r.Gops / r.GigabytesPerSecond, r.Gops))], Joined: false));
+        foreach (IGrouping<string, ResultRecord> target in run.Results.GroupBy(Target))
+            foreach ((BenchMode mode, SvgMark mark) in new[] { (BenchMode.Decode, SvgMark.Circles), (BenchMode.Prefill, SvgMark.Squares) })
+                series.Add(new SvgSeries(mode == BenchMode.Decode ? target.Key : "", Colour(run, target.First()), mark,
+                    [.. target.Where(r => r.Mode == mode).Select(r => new SvgPoint(r.Gops / r.GigabytesPerSecond, r.Gops, Note(r)))]));
         return series;
     }
 

@@ -17,6 +17,7 @@ public static class JsonReport
         {
             json.WriteStartObject();
             json.WriteString("version", run.Version);
+            WriteSettings(json, run.Settings);
             WriteMachine(json, run.Machine);
             WriteModel(json, run.Model);
             json.WriteStartArray("checks");
@@ -36,6 +37,20 @@ public static class JsonReport
 
     /// <summary>The mode as the object has it.</summary>
     internal static string ModeName(BenchMode mode) => mode == BenchMode.Prefill ? "prefill" : "decode";
+
+    private static void WriteSettings(Utf8JsonWriter json, SettingsRecord settings)
+    {
+        json.WriteStartObject("settings");
+        json.WriteNumber("budgetSeconds", settings.BudgetSeconds);
+        json.WriteNumber("chunkTokens", settings.ChunkTokens);
+        if (settings.Cores is not null)
+        {
+            json.WriteStartArray("cores");
+            foreach (int core in settings.Cores) json.WriteNumberValue(core);
+            json.WriteEndArray();
+        }
+        json.WriteEndObject();
+    }
 
     private static void WriteMachine(Utf8JsonWriter json, MachineRecord machine)
     {
@@ -108,16 +123,22 @@ public static class JsonReport
             json.WriteEndObject();
         }
         json.WriteNumber("peakMemoryBytes", r.PeakMemoryBytes);
+        json.WriteNumber("heldBytes", r.HeldBytes);
         Number(json, "loadMs", r.LoadMs, 3);
         Number(json, "timeToFirstTokenMs", r.TimeToFirstTokenMs, 3);
         json.WriteEndObject();
     }
 
-    private static void WriteCurve(Utf8JsonWriter json, IReadOnlyList<CurvePoint> curve)
+    private static void WriteCurve(Utf8JsonWriter json, CurveRecord? curve)
     {
-        if (curve.Count == 0) return;
-        json.WriteStartArray("curve");
-        foreach (CurvePoint point in curve)
+        if (curve is null) return;
+        json.WriteStartObject("curve");
+        json.WriteString("backend", curve.Backend);
+        json.WriteNumber("threads", curve.Threads);
+        Number(json, "timeRatio", curve.TimeRatio, 4);
+        json.WriteNumber("memoryGrowthBytes", curve.Growth);
+        json.WriteStartArray("points");
+        foreach (CurvePoint point in curve.Points)
         {
             json.WriteStartObject();
             json.WriteNumber("token", point.Token);
@@ -126,6 +147,7 @@ public static class JsonReport
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        json.WriteEndObject();
     }
 
     /// <summary>Rounded to what the measurement is worth; null for what JSON has no number for.</summary>

@@ -18,8 +18,11 @@ public static class MarkdownReport
             + "|---|---:|---|---:|---:|---:|---:|---:|---|---:|---:|\n");
         foreach (ResultRecord r in run.Results)
             text.Append($"| {r.Backend} | {r.Threads} | {What(r)} | {Text.Rate(r.TokensPerSecond)} | {Text.Percent(r.Spread)} | {Text.Rate(r.GigabytesPerSecond)} | {Text.Rate(r.Gops)} | {Text.Percent(r.ShareOfPeak)} | {Shares(r)} | {Text.MiB(r.PeakMemoryBytes)} | {Text.Fixed(r.TimeToFirstTokenMs, 1)} ms |\n");
-        if (run.Curve.Count > 0) text.Append("\n| token | ms a token | memory |\n|---:|---:|---:|\n");
-        foreach (CurvePoint p in run.Curve) text.Append($"| {p.Token} | {Text.Fixed(p.MsPerToken, 3)} | {Text.MiB(p.MemoryBytes)} |\n");
+        if (run.Curve is not null)
+        {
+            text.Append($"\n{CurveLine(run.Curve)}\n\n| token | ms a token | memory |\n|---:|---:|---:|\n");
+            foreach (CurvePoint p in run.Curve.Points) text.Append($"| {p.Token} | {Text.Fixed(p.MsPerToken, 3)} | {Text.MiB(p.MemoryBytes)} |\n");
+        }
         foreach (string failure in run.Failures) text.Append($"\n**Failed:** {Plain(failure)}\n");
         return text.ToString();
     }
@@ -33,9 +36,19 @@ public static class MarkdownReport
         yield return $"state: {Text.MiB(m.StateBytes)} a session, {m.SessionsPerGiB} sessions a GiB";
         foreach (CheckRecord c in run.Checks)
             yield return $"check: {c.Backend}, {c.Threads} thread(s): NMSE {c.Nmse:g3} against reference over {c.Tokens} tokens, {c.Bound:g3} allowed";
-        foreach (ResultRecord r in run.Results.DistinctBy(r => (r.Backend, r.Threads)))
-            yield return $"{r.Backend}, {r.Threads} thread(s): {r.CodePath}, opened in {Text.Fixed(r.LoadMs, 1)} ms";
+        if (run.Settings.Cores is { } cores) yield return $"threads pinned to cores {string.Join(", ", cores)}, the first of them with fewer threads";
+        foreach (IGrouping<(string, int), ResultRecord> target in run.Results.GroupBy(r => (r.Backend, r.Threads)))
+        {
+            ResultRecord r = target.First();
+            yield return $"{r.Backend}, {r.Threads} thread(s): {r.CodePath}, opened in {Text.Fixed(r.LoadMs, 1)} ms, "
+                + $"{Text.MiB(r.HeldBytes)} beside the file (states, scratch for {run.Settings.ChunkTokens} tokens at once, vectors), {Text.MiB(target.Max(x => x.HeldBytes))} with {target.Max(x => x.Batch)} sequences";
+        }
     }
+
+    /// <summary>What a long generation came to.</summary>
+    internal static string CurveLine(CurveRecord c) =>
+        $"from token 1 to {c.Points[^1].Token} ({c.Backend}, {c.Threads} thread(s)): {Text.Fixed(c.Points[0].MsPerToken, 3)} ms a token at first, {Text.Fixed(c.Points[^1].MsPerToken, 3)} ms at last, "
+        + $"last tenth to first {Text.Fixed(c.TimeRatio, 2)}; memory {Text.MiB(c.Points[0].MemoryBytes)} at first, {Text.MiB(c.Points[^1].MemoryBytes)} at last";
 
     /// <summary>"prefill 512" or "decode x 4".</summary>
     internal static string What(ResultRecord r) => r.Mode == BenchMode.Prefill ? $"prefill {r.Tokens}" : $"decode x {r.Batch}";

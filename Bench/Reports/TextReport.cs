@@ -16,7 +16,12 @@ public static class TextReport
             text.AppendLine().AppendLine($"{"backend",-10}{"threads",8}  {"what",-14}{"tokens/s",10}{"spread",8}{"GB/s",8}{"GOP/s",8}{"of peak",9}{"memory",11}{"1st token",12}  linear / conv / scan / norm / other");
         foreach (ResultRecord r in run.Results)
             text.AppendLine($"{r.Backend,-10}{r.Threads,8}  {MarkdownReport.What(r),-14}{Text.Rate(r.TokensPerSecond),10}{Text.Percent(r.Spread),8}{Text.Rate(r.GigabytesPerSecond),8}{Text.Rate(r.Gops),8}{Text.Percent(r.ShareOfPeak),9}{Text.MiB(r.PeakMemoryBytes),11}{Text.Fixed(r.TimeToFirstTokenMs, 1) + " ms",12}  {MarkdownReport.Shares(r)}");
-        foreach (CurvePoint p in run.Curve) text.AppendLine($"token {p.Token,9}: {Text.Fixed(p.MsPerToken, 3)} ms a token, {Text.MiB(p.MemoryBytes)}");
+        if (run.Curve is not null)
+        {
+            text.AppendLine();
+            foreach (CurvePoint p in run.Curve.Points) text.AppendLine($"token {p.Token,9}: {Text.Fixed(p.MsPerToken, 3)} ms a token, {Text.MiB(p.MemoryBytes)}");
+            text.AppendLine(MarkdownReport.CurveLine(run.Curve));
+        }
         return text.ToString();
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using MambaRT.Backends.Auto;
 using MambaRT.Bench;
+using MambaRT.Formats;
 using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
@@ -68,12 +69,14 @@ internal sealed class BenchCommand : Verb
             Version = About.Version,
             Progress = Terminal.Note,
         };
+        string?[] files = [arguments.GetValue(_csv), arguments.GetValue(_md), arguments.GetValue(_html)];
+        foreach (string? path in files)
+            if (path is not null) WholeFile.EnsureWritable(path);   // minutes of measuring come before the writing
         using var interrupt = new Interrupt();
         RunRecord run = GenerateBench.Run(options, interrupt.Token);
         Terminal.Out.Write(Json(arguments) ? JsonReport.Write(run) + "\n" : TextReport.Write(run));
-        if (arguments.GetValue(_csv) is string csv) File.WriteAllText(csv, CsvReport.Write(run));
-        if (arguments.GetValue(_md) is string md) File.WriteAllText(md, MarkdownReport.Write(run));
-        if (arguments.GetValue(_html) is string html) File.WriteAllText(html, HtmlReport.Write(run));
+        foreach ((string? path, Func<RunRecord, string> report) in files.Zip<string?, Func<RunRecord, string>>([CsvReport.Write, MarkdownReport.Write, HtmlReport.Write]))
+            if (path is not null) WholeFile.Write(path, temporary => File.WriteAllText(temporary, report(run)));
         foreach (string failure in run.Failures) Terminal.Error.WriteLine(failure);
         return run.Failures.Count == 0 ? Program.Ok : Program.BadInput;
     }

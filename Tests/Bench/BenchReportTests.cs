@@ -35,14 +35,18 @@ public sealed class BenchReportTests
             Assert.Equal("cpu", result.GetProperty("backend").GetString());
             Assert.NotEqual("", result.GetProperty("codePath").GetString());
             Assert.Equal(2, result.GetProperty("threads").GetInt32());
-            foreach (string number in new[] { "tokens", "repetitions", "tokensPerSecond", "gigabytesPerSecond", "gops", "shareOfPeak", "peakMemoryBytes", "loadMs", "timeToFirstTokenMs" })
+            foreach (string number in new[] { "tokens", "repetitions", "tokensPerSecond", "gigabytesPerSecond", "gops", "shareOfPeak", "peakMemoryBytes", "heldBytes", "loadMs", "timeToFirstTokenMs" })
                 Assert.True(result.GetProperty(number).GetDouble() > 0, number);
             Assert.True(result.GetProperty("spread").GetDouble() >= 0);
             double[] shares = [.. result.GetProperty("timeShare").EnumerateObject().Select(p => p.Value.GetDouble())];
             Assert.Equal(5, shares.Length);
             Assert.InRange(shares.Sum(), 0.99, 1.01);
         }
-        Assert.Equal(20, root.GetProperty("curve").EnumerateArray().Last().GetProperty("token").GetInt32());
+        JsonElement curve = root.GetProperty("curve");
+        Assert.Equal(20, curve.GetProperty("points").EnumerateArray().Last().GetProperty("token").GetInt32());
+        Assert.True(curve.GetProperty("timeRatio").GetDouble() > 0);
+        Assert.Equal(2, curve.GetProperty("threads").GetInt32());
+        Assert.Equal(0.2, root.GetProperty("settings").GetProperty("budgetSeconds").GetDouble(), 6);
     }
 
     [Fact]
@@ -51,7 +55,7 @@ public sealed class BenchReportTests
         RunRecord run = Run(100, 50);
         string[] csv = CsvReport.Write(run).TrimEnd('\n').Split('\n');
         Assert.Equal(1 + run.Results.Count, csv.Length);
-        Assert.All(csv, line => Assert.Equal(22, line.Split(',').Length));
+        Assert.All(csv, line => Assert.Equal(23, line.Split(',').Length));
         Assert.Contains("| cpu | 2 | prefill 128 | 100 |", MarkdownReport.Write(run), StringComparison.Ordinal);
         Assert.Contains("decode x 1", TextReport.Write(run), StringComparison.Ordinal);
 
@@ -65,7 +69,8 @@ public sealed class BenchReportTests
             Assert.NotEmpty(XElement.Parse(html[at..end]).Elements());
             at = end;
         }
-        Assert.Equal(4, plots);   // bars, speed and memory over length, roofline
+        Assert.Equal(6, plots);   // two of bars, speed over prompts and tokens, memory over tokens, roofline
+        Assert.DoesNotContain("NaN", html, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -95,12 +100,22 @@ public sealed class BenchReportTests
         Assert.Single(GenerateBench.SlowPrompts(Run(49, 50).Results));
     }
 
+    [Fact]
+    public void Curve_OfALongRun_ComparesItsEnds()
+    {
+        var flat = new CurveRecord("cpu", 1, [.. Enumerable.Range(1, 30).Select(i => new CurvePoint(i * 100, i == 29 ? 50 : 2, 1000))]);
+        var steep = new CurveRecord("cpu", 1, [.. Enumerable.Range(1, 30).Select(i => new CurvePoint(i * 100, i, 1000 + i))]);
+        Assert.Equal(1, flat.TimeRatio);   // one disturbed stretch is no slope
+        Assert.Equal(29.0 / 2, steep.TimeRatio);
+        Assert.Equal((0, 29), (flat.Growth, steep.Growth));
+    }
+
     private static RunRecord Run(double prefill, double decode)
     {
         var one = new Dictionary<int, double> { [2] = 40 };
         var shares = new TimeShares(0.6, 0.1, 0.2, 0.05, 0.05);
-        ResultRecord result = new("cpu", "AVX2", BenchMode.Prefill, 2, 1, 128, 5, prefill, 0.1, 1.5, 200, 0.5, shares, 1 << 20, 3, 4);
-        return new RunRecord("mambart", new MachineRecord("processor", "AVX2", 2, one, one, one), new ModelRecord("<b>", "mamba", "Q8_0", 1000, 2000, 1500, 100), [],
-            [result, result with { Mode = BenchMode.Decode, TokensPerSecond = decode, TimeShare = null, ShareOfPeak = double.NaN }], [new CurvePoint(10, 0.5, 1 << 20)], []);
+        ResultRecord result = new("cpu", "AVX2", BenchMode.Prefill, 2, 1, 128, 5, prefill, 0.1, 1.5, 200, 0.5, shares, 1 << 20, 1 << 10, 3, 4);
+        return new RunRecord("mambart", new SettingsRecord(15, 512, null), new MachineRecord("processor", "AVX2", 2, one, one, one), new ModelRecord("<b>", "mamba", "Q8_0", 1000, 2000, 1500, 100), [],
+            [result, result with { Mode = BenchMode.Decode, TokensPerSecond = decode, TimeShare = null, ShareOfPeak = double.NaN }], new CurveRecord("cpu", 2, [new CurvePoint(10, 0.5, 1 << 20)]), []);
     }
 }

@@ -56,6 +56,8 @@ public sealed class UsageTests
     [InlineData("perplexity", "-f", "there-is-none.txt")]
     [InlineData("convert", "there-is-none", "-o", "x.gguf")]
     [InlineData("run", "-m", "/dev/null", "-p", "x")]
+    [InlineData("bench", "--html", "no-such-folder/report.html")]
+    [InlineData("bench", "--csv", ".")]
     [InlineData("run", "-p", "x", "--affinity", "1023")]
     [InlineData("run", "-p", "x", "--affinity", "0,0")]
     [InlineData("run", "-p", "x", "--affinity", "0", "--backend", "reference")]
