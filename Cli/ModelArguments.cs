@@ -23,7 +23,7 @@ internal sealed class OpenedModel(Model model, IBackend backend) : IDisposable
 internal sealed class ModelArguments
 {
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
-    private readonly Option<string?> _backend = OptionOf.Choice("--backend", [], "Where the model runs.", ["auto", "cpu", "reference"]);
+    private readonly Option<string?> _backend = OptionOf.Choice("--backend", [], "Where the model runs; cpu:vnni and cpu:avx2 use no newer instructions.", ["auto", .. BackendSelector.Names, .. BackendSelector.Variants]);
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
     private readonly Option<int[]?> _affinity = Affinity("Cores that the CPU's threads are pinned to, one a thread. Linux only.");
     private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");

@@ -10,8 +10,8 @@ internal static class TestBackends
     /// <summary>The definition the others are held to.</summary>
     public const string Reference = "reference";
 
-    /// <summary>Every backend of this machine, by name.</summary>
-    public static IReadOnlyList<string> Names => BackendSelector.Names;
+    /// <summary>Every backend of this machine by name, with the code paths that the best one leaves unused.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. BackendSelector.Names, .. BackendSelector.Variants];
 
     /// <summary>One theory row a backend.</summary>
     public static TheoryData<string> All => [.. Names];

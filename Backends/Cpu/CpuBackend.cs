@@ -40,7 +40,7 @@ public sealed class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string Name => "cpu";
+    public string Name => _isa switch { CpuIsa.AvxVnni => "cpu:vnni", CpuIsa.Avx2 => "cpu:avx2", _ => "cpu" };
 
     /// <summary>Members of the team.</summary>
     public int Threads => _team.Size;

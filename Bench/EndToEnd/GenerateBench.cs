@@ -24,7 +24,7 @@ public static class GenerateBench
     public static RunRecord Run(BenchOptions options, CancellationToken cancel = default)
     {
         int[] threads = [.. (options.Threads.Count > 0 ? options.Threads : [1, options.Cores?.Count ?? Environment.ProcessorCount]).Distinct().Order()];
-        (string Name, int Threads)[] targets = [.. options.Backends.Distinct().SelectMany(b => b == "cpu" ? threads.Select(t => (b, t)) : [(b, 1)])];
+        (string Name, int Threads)[] targets = [.. options.Backends.Distinct().SelectMany(b => BackendSelector.HasThreads(b) ? threads.Select(t => (b, t)) : [(b, 1)])];
         using GgufFile file = GgufFile.Open(options.Path, new GgufOpenOptions { Offset = options.Model.Offset, Length = options.Model.Length });
         List<CheckRecord> checks = options.Check ? Check(options, file, targets, cancel) : [];
         List<string> failures = [.. checks.Where(c => !c.Passed).Select(c =>
@@ -108,9 +108,9 @@ public static class GenerateBench
     {
         foreach (ResultRecord decode in results)
         {
-            if (decode.Backend != "cpu" || decode.Mode != BenchMode.Decode || decode.Batch != 1) continue;
+            if (!BackendSelector.HasThreads(decode.Backend) || decode.Mode != BenchMode.Decode || decode.Batch != 1) continue;
             foreach (ResultRecord prompt in results)
-                if (prompt.Backend == "cpu" && prompt.Mode == BenchMode.Prefill && prompt.Threads == decode.Threads && prompt.Tokens >= PromptToCompare
+                if (prompt.Backend == decode.Backend && prompt.Mode == BenchMode.Prefill && prompt.Threads == decode.Threads && prompt.Tokens >= PromptToCompare
                     && prompt.TokensPerSecond < decode.TokensPerSecond)
                     yield return $"cpu with {decode.Threads} thread(s) reads a prompt of {prompt.Tokens} at {Text.Rate(prompt.TokensPerSecond)} tokens/s and decodes at {Text.Rate(decode.TokensPerSecond)}; prefill must be the faster one.";
         }

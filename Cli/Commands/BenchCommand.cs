@@ -138,8 +138,8 @@ internal sealed class BenchCommand : Verb
     {
         if (given is null) return ["cpu"];
         string[] names = given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        string? unknown = names.FirstOrDefault(n => !BackendSelector.Names.Contains(n));
+        string? unknown = names.FirstOrDefault(n => !BackendSelector.Names.Contains(n) && !BackendSelector.Variants.Contains(n));
         return names.Length > 0 && unknown is null ? names
-            : throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {string.Join(", ", BackendSelector.Names)}, separated by commas.");
+            : throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {string.Join(", ", [.. BackendSelector.Names, .. BackendSelector.Variants])}, separated by commas.");
     }
 }

@@ -11,6 +11,8 @@ internal sealed class Assembler : MachineCode
 
     public void Mov(Gpr to, Gpr from) => General(0x89, (int)from, to);
 
+    public void MovStore(in Mem to, Gpr from) => General(0x89, (int)from, to);
+
     public void Lea(Gpr to, in Mem address) => General(0x8d, (int)to, address);
 
     public void Add(Gpr to, in Mem from) => General(0x03, (int)to, from);
@@ -28,6 +30,13 @@ internal sealed class Assembler : MachineCode
     {
         General(0x81, 5, to);
         Raw32(constant);
+    }
+
+    /// <summary>Multiplies by a power of two.</summary>
+    public void Shl(Gpr to, int factor)
+    {
+        General(0xc1, 4, to);
+        Raw((byte)System.Numerics.BitOperations.Log2((uint)factor));
     }
 
     public void MovImmediate(Gpr to, int constant)
@@ -86,15 +95,9 @@ internal sealed class Assembler : MachineCode
 
     public void Vaddps(Zmm to, Zmm a, Operand b, int bits = 512, Mask mask = default) => Vector(new(1, 0, false, 0x58), to.Index, a.Index, b, bits, mask);
 
-    public void Vsubps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5c), to.Index, a.Index, b);
-
     public void Vmulps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 0, false, 0x59), to.Index, a.Index, b, bits);
 
-    public void Vdivps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5e), to.Index, a.Index, b);
-
     public void Vmaxps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5f), to.Index, a.Index, b);
-
-    public void Vminps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5d), to.Index, a.Index, b);
 
     /// <summary>to = a·b + to.</summary>
     public void Vfmadd231ps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(2, 1, false, 0xb8), to.Index, a.Index, b, bits);
@@ -124,8 +127,6 @@ internal sealed class Assembler : MachineCode
 
     /// <summary>Any bitwise function of three: bit (to·4 + a·2 + b) of the table.</summary>
     public void Vpternlogd(Zmm to, Zmm a, Operand b, int table) => Vector(new(3, 1, false, 0x25), to.Index, a.Index, b, immediate: table);
-
-    public void Vpaddb(Zmm to, Zmm a, Operand b, Mask mask = default) => Vector(new(1, 1, false, 0xfc), to.Index, a.Index, b, 512, mask);
 
     /// <summary>Bytes of a chosen by b within each quarter.</summary>
     public void Vpshufb(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0x00), to.Index, a.Index, b);
@@ -170,8 +171,8 @@ internal sealed class Assembler : MachineCode
     /// <summary>b where the mask is set, else a.</summary>
     public void Vblendmps(Zmm to, Mask mask, Zmm a, Operand b) => Vector(new(2, 1, false, 0x65), to.Index, a.Index, b, mask: mask);
 
-    /// <summary>Lanes where a &lt; b (0x11) or a &gt; b (0x1e), quietly.</summary>
-    public void Vcmpps(Mask to, Zmm a, Operand b, int how) => Vector(new(1, 0, false, 0xc2), to.Index, a.Index, b, immediate: how);
+    /// <summary>Lanes where a &lt; b.</summary>
+    public void VcmppsLess(Mask to, Zmm a, Operand b) => Vector(new(1, 0, false, 0xc2), to.Index, a.Index, b, immediate: 0x11);
 
     /// <summary>The low 16 bits of a general register as a mask.</summary>
     public void Kmovw(Mask to, Gpr from)

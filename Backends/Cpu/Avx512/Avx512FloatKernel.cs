@@ -14,9 +14,9 @@ internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStor
 
     public override bool ReadsQuantized => false;
 
-    public override int PanelsTogether => FloatPanelCode.Pair;
+    public override int PanelsTogether => TileStore.Pair;
 
-    public override long ScratchBytes => Math.Max(plain.ScratchBytes, FloatPanelCode.Pair * _panelBytes + _rowScratch);
+    public override long ScratchBytes => Math.Max(plain.ScratchBytes, TileStore.Pair * _panelBytes + _rowScratch);
 
     public override int RowsForPanels => _dots.Length == 0 ? plain.RowsForPanels : FloatDotCode.Most + 1;
 
@@ -38,23 +38,24 @@ internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStor
     {
         int panels = (count + PanelRows - 1) / PanelRows;
         for (int p = 0; p < panels; p++)
-            plain.Pack(begin + p * PanelRows, Math.Min(PanelRows, count - p * PanelRows), (float*)(scratch + p * _panelBytes), (float*)(scratch + FloatPanelCode.Pair * _panelBytes));
-        for (int t = 0; t < rows; t += FloatPanelCode.Tile)
+            plain.Pack(begin + p * PanelRows, Math.Min(PanelRows, count - p * PanelRows), (float*)(scratch + p * _panelBytes), (float*)(scratch + TileStore.Pair * _panelBytes));
+        for (int t = 0; t < rows;)
         {
-            int height = Math.Min(FloatPanelCode.Tile, rows - t);
+            (int height, int tiles) = TileStore.Next(rows - t);
             var arguments = new FloatPanelArguments
             {
-                X = x.Values.Row(t), XStride = x.Values.RowBytes, Panel = (float*)scratch, Store = TileStore.At(store, t, begin, count, code),
+                X = x.Values.Row(t), XStride = x.Values.RowBytes, Panel = (float*)scratch, Tiles = tiles, Store = TileStore.At(store, t, begin, count, code),
             };
-            ((delegate* unmanaged<void*, void>)_products[(height - 1) * FloatPanelCode.Pair + panels - 1])(&arguments);
+            ((delegate* unmanaged<void*, void>)_products[(height - 1) * TileStore.Pair + panels - 1])(&arguments);
+            t += height * tiles;
         }
     }
 
     private static nint[] EmitProducts(CodeCache code, int columns, int panelBytes)
     {
-        nint[] products = new nint[FloatPanelCode.Tile * FloatPanelCode.Pair];
+        nint[] products = new nint[TileStore.Rows * TileStore.Pair];
         for (int i = 0; i < products.Length; i++)
-            products[i] = (nint)code.Get(new FloatPanelShape(columns, panelBytes, i % FloatPanelCode.Pair + 1, i / FloatPanelCode.Pair + 1), FloatPanelCode.Emit);
+            products[i] = (nint)code.Get(new FloatPanelShape(columns, panelBytes, i % TileStore.Pair + 1, i / TileStore.Pair + 1), FloatPanelCode.Emit);
         return products;
     }
 

@@ -21,7 +21,10 @@ internal static class ConvCode
 
     public const int Lanes = 16;
 
-    private const Gpr X = Gpr.Rsi, Y = Gpr.Rdx, XStride = Gpr.Rcx, YStride = Gpr.R8, At = Gpr.R9, Left = Gpr.Rax;
+    /// <summary>How many rows ahead the input is asked for: from row to row it lies pages apart.</summary>
+    private const int RowsAhead = 16;
+
+    private const Gpr X = Gpr.Rsi, Y = Gpr.Rdx, XStride = Gpr.Rcx, YStride = Gpr.R8, At = Gpr.R9, Ahead = Gpr.R10, Left = Gpr.Rax;
 
     private static readonly Zmm Sum = new(16), Sigmoid = new(17), E = new(18), T = new(19), Bias = new(20);
     private static readonly Mask Live = new(1), Negative = new(2);
@@ -40,7 +43,10 @@ internal static class ConvCode
         if (shape.HasBias) a.Vmovups(Bias, new Mem(At), mask: Live);
         ForEach(a, 16, shape.DConv, (k, at) => a.Vmovups(Tap(k), at, mask: Live));
         ForEach(a, 24, past, (k, at) => a.Vmovups(Input(k), at, mask: Live));
+        a.Mov(Ahead, XStride);
+        a.Shl(Ahead, RowsAhead);
         int row = a.Position;
+        a.PrefetchT0(new Mem(X, 0, Ahead));
         a.Vmovups(Input(past), new Mem(X), mask: Live);
         a.Vmulps(Sum, Tap(0), Input(0));
         if (shape.HasBias) a.Vaddps(Sum, Sum, Bias);

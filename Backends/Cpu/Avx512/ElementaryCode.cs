@@ -49,7 +49,7 @@ internal static class ElementaryCode
         a.Vfnmadd213ps(t, to, a.Constant(2f));   // 2 − (1 + e)·r
         a.Vmulps(to, to, t);
         a.Vpxord(t, t, t);
-        a.Vcmpps(negative, x, t, 0x11);
+        a.VcmppsLess(negative, x, t);
         a.Vmulps(t, to, e);
         a.Vblendmps(to, negative, to, t);
     }

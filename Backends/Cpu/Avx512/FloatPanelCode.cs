@@ -4,7 +4,7 @@ namespace MambaRT.Backends.Cpu;
 /// <param name="Columns">Columns of the weights.</param>
 /// <param name="PanelBytes">From one panel to the next.</param>
 /// <param name="Panels">Panels, 1 or 2.</param>
-/// <param name="Height">Activation rows, 1 to <see cref="FloatPanelCode.Tile"/>.</param>
+/// <param name="Height">Activation rows, 1 to <see cref="TileStore.Rows"/>.</param>
 internal readonly record struct FloatPanelShape(int Columns, int PanelBytes, int Panels, int Height);
 
 /// <summary>What a float panel product reads and writes.</summary>
@@ -13,6 +13,7 @@ internal unsafe struct FloatPanelArguments
     public float* X;
     public long XStride;
     public float* Panel;
+    public long Tiles;
     public TileStore Store;
 }
 
@@ -23,18 +24,13 @@ internal unsafe struct FloatPanelArguments
 /// </remarks>
 internal static class FloatPanelCode
 {
-    /// <summary>Activation rows that the registers have room for.</summary>
-    public const int Tile = 6;
-
-    /// <summary>Panels multiplied together.</summary>
-    public const int Pair = 2;
-
     private const int Line = sizeof(float) * WeightKernel.PanelRows, Unrolled = 4;
 
     private const Gpr Upper = Gpr.Rsi, Lower = Gpr.Rdx, Stride = Gpr.Rcx, Panel = Gpr.R9, Left = Gpr.Rax;   // Upper: rows 0 to 2, Lower: rows 3 to 5
 
     public static void Emit(Assembler a, FloatPanelShape shape)
     {
+        int tile = a.Position;
         a.Mov(Upper, new Mem(Gpr.Rdi));
         a.Mov(Stride, new Mem(Gpr.Rdi, 8));
         a.Mov(Panel, new Mem(Gpr.Rdi, 16));
@@ -54,7 +50,12 @@ internal static class FloatPanelCode
             a.JumpBackIfNotZero(loop);
         }
         for (int k = 0; k < shape.Columns % Unrolled; k++) Multiply(a, shape, k);
-        TileStore.Emit(a, new Mem(Gpr.Rdi, 24), shape.Height, shape.Panels);
+        TileStore.Emit(a, new Mem(Gpr.Rdi, 32), shape.Height, shape.Panels);
+        a.Mov(Upper, new Mem(Gpr.Rdi));
+        a.Mov(Stride, new Mem(Gpr.Rdi, 8));
+        for (int r = 0; r < shape.Height; r++) a.Add(Upper, Stride);
+        a.MovStore(new Mem(Gpr.Rdi), Upper);
+        TileStore.EmitNext(a, [], new Mem(Gpr.Rdi, 24), tile);
         a.Return();
     }
 
@@ -63,14 +64,14 @@ internal static class FloatPanelCode
         for (int p = 0; p < shape.Panels; p++) a.Vmovups(Weights(k, p), new Mem(Panel, p * shape.PanelBytes + k * Line));
         for (int r = 0; r < shape.Height; r++)
         {
-            Gpr rows = r < Tile / 2 ? Upper : Lower;
+            Gpr rows = r < TileStore.Rows / 2 ? Upper : Lower;
             var x = new Zmm(28 + r % 2);
-            a.Vbroadcastss(x, r % (Tile / 2) == 0 ? new Mem(rows, k * sizeof(float)) : new Mem(rows, k * sizeof(float), Stride, r % (Tile / 2)));
+            a.Vbroadcastss(x, r % (TileStore.Rows / 2) == 0 ? new Mem(rows, k * sizeof(float)) : new Mem(rows, k * sizeof(float), Stride, r % (TileStore.Rows / 2)));
             for (int p = 0; p < shape.Panels; p++) a.Vfmadd231ps(Sum(r, p), Weights(k, p), x);
         }
     }
 
-    private static Zmm Sum(int row, int panel) => new(Pair * row + panel);
+    private static Zmm Sum(int row, int panel) => new(TileStore.Pair * row + panel);
 
-    private static Zmm Weights(int k, int panel) => new(24 + Pair * (k % 2) + panel);
+    private static Zmm Weights(int k, int panel) => new(24 + TileStore.Pair * (k % 2) + panel);
 }

@@ -8,7 +8,7 @@ namespace MambaRT.Backends.Cpu;
 /// <param name="HasOffset">Whether the type has offsets.</param>
 /// <param name="PanelBytes">From one panel to the next.</param>
 /// <param name="Panels">Panels, 1 or 2.</param>
-/// <param name="Height">Activation rows, 1 to <see cref="PanelCode.Tile"/>.</param>
+/// <param name="Height">Activation rows, 1 to <see cref="TileStore.Rows"/>.</param>
 internal readonly record struct PanelShape(int Columns, int Stride, int Group, bool Lifted, bool HasOffset, int PanelBytes, int Panels, int Height);
 
 /// <summary>What a panel product reads and writes; the code takes a pointer to it.</summary>
@@ -21,6 +21,7 @@ internal unsafe struct PanelArguments
     public byte* Panel;
     public float* PanelScales;
     public float* PanelOffsets;
+    public long Tiles;
     public TileStore Store;
 }
 
@@ -35,22 +36,16 @@ internal unsafe struct PanelArguments
 /// </remarks>
 internal static class PanelCode
 {
-    /// <summary>Activation rows that the registers have room for.</summary>
-    public const int Tile = 6;
-
-    /// <summary>Panels multiplied together.</summary>
-    public const int Pair = 2;
-
     private const int PanelLine = 4 * WeightKernel.PanelRows, ScaleLine = sizeof(float) * WeightKernel.PanelRows;
 
     private const Gpr Values = Gpr.Rsi, Scales = Gpr.Rdx, Starts = Gpr.Rcx, Sums = Gpr.R8, Panel = Gpr.R9, PanelScales = Gpr.R10, PanelOffsets = Gpr.R11;
-    private const Gpr Block = Gpr.Rax, Left = Gpr.Rdi;   // Block: 4 × the number of the block, the offset in an array of floats
+    private const Gpr Block = Gpr.Rax, Left = Gpr.Rbx, Arguments = Gpr.Rdi;   // Block: 4 × the number of the block, the offset in an array of floats
 
     public static void Emit(Assembler a, PanelShape shape)
     {
-        int index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[Values, Scales, Starts, Sums, Panel, PanelScales, PanelOffsets]) a.Mov(pointer, new Mem(Gpr.Rdi, 8 * index++));
-        a.Push(Gpr.Rdi);
+        a.Push(Left);
+        int tile = a.Position, index = 0;
+        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[Values, Scales, Starts, Sums, Panel, PanelScales, PanelOffsets]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
         a.MovImmediate(Block, 0);
         a.MovImmediate(Left, shape.Columns / QuantizedRows.Block);
         ForEach(shape, (r, p) => a.Vpxord(Float(r, p), Float(r, p), Float(r, p)));
@@ -66,8 +61,11 @@ internal static class PanelCode
         if (shape.HasOffset) a.Add(PanelOffsets, ScaleLine * QuantizedRows.Block / shape.Group);
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(loop);
-        a.Pop(Gpr.Rdi);
-        TileStore.Emit(a, new Mem(Gpr.Rdi, 8 * index), shape.Height, shape.Panels);
+        TileStore.Emit(a, new Mem(Arguments, 64), shape.Height, shape.Panels);
+        int blocks = shape.Height * shape.Stride, groups = blocks * (QuantizedRows.Block / shape.Group) * sizeof(float);
+        TileStore.EmitNext(a, [(new Mem(Arguments), blocks * QuantizedRows.Block), (new Mem(Arguments, 8), blocks * sizeof(float)),
+            (new Mem(Arguments, 16), groups), (new Mem(Arguments, 24), groups)], new Mem(Arguments, 56), tile);
+        a.Pop(Left);
         a.Return();
     }
 
@@ -128,11 +126,11 @@ internal static class PanelCode
             for (int p = 0; p < shape.Panels; p++) write(r, p);
     }
 
-    private static Zmm Float(int row, int panel) => new(Pair * row + panel);
+    private static Zmm Float(int row, int panel) => new(TileStore.Pair * row + panel);
 
-    private static Zmm Whole(int row, int panel) => new(Pair * (Tile + row) + panel);
+    private static Zmm Whole(int row, int panel) => new(TileStore.Pair * (TileStore.Rows + row) + panel);
 
-    private static Zmm Weights(int k, int panel) => new(24 + Pair * (k % 2) + panel);
+    private static Zmm Weights(int k, int panel) => new(24 + TileStore.Pair * (k % 2) + panel);
 
     private static Zmm Row(int row) => new(28 + row % 2);
 

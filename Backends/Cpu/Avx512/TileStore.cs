@@ -7,6 +7,18 @@ internal unsafe struct TileStore
     public float* Y, Bias, AddTo;
     public long YStride, AddStride, FirstMask, SecondMask;
 
+    /// <summary>Activation rows of a tile: with <see cref="Pair"/> panels, twelve registers of sums.</summary>
+    public const int Rows = 6;
+
+    /// <summary>Panels multiplied together.</summary>
+    public const int Pair = 2;
+
+    /// <summary>Tiles of one call: enough to make the call cheap, few enough for their activations to stay near.</summary>
+    private const int TilesTogether = 8;
+
+    /// <summary>What to do next of so many rows: some whole tiles, or a lower one at the end.</summary>
+    public static (int Height, int Tiles) Next(int rows) => rows >= Rows ? (Rows, Math.Min(rows / Rows, TilesTogether)) : (rows, 1);
+
     /// <summary>Columns <paramref name="begin"/> to begin + <paramref name="count"/> (at most 32) of row <paramref name="row"/> and the next ones.</summary>
     public static TileStore At(in Epilogue store, int row, int begin, int count, CodeCache code) => new()
     {
@@ -19,7 +31,27 @@ internal unsafe struct TileStore
         SecondMask = Mask(count - WeightKernel.PanelRows),
     };
 
-    /// <summary>Writes y = sum + bias + addTo of a tile, whose rows lie in pairs of registers from zmm0 on; uses zmm30, zmm31, masks 1 and 2 and all registers but rsp.</summary>
+    /// <summary>Lets the code go on with the next rows: adds to pointers of an argument structure, and counts down.</summary>
+    /// <param name="a">The code.</param>
+    /// <param name="pointers">Where each pointer lies, and the bytes it moves on by.</param>
+    /// <param name="count">Where the number of tiles lies.</param>
+    /// <param name="loop">The position of the loop over tiles.</param>
+    public static void EmitNext(Assembler a, ReadOnlySpan<(Mem At, int Bytes)> pointers, Mem count, int loop)
+    {
+        foreach ((Mem at, int bytes) in pointers)
+        {
+            a.Mov(Gpr.Rax, at);
+            a.Add(Gpr.Rax, bytes);
+            a.MovStore(at, Gpr.Rax);
+        }
+        a.Mov(Gpr.Rax, count);
+        a.Sub(Gpr.Rax, 1);
+        a.MovStore(count, Gpr.Rax);
+        a.JumpBackIfNotZero(loop);
+    }
+
+    /// <summary>Writes y = sum + bias + addTo of a tile, whose rows lie in pairs of registers from zmm0 on, and moves the pointers on behind it.</summary>
+    /// <remarks>Uses zmm30, zmm31, masks 1 and 2, and rsi, rdx, rcx, r8, r9, r10.</remarks>
     /// <param name="a">The code.</param>
     /// <param name="at">Where this structure lies.</param>
     /// <param name="height">Rows.</param>
@@ -48,6 +80,8 @@ internal unsafe struct TileStore
             a.Add(Y, YStride);
             a.Add(AddTo, AddStride);
         }
+        a.MovStore(at, Y);
+        a.MovStore(at.Plus(16), AddTo);
     }
 
     private static long Mask(int columns) => columns <= 0 ? 0 : (1L << Math.Min(columns, WeightKernel.PanelRows)) - 1;

@@ -20,7 +20,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
 
     public override bool ReadsQuantized => true;
 
-    public override int PanelsTogether => (int)Math.Clamp(PanelBudget / _panelBytes, PanelCode.Pair, MostPanels);
+    public override int PanelsTogether => (int)Math.Clamp(PanelBudget / _panelBytes, TileStore.Pair, MostPanels);
 
     public override long ScratchBytes => Math.Max(plain.ScratchBytes, PanelsTogether * _panelBytes);
 
@@ -46,21 +46,22 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
         int panels = (count + PanelRows - 1) / PanelRows;
         for (int p = 0; p < panels; p++)
             Panel(scratch, p).Pack(Address + (begin + p * PanelRows) * RowBytes, RowBytes, Math.Min(PanelRows, count - p * PanelRows), ahead: panels * PanelRows * RowBytes);
-        for (int t = 0; t < rows; t += PanelCode.Tile)
+        for (int t = 0; t < rows;)
         {
-            int height = Math.Min(PanelCode.Tile, rows - t);
+            (int height, int tiles) = TileStore.Next(rows - t);
             QuantizedRow first = x.Quantized!.Row(t);   // ReadsQuantized: the compiler gave it
-            for (int p = 0; p < panels; p += PanelCode.Pair)
+            for (int p = 0; p < panels; p += TileStore.Pair)
             {
                 TileStore tile = TileStore.At(store, t, begin + p * PanelRows, count - p * PanelRows, code);
-                Multiply(Panel(scratch, p), Math.Min(PanelCode.Pair, panels - p), first, height, tile);
+                Multiply(Panel(scratch, p), Math.Min(TileStore.Pair, panels - p), first, height, tiles, tile);
             }
+            t += height * tiles;
         }
     }
 
     private Int8Panel<TBlock, LiftedLayout> Panel(byte* scratch, int p) => new(scratch + p * _panelBytes, Columns);
 
-    private void Multiply(in Int8Panel<TBlock, LiftedLayout> panel, int panels, in QuantizedRow x, int height, in TileStore store)
+    private void Multiply(in Int8Panel<TBlock, LiftedLayout> panel, int panels, in QuantizedRow x, int height, int tiles, in TileStore store)
     {
         bool halves = TBlock.Group == 16;
         var arguments = new PanelArguments
@@ -72,9 +73,10 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
             Panel = panel.Values,
             PanelScales = panel.Scales,
             PanelOffsets = panel.Offsets,
+            Tiles = tiles,
             Store = store,
         };
-        ((delegate* unmanaged<void*, void>)_products[(height - 1) * PanelCode.Pair + panels - 1])(&arguments);
+        ((delegate* unmanaged<void*, void>)_products[(height - 1) * TileStore.Pair + panels - 1])(&arguments);
     }
 
     /// <summary>Bytes from one panel to the next: whole cache lines, an odd number of them.</summary>
@@ -83,11 +85,11 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
     /// <summary>For each height the code for one panel, then that for two.</summary>
     private static nint[] Emit(CodeCache code, int columns)
     {
-        nint[] products = new nint[PanelCode.Tile * PanelCode.Pair];
+        nint[] products = new nint[TileStore.Rows * TileStore.Pair];
         for (int i = 0; i < products.Length; i++)
         {
             bool lifted = Int8Panel<TBlock, LiftedLayout>.Lift != 0;
-            int height = i / PanelCode.Pair + 1, panels = i % PanelCode.Pair + 1;
+            int height = i / TileStore.Pair + 1, panels = i % TileStore.Pair + 1;
             var shape = new PanelShape(columns, QuantizedRows.StrideOf(columns), TBlock.Group, lifted, TBlock.HasOffset, PanelBytes(columns), panels, height);
             products[i] = (nint)code.Get(shape, PanelCode.Emit);
         }
