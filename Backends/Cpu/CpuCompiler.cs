@@ -70,7 +70,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
         WeightKernel kernel = _kernels[op.Weight.Index]!;   // the constructor made one for every projection
         var input = new LinearInput(At(op.X), kernel.ReadsQuantized ? Quantized(op) : null);
         var store = new Epilogue(At(op.Output), op.Bias is WeightRef b ? _model.Decoded(b) : null, op.AddTo is Activation a ? At(a) : default);
-        Add(op, new LinearStep(_rows, op.X.Rows, kernel, input, store, (byte*)_scratch.Address, _scratchPerMember) { Name = op.Name });
+        Add(op, new LinearStep(_rows, op.X.Rows, kernel, input, store, (byte*)_scratch.Address, _scratchPerMember, _model.Team.Size) { Name = op.Name });
     }
 
     public void Dispose()

@@ -4,18 +4,26 @@ namespace MambaRT.Backends.Cpu;
 
 /// <summary><see cref="LinearOp"/>: a unit is a block of output columns; few rows go one by one, many as a matrix–matrix product.</summary>
 internal sealed unsafe class LinearStep(
-    BatchRows rows, RowDomain domain, WeightKernel kernel, LinearInput x, Epilogue store, byte* scratch, long scratchPerMember) : Step
+    BatchRows rows, RowDomain domain, WeightKernel kernel, LinearInput x, Epilogue store, byte* scratch, long scratchPerMember, int members) : Step
 {
-    /// <summary>Weight bytes of a unit of decode, about 10 µs: a stream long enough to be read ahead, and short against a scheduler's time slice.</summary>
-    private const int BytesPerUnit = 256 << 10;
+    /// <summary>
+    /// Weight bytes of a unit of decode. The most take about 10 µs: a stream long enough to be read ahead, and short against a scheduler's time slice. Small
+    /// matrices are cut into a few units a member, so that all have work, but none so short that it is over before memory has answered.
+    /// </summary>
+    private const long MostBytesPerUnit = 256 << 10, LeastBytesPerUnit = 32 << 10, UnitsPerMember = 4;
 
-    private readonly int _dotColumns = Math.Max(WeightKernel.PanelRows,
-        (int)(BytesPerUnit / Math.Max(1, kernel.BytesPerRow) / WeightKernel.PanelRows * WeightKernel.PanelRows));
+    private readonly int _dotColumns = DotColumns(kernel, members);
 
     /// <summary>Several panels in a row where there are many: the one that a panel asks memory for is then laid out by the same member.</summary>
     private readonly int _panelColumns = WeightKernel.PanelRows * Math.Clamp(kernel.Rows / WeightKernel.PanelRows / 32, 1, 8);
 
     public override int Units => rows.Count(domain) is not 0 and int count ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : _panelColumns) : 0;
+
+    private static int DotColumns(WeightKernel kernel, int members)
+    {
+        long bytes = Math.Clamp(kernel.Rows * kernel.BytesPerRow / (members * UnitsPerMember), LeastBytesPerUnit, MostBytesPerUnit);
+        return (int)Math.Max(1, bytes / Math.Max(1, kernel.BytesPerRow) / WeightKernel.PanelRows) * WeightKernel.PanelRows;
+    }
 
     public override void Run(int unit, int member)
     {

@@ -58,12 +58,17 @@ internal sealed class Assembler : MachineCode
     }
 
     /// <summary>Asks for a line of memory, for the first-level cache.</summary>
-    public void PrefetchT0(in Mem memory)
+    public void PrefetchT0(in Mem memory) => Prefetch(memory, 1);
+
+    /// <summary>Asks for a line of memory, for the second-level cache.</summary>
+    public void PrefetchT1(in Mem memory) => Prefetch(memory, 2);
+
+    private void Prefetch(in Mem memory, int hint)
     {
         int rex = (int)(memory.Index ?? 0) >> 3 << 1 | (int)memory.Base >> 3;
         if (rex != 0) Raw((byte)(0x40 | rex));
         Raw(0x0f, 0x18);
-        Address(1, memory, 1);
+        Address(hint, memory, 1);
     }
 
     /// <summary>Clears the upper halves of the registers, so that other code does not pay for them, and returns.</summary>

@@ -96,7 +96,7 @@ internal static class DotCode
         {
             a.MovImmediate(Left, whole / together);
             int loop = a.Position;
-            for (int line = 0; line < unpack.Bytes * together; line += 64) a.PrefetchT0(new Mem(W, AheadBytes + line));
+            for (int line = 0; line < unpack.Bytes * together; line += 64) a.PrefetchT1(new Mem(W, AheadBytes + line));
             for (int i = 0; i < together; i++) unpack.Step(a, shape, i, half: false);
             Advance(a, unpack, together);
             a.Sub(Left, 1);

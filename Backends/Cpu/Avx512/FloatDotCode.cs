@@ -74,7 +74,7 @@ internal static class FloatDotCode
         {
             a.MovImmediate(Left, whole);
             int loop = a.Position;
-            for (int line = 0; line < Turns * Lanes * shape.BytesPerWeight; line += 64) a.PrefetchT0(new Mem(W, AheadBytes + line));
+            for (int line = 0; line < Turns * Lanes * shape.BytesPerWeight; line += 64) a.PrefetchT1(new Mem(W, AheadBytes + line));
             for (int turn = 0; turn < Turns; turn++) Step(a, shape, turn);
             a.Add(W, Turns * Lanes * shape.BytesPerWeight);
             a.Add(X, Turns * Lanes * sizeof(float));
