@@ -48,7 +48,7 @@ internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConv
                 };
                 _code(&arguments);
             }
-            for (int t = first; t < first + count && Quantized != null; t++) Quantized.Fill(t, y.Row(t), begin, end - begin);
+            Quantized?.Fill(first, count, y, begin, end - begin);
         }
     }
 

@@ -109,7 +109,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
             _pool[i] = (rows, _lastRead[x]);
             return rows;
         }
-        var added = new QuantizedRows(_capacity, x.Width, lanes: _model.Code != null);
+        var added = new QuantizedRows(_capacity, x.Width, _model.Code);
         _pool.Add((added, _lastRead[x]));
         return added;
     }

@@ -31,18 +31,19 @@ internal sealed unsafe class QuantizedRows : IDisposable
     public const int Block = 32;
 
     /// <summary>A block whose largest value is below this counts as zero: 127 / max must stay finite.</summary>
-    private const float Tiny = 1e-30f;
+    public const float Tiny = 1e-30f;
 
     private readonly NativeBuffer _memory;
     private readonly sbyte* _values;
     private readonly float* _scales, _sums, _sums16;
     private readonly int* _starts, _starts16;
     private readonly RowLanes? _lanes;
+    private readonly delegate* unmanaged<void*, void> _code;
 
     /// <param name="capacity">Rows.</param>
     /// <param name="width">Columns.</param>
-    /// <param name="lanes">Whether the first rows are also kept as the AVX-512 dot products of decode read them.</param>
-    public QuantizedRows(int capacity, int width, bool lanes = false)
+    /// <param name="code">Where emitted code is kept; with it the first rows are also kept as the dot products of decode read them.</param>
+    public QuantizedRows(int capacity, int width, CodeCache? code = null)
     {
         Width = width;
         Stride = StrideOf(width);
@@ -54,7 +55,8 @@ internal sealed unsafe class QuantizedRows : IDisposable
         _sums16 = _sums + blocks;
         _starts = (int*)(_sums16 + 2 * blocks);
         _starts16 = _starts + blocks;
-        _lanes = lanes ? new RowLanes(width) : null;
+        _lanes = code != null ? new RowLanes(width) : null;
+        if (code != null) _code = code.Get(new QuantizeShape(Stride), QuantizeCode.Emit);
     }
 
     /// <summary>Columns.</summary>
@@ -79,6 +81,23 @@ internal sealed unsafe class QuantizedRows : IDisposable
     {
         long first = (long)row * Stride;
         return new QuantizedRow(_values + first * Block, _scales + first, _starts + first, _starts16 + 2 * first, _sums + first, _sums16 + 2 * first);
+    }
+
+    /// <summary>Rounds columns <paramref name="begin"/> (a multiple of 32) to begin + <paramref name="width"/> of <paramref name="count"/> rows of a matrix of this width.</summary>
+    public void Fill(int first, int count, in Matrix x, int begin, int width)
+    {
+        int plain = _code == null || width % Block != 0 ? count : Math.Clamp(RowLanes.Rows - first, 0, count);
+        for (int t = first; t < first + plain; t++) Fill(t, x.Row(t), begin, width);
+        if (plain == count) return;
+        QuantizedRow to = Row(first + plain);
+        int block = begin / Block;
+        var arguments = new QuantizeArguments
+        {
+            X = x.Row(first + plain) + begin, XStride = x.RowBytes, Values = to.Values + begin, Scales = to.Scales + block,
+            Starts = to.Starts32 + block, Starts16 = to.Starts16 + 2 * block, Sums = to.Sums32 + block, Sums16 = to.Sums16 + 2 * block,
+            Rows = count - plain, Blocks = width / Block,
+        };
+        _code(&arguments);
     }
 
     /// <summary>Rounds columns <paramref name="begin"/> (a multiple of 32) to begin + count of a row whose first column is at <paramref name="x"/>.</summary>

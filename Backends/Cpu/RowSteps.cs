@@ -51,7 +51,7 @@ internal sealed unsafe class RmsNormStep(BatchRows rows, RowDomain domain, Matri
         float* from = x.Row(unit), to = y.Row(unit);
         float scale = 1 / MathF.Sqrt(RowMath.SumOfSquares(from, x.Width) / x.Width + epsilon);
         RowMath.Scale(from, weight, scale, to, x.Width);
-        Quantized?.Fill(unit, to, 0, y.Width);
+        Quantized?.Fill(unit, 1, y, 0, y.Width);
     }
 }
 
@@ -73,7 +73,7 @@ internal sealed unsafe class GatedRmsNormStep(BatchRows rows, RowDomain domain, 
             float scale = 1 / MathF.Sqrt(RowMath.SumOfSquares(part, width) / width + epsilon);
             RowMath.Scale(part, weight + g * width, scale, part, width);
         }
-        Quantized?.Fill(unit, to, 0, y.Width);
+        Quantized?.Fill(unit, 1, y, 0, y.Width);
     }
 }
 
@@ -82,7 +82,7 @@ internal sealed unsafe class QuantizeStep(BatchRows rows, RowDomain domain, Matr
 {
     public override int Units => rows.Count(domain);
 
-    public override void Run(int unit, int member) => target.Fill(unit, x.Row(unit), 0, x.Width);
+    public override void Run(int unit, int member) => target.Fill(unit, 1, x, 0, x.Width);
 }
 
 /// <summary>A step whose output a projection may want in 8 bit: it quantizes while the values are in cache, and saves a barrier.</summary>

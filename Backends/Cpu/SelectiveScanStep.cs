@@ -59,7 +59,7 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
                 int count = Math.Min(RowsPerPass, last - first);
                 if (_code != null) RunEmitted(h, first, count, begin, end);
                 else RunPlain(h, first, count, begin, end, member);
-                for (int t = first; t < first + count && Quantized != null; t++) Quantized.Fill(t, _y.Row(t), begin, end - begin);
+                Quantized?.Fill(first, count, _y, begin, end - begin);
             }
         }
     }

@@ -58,12 +58,14 @@ public sealed unsafe class Int8KernelTests
     private sealed class Sample : IDisposable
     {
         private readonly MemoryWeights _weights = new();
-        private readonly QuantizedRows _rounded = new(Activations, Columns), _few = new(Activations, Columns, lanes: true);
+        private readonly CodeCache? _code = Avx512Support.IsAvailable ? new CodeCache() : null;
+        private readonly QuantizedRows _rounded = new(Activations, Columns), _few;
         private readonly float[][] _inputs = new float[Activations][];
         private readonly NativeBuffer _output = new((long)Activations * Rows * sizeof(float));
 
         public Sample(QuantType type)
         {
+            _few = new QuantizedRows(Activations, Columns, _code);
             var random = new Random(11);
             byte[] bytes = new byte[type.RowBytes(Columns) * Rows];
             random.NextBytes(bytes);
@@ -134,6 +136,7 @@ public sealed unsafe class Int8KernelTests
         public void Dispose()
         {
             _few.Dispose();
+            _code?.Dispose();
             _weights.Dispose();
             _rounded.Dispose();
             _output.Dispose();

@@ -80,6 +80,8 @@ internal sealed class Assembler : MachineCode
 
     public void Vmovdqu32(Zmm to, Operand from, int bits = 512) => Vector(new(1, 2, false, 0x6f), to.Index, 0, from, bits);
 
+    public void Vbroadcastss(Zmm to, Zmm lowest) => Vector(new(2, 1, false, 0x18), to.Index, 0, lowest);
+
     public void Vbroadcastss(Zmm to, in Mem value) => Vector(new(2, 1, false, 0x18), to.Index, 0, value with { Broadcast = false }, unit: 4);
 
     public void Vpbroadcastd(Zmm to, in Mem value, int bits = 512, Mask mask = default) => Vector(new(2, 1, false, 0x58), to.Index, 0, value with { Broadcast = false }, bits, mask, unit: 4);
@@ -93,6 +95,9 @@ internal sealed class Assembler : MachineCode
     /// <summary>Replaces one half.</summary>
     public void Vinserti64x4(Zmm to, Zmm from, Operand half, int which) => Vector(new(3, 1, true, 0x3a), to.Index, from.Index, half, unit: 32, immediate: which);
 
+    /// <summary>Replaces one quarter.</summary>
+    public void Vinserti32x4(Zmm to, Zmm from, Operand quarter, int which, int bits) => Vector(new(3, 1, false, 0x38), to.Index, from.Index, quarter, bits, unit: 16, immediate: which);
+
     /// <summary>Stores or moves one half.</summary>
     public void Vextractf64x4(Zmm to, Zmm from, int which) => Vector(new(3, 1, true, 0x1b), from.Index, 0, to, immediate: which);
 
@@ -102,7 +107,9 @@ internal sealed class Assembler : MachineCode
 
     public void Vmulps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 0, false, 0x59), to.Index, a.Index, b, bits);
 
-    public void Vmaxps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5f), to.Index, a.Index, b);
+    public void Vmaxps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 0, false, 0x5f), to.Index, a.Index, b, bits);
+
+    public void Vdivps(Zmm to, Zmm a, Operand b, int bits, Mask mask) => Vector(new(1, 0, false, 0x5e), to.Index, a.Index, b, bits, mask, zeroing: mask.Index != 0);
 
     /// <summary>to = a·b + to.</summary>
     public void Vfmadd231ps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(2, 1, false, 0xb8), to.Index, a.Index, b, bits);
@@ -111,9 +118,15 @@ internal sealed class Assembler : MachineCode
     public void Vfmadd213ps(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0xa8), to.Index, a.Index, b);
 
     /// <summary>Adds to each int the four products of its unsigned bytes in <paramref name="unsigned"/> and the signed ones in <paramref name="signed"/>.</summary>
-    public void Vpdpbusd(Zmm to, Zmm unsigned, Operand signed) => Vector(new(2, 1, false, 0x50), to.Index, unsigned.Index, signed);
+    public void Vpdpbusd(Zmm to, Zmm unsigned, Operand signed, int bits = 512) => Vector(new(2, 1, false, 0x50), to.Index, unsigned.Index, signed, bits);
 
     public void Vcvtdq2ps(Zmm to, Operand from, int bits = 512) => Vector(new(1, 0, false, 0x5b), to.Index, 0, from, bits);
+
+    /// <summary>To the nearest integer, ties to even.</summary>
+    public void Vcvtps2dq(Zmm to, Operand from) => Vector(new(1, 1, false, 0x5b), to.Index, 0, from);
+
+    /// <summary>The low bytes of sixteen ints.</summary>
+    public void Vpmovdb(Zmm to, Zmm from) => Vector(new(2, 2, false, 0x31), from.Index, 0, to);
 
     /// <summary>Halves, in half as many bits, to float32.</summary>
     public void Vcvtph2ps(Zmm to, Operand from, int bits = 512) => Vector(new(2, 1, false, 0x13), to.Index, 0, from, bits, unit: bits / 16);
@@ -123,6 +136,13 @@ internal sealed class Assembler : MachineCode
     public void Vpmovzxbd(Zmm to, Operand from) => Vector(new(2, 1, false, 0x31), to.Index, 0, from, unit: 16);
 
     public void Vpmovsxbd(Zmm to, Operand from) => Vector(new(2, 1, false, 0x21), to.Index, 0, from, unit: 16);
+
+    public void Vpaddd(Zmm to, Zmm a, Operand b, int bits) => Vector(new(1, 1, false, 0xfe), to.Index, a.Index, b, bits);
+
+    public void Vpsubd(Zmm to, Zmm a, Operand b) => Vector(new(1, 1, false, 0xfa), to.Index, a.Index, b);
+
+    /// <summary>The lower lanes of both, in turns.</summary>
+    public void Vunpcklps(Zmm to, Zmm a, Operand b, int bits) => Vector(new(1, 0, false, 0x14), to.Index, a.Index, b, bits);
 
     public void Vpxord(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 1, false, 0xef), to.Index, a.Index, b, bits);
 

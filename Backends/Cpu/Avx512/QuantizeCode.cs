@@ -1,0 +1,122 @@
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>What the code that rounds activations depends on.</summary>
+/// <param name="Stride">Blocks from one row to the next.</param>
+internal readonly record struct QuantizeShape(int Stride);
+
+/// <summary>What the code that rounds activations reads and writes; pointers are at the first row's first block.</summary>
+internal unsafe struct QuantizeArguments
+{
+    public float* X;
+    public sbyte* Values;
+    public float* Scales;
+    public int* Starts, Starts16;
+    public float* Sums, Sums16;
+    public long XStride, Rows, Blocks;
+}
+
+/// <summary><c>QuantizedRows.Fill</c> for whole blocks of 32 columns over some rows, with the same results.</summary>
+/// <remarks>Lanes are columns. A block is a chain of some forty instructions; blocks do not depend on one another, so the processor overlaps them.</remarks>
+internal static class QuantizeCode
+{
+    private const Gpr X = Gpr.Rsi, Values = Gpr.Rdx, Scales = Gpr.Rcx, Starts = Gpr.R8, Starts16 = Gpr.R9, Sums = Gpr.R10, Sums16 = Gpr.R11;
+    private const Gpr Block = Gpr.Rax, At = Gpr.Rbx, Left = Gpr.Rbp, Rows = Gpr.R12, Arguments = Gpr.Rdi;   // Block: 4 × the number of the block
+
+    private static readonly Gpr[] Saved = [At, Left, Rows];
+    private static readonly Zmm Low = new(0), High = new(1), Top = new(2), T = new(3), Inverse = new(4), Scale = new(5), Pair = new(6), Total = new(7);
+    private static readonly Zmm Ones = new(16), Magnitude = new(17), Most = new(18);
+    private static readonly Mask NotTiny = new(1), One = new(2), Two = new(3);
+
+    public static void Emit(Assembler a, QuantizeShape shape)
+    {
+        foreach (Gpr saved in Saved) a.Push(saved);
+        int index = 0;
+        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[X, Values, Scales, Starts, Starts16, Sums, Sums16]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
+        a.Mov(Rows, new Mem(Arguments, 64));
+        a.MovImmediate(Left, 1);
+        a.Kmovw(One, Left);
+        a.MovImmediate(Left, 3);
+        a.Kmovw(Two, Left);
+        a.Vpbroadcastd(Ones, a.Constant(0x01010101));
+        a.Vpbroadcastd(Magnitude, a.Constant(0x7fffffff));
+        a.Vbroadcastss(Most, a.Constant(127f));
+        int row = a.Position;
+        a.Mov(At, X);
+        a.Mov(Left, new Mem(Arguments, 72));
+        a.MovImmediate(Block, 0);
+        int block = a.Position;
+        Round(a);
+        Sum(a);
+        a.Add(At, QuantizedRows.Block * sizeof(float));
+        a.Add(Block, sizeof(float));
+        a.Sub(Left, 1);
+        a.JumpBackIfNotZero(block);
+        a.Add(X, new Mem(Arguments, 56));
+        a.Add(Values, shape.Stride * QuantizedRows.Block);
+        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[Scales, Starts, Sums]) a.Add(pointer, shape.Stride * sizeof(float));
+        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[Starts16, Sums16]) a.Add(pointer, 2 * shape.Stride * sizeof(float));
+        a.Sub(Rows, 1);
+        a.JumpBackIfNotZero(row);
+        for (int i = Saved.Length - 1; i >= 0; i--) a.Pop(Saved[i]);
+        a.Return();
+    }
+
+    /// <summary>scale = max|x| / 127 and values = round(x · (127 / max|x|)); a block of next to nothing becomes zeros.</summary>
+    private static void Round(Assembler a)
+    {
+        a.Vmovups(Low, new Mem(At));
+        a.Vmovups(High, new Mem(At, 64));
+        a.Vpandd(Top, Low, Magnitude);
+        a.Vpandd(T, High, Magnitude);
+        a.Vmaxps(Top, Top, T);
+        a.Vextractf64x4(T, Top, 1);
+        a.Vmaxps(Top, Top, T, 256);
+        a.Vextractf32x4(T, Top, 1, 256);
+        a.Vmaxps(Top, Top, T, 128);
+        a.Vpshufd(T, Top, 0b01_00_11_10, 128);
+        a.Vmaxps(Top, Top, T, 128);
+        a.Vpshufd(T, Top, 0b10_11_00_01, 128);
+        a.Vmaxps(Top, Top, T, 128);
+        a.Vbroadcastss(T, a.Constant(QuantizedRows.Tiny));
+        a.VcmppsLess(NotTiny, T, Top);
+        a.Vdivps(Inverse, Most, Top, 128, NotTiny);
+        a.Vdivps(Scale, Top, Most, 128, Mask.None);
+        a.VmovupsStore(new Mem(Scales, 0, Block), Scale, 128, One);
+        a.Vbroadcastss(Inverse, Inverse);
+        a.Vmulps(Low, Low, Inverse);
+        a.Vmulps(High, High, Inverse);
+        a.Vcvtps2dq(Low, Low);
+        a.Vcvtps2dq(High, High);
+        a.Vpmovdb(Low, Low);
+        a.Vpmovdb(High, High);
+        a.Vinserti32x4(Low, Low, High, 1, 256);
+        a.VmovupsStore(new Mem(Values, 0, Block, 8), Low, 256);
+    }
+
+    /// <summary>The sums of the halves and of the whole: as they are times −128, and times the scale.</summary>
+    private static void Sum(Assembler a)
+    {
+        a.Vpxord(Pair, Pair, Pair);
+        a.Vpdpbusd(Pair, Ones, Low, 256);
+        a.Vpshufd(T, Pair, 0b01_00_11_10, 256);
+        a.Vpaddd(Pair, Pair, T, 256);
+        a.Vpshufd(T, Pair, 0b10_11_00_01, 256);
+        a.Vpaddd(Pair, Pair, T, 256);
+        a.Vextractf32x4(T, Pair, 1, 256);
+        a.Vpaddd(Total, Pair, T, 128);
+        a.Vunpcklps(Pair, Pair, T, 128);
+        Store(a, Pair, new Mem(Sums16, 0, Block, 2), new Mem(Starts16, 0, Block, 2), Two);
+        Store(a, Total, new Mem(Sums, 0, Block), new Mem(Starts, 0, Block), One);
+    }
+
+    private static void Store(Assembler a, Zmm integers, Mem sums, Mem starts, Mask lanes)
+    {
+        a.Vcvtdq2ps(T, integers, 128);
+        a.Vmulps(T, T, Scale, 128);
+        a.VmovupsStore(sums, T, 128, lanes);
+        a.Vpslld(integers, integers, 7);
+        a.Vpxord(T, T, T);
+        a.Vpsubd(T, T, integers);
+        a.VmovupsStore(starts, T, 128, lanes);
+    }
+}
