@@ -25,12 +25,12 @@ internal sealed unsafe class RowLanes : IDisposable
 
     public long Bytes => _memory.Bytes;
 
-    /// <summary>From one row to the next: starts and scales, then sixteen floats per 64 lanes.</summary>
+    /// <summary>From one row to the next: starts, scales and sums, then 32 floats per 64 lanes.</summary>
     public long RowBytes => RowBytesOf(Width);
 
     public int Width { get; }
 
-    public static long RowBytesOf(int width) => LanesOf(width) * (sizeof(int) + sizeof(float) + sizeof(float) / 4);
+    public static long RowBytesOf(int width) => LanesOf(width) * (sizeof(int) + 2 * sizeof(float) + sizeof(float) / 2);
 
     /// <summary>Lanes of a row: its columns are filled up with zeros to whole blocks of 256.</summary>
     public static long LanesOf(int width) => (width + 255L) / 256 * 64;
@@ -41,17 +41,24 @@ internal sealed unsafe class RowLanes : IDisposable
     /// <summary>The scale of a lane's columns.</summary>
     public float* Scales(int row) => (float*)Starts(row) + _lanes;
 
-    /// <summary>Per 256 columns: the scales of their eight blocks, then −scale·Σq of them.</summary>
-    public float* Supers(int row) => Scales(row) + _lanes;
+    /// <summary>scale·Σq of a lane's columns.</summary>
+    public float* Sums(int row) => Scales(row) + _lanes;
+
+    /// <summary>Per 256 columns: the scales of their eight blocks, then −scale·Σq of these, then −scale·Σq of their sixteen halves.</summary>
+    public float* Supers(int row) => Sums(row) + _lanes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Fill(int row, int block, float scale, Vector256<int> fours, float sum)
+    public void Fill(int row, int block, float scale, Vector256<int> fours, float low, float high)
     {
         (fours * -128).Store(Starts(row) + 8 * block);
         Vector256.Create(scale).Store(Scales(row) + 8 * block);
-        float* super = Supers(row) + block / 8 * 16 + block % 8;
-        super[0] = scale;
-        super[8] = -sum;
+        (Vector256.ConvertToSingle(fours) * scale).Store(Sums(row) + 8 * block);
+        float* super = Supers(row) + block / 8 * 32;
+        int i = block % 8;
+        super[i] = scale;
+        super[8 + i] = -(low + high);
+        super[16 + 2 * i] = -low;
+        super[17 + 2 * i] = -high;
     }
 
     public void Dispose() => _memory.Dispose();

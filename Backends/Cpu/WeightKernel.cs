@@ -76,9 +76,9 @@ internal abstract unsafe class WeightKernel(TensorView weights)
         "F32" => Float(new FloatKernel<F32Load>(weights), FloatStorage.F32, code),
         "F16" => Float(new FloatKernel<F16Load>(weights), FloatStorage.F16, code),
         "BF16" => Float(new FloatKernel<BF16Load>(weights), FloatStorage.BF16, code),
-        _ => Int8Kernels.TryCreate(weights, isa, code) ?? new DecodingKernel(weights),
+        _ => Int8Kernels.TryCreate(weights, isa, code) ?? Float(new DecodingKernel(weights), null, code),
     };
 
-    private static WeightKernel Float(FloatPanelKernel plain, FloatStorage storage, CodeCache? code) =>
+    private static WeightKernel Float(FloatPanelKernel plain, FloatStorage? storage, CodeCache? code) =>
         code == null ? plain : new Avx512FloatKernel(plain, storage, code);
 }

@@ -153,12 +153,16 @@ internal sealed class Assembler : MachineCode
     /// <summary>Any bitwise function of three: bit (to·4 + a·2 + b) of the table.</summary>
     public void Vpternlogd(Zmm to, Zmm a, Operand b, int table) => Vector(new(3, 1, false, 0x25), to.Index, a.Index, b, immediate: table);
 
+    public void Vpaddb(Zmm to, Zmm a, Operand b, Mask mask) => Vector(new(1, 1, false, 0xfc), to.Index, a.Index, b, 512, mask);
+
     /// <summary>Bytes of a chosen by b within each quarter.</summary>
     public void Vpshufb(Zmm to, Zmm a, Operand b) => Vector(new(2, 1, false, 0x00), to.Index, a.Index, b);
 
     public void Vpshufd(Zmm to, Operand from, int order, int bits = 512) => Vector(new(1, 1, false, 0x70), to.Index, 0, from, bits, immediate: order);
 
     public void Vpsrad(Zmm to, Operand from, int count) => Vector(new(1, 1, false, 0x72), 4, to.Index, from, immediate: count);
+
+    public void Vpsrld(Zmm to, Operand from, int count) => Vector(new(1, 1, false, 0x72), 2, to.Index, from, immediate: count);
 
     public void Vpslld(Zmm to, Zmm from, int count) => Vector(new(1, 1, false, 0x72), 6, to.Index, from, immediate: count);
 
@@ -180,6 +184,9 @@ internal sealed class Assembler : MachineCode
 
     /// <summary>Even lanes twice.</summary>
     public void Vmovsldup(Zmm to, Operand from) => Vector(new(1, 2, false, 0x12), to.Index, 0, from);
+
+    /// <summary>Odd lanes twice.</summary>
+    public void Vmovshdup(Zmm to, Operand from) => Vector(new(1, 2, false, 0x16), to.Index, 0, from);
 
     /// <summary>x − ⌊x⌋.</summary>
     public void VreducepsFloor(Zmm to, Operand from) => Vector(new(3, 1, false, 0x56), to.Index, 0, from, immediate: 9);
@@ -206,6 +213,16 @@ internal sealed class Assembler : MachineCode
         else Raw(0xc5, 0xf8, 0x92);
         Raw((byte)(0xc0 | to.Index << 3 | (int)from & 7));
     }
+
+    /// <summary>32 bits of memory as a mask.</summary>
+    public void Kmovd(Mask to, in Mem from)
+    {
+        Raw(0xc4, (byte)(0xe1 & ~((int)from.Base >> 3 << 5)), 0xf9, 0x90);
+        Address(to.Index, from, 1);
+    }
+
+    /// <summary>The low halves of two masks: that of a above that of b.</summary>
+    public void Kunpckdq(Mask to, Mask a, Mask b) => Raw(0xc4, 0xe1, (byte)(0x80 | (~a.Index & 15) << 3 | 4), 0x4b, (byte)(0xc0 | to.Index << 3 | b.Index));
 
     /// <summary>A general register as a mask of 64 bits.</summary>
     public void Kmovq(Mask to, Gpr from) => Raw(0xc4, (byte)(from >= Gpr.R8 ? 0xc1 : 0xe1), 0xfb, 0x92, (byte)(0xc0 | to.Index << 3 | (int)from & 7));

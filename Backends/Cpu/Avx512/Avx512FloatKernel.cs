@@ -1,10 +1,10 @@
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Weights of a float type against float32 activations in AVX-512: panels by <see cref="FloatPanelCode"/>, a few rows by <see cref="FloatDotCode"/>.</summary>
-/// <param name="plain">Lays out panels, and multiplies a few rows whose width is not a multiple of sixteen.</param>
-/// <param name="storage">How the weights are stored.</param>
+/// <param name="plain">Lays out panels, and multiplies a few rows where there is no code for that.</param>
+/// <param name="storage">How the weights are stored; null where they are decoded first.</param>
 /// <param name="code">Where the emitted code is kept.</param>
-internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStorage storage, CodeCache code) : WeightKernel(plain.Weights)
+internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStorage? storage, CodeCache code) : WeightKernel(plain.Weights)
 {
     /// <summary>Room for eight rows of float32 while a panel is laid out.</summary>
     private readonly long _rowScratch = 8L * plain.Columns * sizeof(float);
@@ -59,11 +59,11 @@ internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStor
         return products;
     }
 
-    private static nint[] EmitDots(CodeCache code, FloatStorage storage, int columns)
+    private static nint[] EmitDots(CodeCache code, FloatStorage? storage, int columns)
     {
-        if (columns % 16 != 0) return [];
+        if (storage is not FloatStorage stored || columns % 16 != 0) return [];
         nint[] dots = new nint[FloatDotCode.Most];
-        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new FloatDotShape(storage, columns, i + 1), FloatDotCode.Emit);
+        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new FloatDotShape(stored, columns, i + 1), FloatDotCode.Emit);
         return dots;
     }
 }

@@ -9,9 +9,10 @@ internal readonly record struct DotShape(DotUnpack Unpack, int Columns, int Rows
     /// <summary>Bytes from one activation row to the next.</summary>
     public int ValueStride => QuantizedRows.StrideOf(Columns) * QuantizedRows.Block;
 
-    /// <summary>Bytes from one activation row to the next in <see cref="RowLanes"/>, and from its starts to its scales and on to its supers.</summary>
+    /// <summary>Bytes from one activation row to the next in <see cref="RowLanes"/>.</summary>
     public int LaneStride => (int)RowLanes.RowBytesOf(Columns);
 
+    /// <summary>Bytes from one array of a row to the next.</summary>
     public int LaneArray => (int)RowLanes.LanesOf(Columns) * sizeof(float);
 }
 
@@ -84,8 +85,14 @@ internal static class DotCode
     /// <summary>Scales of activation row t, lane by lane.</summary>
     public static Mem Scales(DotShape shape, int t, int column) => new(Lanes, t * shape.LaneStride + shape.LaneArray + column, Column);
 
-    /// <summary>Eight scales and eight sums of activation row t.</summary>
-    public static Mem Supers(DotShape shape, int t) => new(Lanes, t * shape.LaneStride + 2 * shape.LaneArray, Super);
+    /// <summary>scale·Σq of activation row t, lane by lane.</summary>
+    public static Mem Sums(DotShape shape, int t, int column) => new(Lanes, t * shape.LaneStride + 2 * shape.LaneArray + column, Column);
+
+    /// <summary>The eight scales and eight sums of 256 columns of activation row t.</summary>
+    public static Mem Supers(DotShape shape, int t) => new(Lanes, t * shape.LaneStride + 3 * shape.LaneArray, Super);
+
+    /// <summary>The sixteen sums of half blocks of 256 columns of activation row t.</summary>
+    public static Mem SmallSums(DotShape shape, int t) => Supers(shape, t).Plus(64);
 
     /// <summary>The steps of a weight row: several in a loop, then those that are left, the last of which may be half a step.</summary>
     private static void Steps(Assembler a, DotShape shape)
@@ -110,7 +117,7 @@ internal static class DotCode
     {
         a.Add(W, unpack.Bytes * steps);
         a.Add(Column, unpack.Columns * steps);
-        if (unpack.Columns == 256) a.Add(Super, 64 * steps);
+        if (unpack.Columns == 256) a.Add(Super, 2 * 64 * steps);
     }
 
     /// <summary>The sum over all lanes of both, to memory.</summary>

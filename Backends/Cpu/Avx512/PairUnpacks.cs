@@ -1,0 +1,117 @@
+namespace MambaRT.Backends.Cpu;
+
+/// <summary>Two blocks of 32 columns that begin with a half scale and, with an offset, a half offset.</summary>
+internal abstract class PairUnpack(int blockBytes, bool hasOffset, int? startShift) : DotUnpack
+{
+    private static readonly Zmm ScaleOrder = new(22), Scale = new(9), Offset = new(23);
+
+    protected static readonly Zmm Weights = new(8);
+
+    public sealed override int Columns => 64;
+
+    public sealed override int Bytes => 2 * BlockBytes;
+
+    protected int BlockBytes { get; } = blockBytes;
+
+    public sealed override int StepsTogether => 4;
+
+    public override void Prepare(Assembler a, Gpr free)
+    {
+        int second = BlockBytes / 2 << 16 | BlockBytes / 2;   // the second scale is so many halves from the first
+        a.Vmovdqu32(ScaleOrder, a.Lanes(0, 0, 0, 0, second, second, second, second), 256);
+    }
+
+    public sealed override void Step(Assembler a, DotShape shape, int i, bool half)
+    {
+        var first = new Mem(DotCode.W, i * Bytes);
+        Load(a, first, half);
+        Spread(a, Scale, first, half, 0);
+        if (hasOffset) Spread(a, Offset, first, half, 1);
+        for (int t = 0; t < shape.Rows; t++)
+        {
+            Zmm integers = new(10 + t), scales = new(14 + t);
+            Begin(a, integers, DotCode.Starts(shape, t, i * Columns), startShift);
+            a.Vpdpbusd(integers, Weights, DotCode.Values(shape, t, i * Columns));
+            a.Vmulps(scales, Scale, DotCode.Scales(shape, t, i * Columns));
+            AddScaled(a, DotCode.Sum(t, i), integers, scales);
+            if (hasOffset) a.Vfmadd231ps(DotCode.Sum(t, i), Offset, DotCode.Sums(shape, t, i * Columns));
+        }
+    }
+
+    /// <summary>The 64 columns as unsigned bytes; those of a missing second block meet zeros.</summary>
+    protected abstract void Load(Assembler a, Mem first, bool half);
+
+    /// <summary>A half of each block, the scale or the offset, in the block's eight lanes.</summary>
+    private void Spread(Assembler a, Zmm to, Mem first, bool half, int which)
+    {
+        if (half)
+        {
+            a.Vpbroadcastd(to, first, 256);   // scale and offset, or scale and what follows it
+            a.Vcvtph2ps(to, to);
+            if (which == 0) a.Vmovsldup(to, to);
+            else a.Vmovshdup(to, to);
+            return;
+        }
+        a.Vpermw(to, ScaleOrder, first.Plus(2 * which), Bytes >= 64 ? 512 : 256);   // no more bytes are read than the two blocks have
+        a.Vcvtph2ps(to, to);
+    }
+}
+
+/// <summary>Q8_0: signed bytes, made unsigned by adding 128.</summary>
+internal sealed class BytePairUnpack() : PairUnpack(blockBytes: 34, hasOffset: false, startShift: 0)
+{
+    private static readonly Zmm Signs = new(20);
+
+    public override void Prepare(Assembler a, Gpr free)
+    {
+        base.Prepare(a, free);
+        a.Vpbroadcastd(Signs, a.Constant(unchecked((int)0x80808080)));
+    }
+
+    protected override void Load(Assembler a, Mem first, bool half)
+    {
+        a.Vmovdqu32(Weights, first.Plus(2), 256);
+        if (!half) a.Vinserti64x4(Weights, Weights, first.Plus(36), 1);
+        a.Vpxord(Weights, Weights, Signs);
+    }
+}
+
+/// <summary>Four and five bits: the first sixteen columns in the low halves of the block's last sixteen bytes, the others in the high halves.</summary>
+/// <param name="blockBytes">Bytes of a block.</param>
+/// <param name="highBitsAt">Where the 32 fifth bits lie; null = there are none.</param>
+/// <param name="hasOffset">Whether an offset follows the scale.</param>
+/// <param name="startShift">How −128 becomes the type's zero point; null = it is 0.</param>
+/// <param name="levels">The sixteen values of IQ4_NL; null = q itself.</param>
+internal sealed class NibblePairUnpack(int blockBytes, int? highBitsAt, bool hasOffset, int? startShift, sbyte[]? levels) : PairUnpack(blockBytes, hasOffset, startShift)
+{
+    private static readonly Mask SecondBlock = new(2), HighHalves = new(3), FirstBits = new(4), SecondBits = new(5);
+
+    private static readonly Zmm Fifteens = new(20), Levels = new(21), Sixteens = new(25);
+
+    public override void Prepare(Assembler a, Gpr free)
+    {
+        base.Prepare(a, free);
+        SetMask(a, SecondBlock, free, 0xff00);
+        SetMask(a, HighHalves, free, unchecked((int)0xff00ff00));
+        a.Vpbroadcastd(Fifteens, a.Constant(0x0f0f0f0f));
+        if (levels != null) LoadLevels(a, Levels, levels);
+        if (highBitsAt != null) a.Vpbroadcastd(Sixteens, a.Constant(0x10101010));
+    }
+
+    protected override void Load(Assembler a, Mem first, bool half)
+    {
+        a.Vbroadcasti32x4(Weights, first.Plus(BlockBytes - 16));
+        if (!half) a.Vbroadcasti32x4(Weights, first.Plus(2 * BlockBytes - 16), SecondBlock);
+        a.Vpsrlw(Weights, Weights, 4, HighHalves);
+        a.Vpandd(Weights, Weights, Fifteens);
+        if (levels != null) a.Vpshufb(Weights, Levels, Weights);
+        if (highBitsAt is not int at) return;
+        a.Kmovd(FirstBits, first.Plus(at));
+        if (!half)
+        {
+            a.Kmovd(SecondBits, first.Plus(BlockBytes + at));
+            a.Kunpckdq(FirstBits, SecondBits, FirstBits);
+        }
+        a.Vpaddb(Weights, Weights, Sixteens, FirstBits);
+    }
+}
