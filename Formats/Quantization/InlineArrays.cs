@@ -9,6 +9,13 @@ public struct Array4<T> where T : unmanaged
     private T _first;
 }
 
+/// <summary>Eight elements in place.</summary>
+[InlineArray(8)]
+public struct Array8<T> where T : unmanaged
+{
+    private T _first;
+}
+
 /// <summary>Twelve elements in place.</summary>
 [InlineArray(12)]
 public struct Array12<T> where T : unmanaged
@@ -26,6 +33,13 @@ public struct Array16<T> where T : unmanaged
 /// <summary>Thirty-two elements in place.</summary>
 [InlineArray(32)]
 public struct Array32<T> where T : unmanaged
+{
+    private T _first;
+}
+
+/// <summary>Forty-eight elements in place.</summary>
+[InlineArray(48)]
+public struct Array48<T> where T : unmanaged
 {
     private T _first;
 }

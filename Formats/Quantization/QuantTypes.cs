@@ -48,6 +48,36 @@ public static class QuantTypes
     /// <summary>Four bits on uneven levels, scale per 32 values in blocks of 256.</summary>
     public static readonly QuantType IQ4_XS = new QuantType<IQ4_XSBlock>();
 
+    /// <summary>One and a half bits: points of a codebook of 2,048, scale per 32 values.</summary>
+    public static readonly QuantType IQ1_S = new QuantType<IQ1_SBlock>();
+
+    /// <summary>One and three quarters bits: points of a codebook of 2,048, scale per 16 values.</summary>
+    public static readonly QuantType IQ1_M = new QuantType<IQ1_MBlock>();
+
+    /// <summary>Two bits: points of a codebook of 256, scale per 32 values.</summary>
+    public static readonly QuantType IQ2_XXS = new QuantType<IQ2_XXSBlock>();
+
+    /// <summary>Two and a quarter bits: points of a codebook of 512, scale per 16 values.</summary>
+    public static readonly QuantType IQ2_XS = new QuantType<IQ2_XSBlock>();
+
+    /// <summary>Two and a half bits: points of a codebook of 1,024, scale per 16 values.</summary>
+    public static readonly QuantType IQ2_S = new QuantType<IQ2_SBlock>();
+
+    /// <summary>Three bits: points of a codebook of 256, scale per 32 values.</summary>
+    public static readonly QuantType IQ3_XXS = new QuantType<IQ3_XXSBlock>();
+
+    /// <summary>Three and a half bits: points of a codebook of 512, scale per 32 values.</summary>
+    public static readonly QuantType IQ3_S = new QuantType<IQ3_SBlock>();
+
+    /// <summary>Three levels, five values a byte, scale per 256 values.</summary>
+    public static readonly QuantType TQ1_0 = new QuantType<TQ1_0Block>();
+
+    /// <summary>Three levels in two bits, scale per 256 values.</summary>
+    public static readonly QuantType TQ2_0 = new QuantType<TQ2_0Block>();
+
+    /// <summary>Floats of four bits, a power of two as scale per 32 values.</summary>
+    public static readonly QuantType MXFP4 = new QuantType<MXFP4Block>();
+
     /// <summary>Every type, one line each.</summary>
     public static IReadOnlyList<QuantType> All { get; } =
     [
@@ -66,6 +96,16 @@ public static class QuantTypes
         Q6_K,
         IQ4_NL,
         IQ4_XS,
+        IQ1_S,
+        IQ1_M,
+        IQ2_XXS,
+        IQ2_XS,
+        IQ2_S,
+        IQ3_XXS,
+        IQ3_S,
+        TQ1_0,
+        TQ2_0,
+        MXFP4,
     ];
 
     /// <summary>The type with this GGUF number, or null.</summary>
@@ -90,21 +130,11 @@ public static class QuantTypes
     {
         9 => "Q8_1",
         15 => "Q8_K",
-        16 => "IQ2_XXS",
-        17 => "IQ2_XS",
-        18 => "IQ3_XXS",
-        19 => "IQ1_S",
-        21 => "IQ3_S",
-        22 => "IQ2_S",
         24 => "I8",
         25 => "I16",
         26 => "I32",
         27 => "I64",
         28 => "F64",
-        29 => "IQ1_M",
-        34 => "TQ1_0",
-        35 => "TQ2_0",
-        39 => "MXFP4",
         40 => "NVFP4",
         41 => "Q1_0",
         42 => "Q2_0",

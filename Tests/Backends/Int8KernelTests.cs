@@ -9,8 +9,13 @@ public sealed unsafe class Int8KernelTests
 {
     private const int Rows = 21, Columns = 768, Activations = 7;
 
+    /// <summary>Types that run decoded.</summary>
+    private static readonly string[] WithoutKernel = ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "TQ1_0", "TQ2_0", "MXFP4"];
+
     public static TheoryData<string> Types =>
-        [.. QuantTypes.All.Where(t => t.BlockLength > 1).Select(t => t.Name)];
+        [.. QuantTypes.All.Where(t => t.BlockLength > 1).Select(t => t.Name).Except(WithoutKernel)];
+
+    public static TheoryData<string> DecodedTypes => [.. WithoutKernel];
 
     [Theory]
     [MemberData(nameof(Types))]
@@ -52,6 +57,15 @@ public sealed unsafe class Int8KernelTests
             Assert.True(Math.Abs(expected[i] - dots[i]) <= 2e-5 * scale, $"{type}: one by one, {i}: expected {expected[i]:g9}, got {dots[i]:g9}");
             Assert.True(Math.Abs(expected[i] - panels[i]) <= 2e-5 * scale, $"{type}: as panels, {i}: expected {expected[i]:g9}, got {panels[i]:g9}");
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(DecodedTypes))]
+    public void TryCreate_TypeWithoutKernel_IsNull(string type)
+    {
+        using Sample sample = new(QuantTypes.ByName(type)!);
+
+        Assert.Null(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto));
     }
 
     /// <summary>A matrix of random blocks and rounded random activations.</summary>

@@ -82,6 +82,11 @@ internal sealed class CaseBuilder
     {
         byte[] bytes = new byte[type.RowBytes(columns) * rows];
         _random.NextBytes(bytes);
+        if (type == QuantTypes.IQ1_M || type == QuantTypes.MXFP4)
+        {
+            SetExponents(type, bytes);
+            return bytes;
+        }
         int[] scales = Scales(type);
         for (int at = 0; at < bytes.Length; at += type.BlockBytes)
             for (int i = 0; i < scales.Length; i++)
@@ -93,14 +98,33 @@ internal sealed class CaseBuilder
         return bytes;
     }
 
+    /// <summary>The types whose scale is no half in one piece: scales between 2^-11 and 2^-9, of either sign where there is one.</summary>
+    private void SetExponents(QuantType type, Span<byte> bytes)
+    {
+        for (int at = 0; at < bytes.Length; at += type.BlockBytes)
+        {
+            if (type == QuantTypes.MXFP4)
+            {
+                bytes[at] = (byte)(128 - 11 + _random.Next(3));
+                continue;
+            }
+            // The scale's top four bits (sign, first three of the exponent) and the next four lie in the upper halves of two bytes.
+            ref byte top = ref bytes[at + 55], next = ref bytes[at + 53];
+            top = (byte)(top & 0x8f | 0x10);
+            next = (byte)(next & 0x7f);
+        }
+    }
+
     /// <summary>Where the half-precision scales of a block lie.</summary>
     private static int[] Scales(QuantType type) => type.Name switch
     {
-        "Q4_0" or "Q5_0" or "Q8_0" or "IQ4_NL" or "IQ4_XS" => [0],
+        "Q4_0" or "Q5_0" or "Q8_0" or "IQ4_NL" or "IQ4_XS" or "IQ1_S" or "IQ2_XXS" or "IQ2_XS" or "IQ2_S" or "IQ3_XXS" or "IQ3_S" => [0],
         "Q4_1" or "Q5_1" or "Q4_K" or "Q5_K" => [0, 2],
         "Q2_K" => [80, 82],
         "Q3_K" => [108],
         "Q6_K" => [208],
+        "TQ1_0" => [52],
+        "TQ2_0" => [64],
         _ => throw new NotSupportedException($"The contract does not know where {type.Name} keeps its scales; add it here."),
     };
 }

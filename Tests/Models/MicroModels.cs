@@ -62,7 +62,7 @@ internal static class MicroModels
             return plain;
         }
         using (var zlib = new ZLibStream(data, CompressionMode.Decompress)) zlib.ReadExactly(plain);
-        int width = chunk[4] switch { "p" => 4, "p2" => 2, _ => 1 };
+        int width = chunk[4] == "z" ? 1 : Number(chunk[4][1..]);
         byte[] woven = new byte[plain.Length];
         int count = plain.Length / width;
         for (int i = 0; i < plain.Length; i++) woven[i % count * width + i / count] = plain[i];
