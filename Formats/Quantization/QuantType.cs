@@ -45,8 +45,14 @@ public abstract class QuantType
     /// <param name="importance">As long as <paramref name="values"/>, or empty.</param>
     /// <param name="row">Exactly <see cref="RowBytes"/> bytes.</param>
     /// <exception cref="NotSupportedException">This type is only read.</exception>
-    public virtual void EncodeRow(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> row) =>
-        throw new NotSupportedException($"MambaRT reads {Name} but does not write it. Choose one of: {string.Join(", ", QuantTypes.All.Where(t => t.CanEncode).Select(t => t.Name))}.");
+    public virtual void EncodeRow(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> row) => EnsureWritable();
+
+    /// <summary>Checks before work begins that this type can be written.</summary>
+    /// <exception cref="NotSupportedException">It is only read; the message lists those that can be.</exception>
+    public void EnsureWritable()
+    {
+        if (!CanEncode) throw new NotSupportedException($"MambaRT reads {Name} but does not write it. Choose one of: {string.Join(", ", QuantTypes.All.Where(t => t.CanEncode).Select(t => t.Name))}.");
+    }
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -37,6 +37,36 @@ public sealed class MemoryWeights : IWeightSource, IDisposable
         _views.Add(name, new TensorView(type, rows, columns, memory.Address, memory));
     }
 
+    /// <summary>Stores a matrix of another source as another type, row by row.</summary>
+    /// <param name="name">Its name, unique.</param>
+    /// <param name="type">A type that can be written and whose blocks fit the rows.</param>
+    /// <param name="matrix">The values.</param>
+    /// <exception cref="ArgumentException">A row is no whole number of blocks, or the name is taken.</exception>
+    /// <exception cref="FormatException">A value is not finite.</exception>
+    /// <exception cref="NotSupportedException">The type is only read.</exception>
+    public void AddEncoded(string name, QuantType type, TensorView matrix)
+    {
+        int rowBytes = checked((int)type.RowBytes(matrix.Columns));
+        float[] values = new float[matrix.Columns];
+        NativeBuffer memory = Reserve(name, type, matrix.Rows, matrix.Columns);
+        try
+        {
+            for (int i = 0; i < matrix.Rows; i++)
+            {
+                matrix.DecodeRow(i, values);
+                foreach (float value in values)
+                    if (!float.IsFinite(value)) throw new FormatException($"Tensor '{name}' holds {value} in row {i}; only finite values can be stored as {type}. Convert the model again.");
+                type.EncodeRow(values, [], memory.Span<byte>((long)i * rowBytes, rowBytes));
+            }
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+        _views.Add(name, new TensorView(type, matrix.Rows, matrix.Columns, memory.Address, memory));
+    }
+
     /// <summary>Stores a matrix that is encoded already.</summary>
     /// <param name="name">Its name, unique.</param>
     /// <param name="type">How it is encoded.</param>

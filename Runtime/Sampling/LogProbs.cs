@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.Intrinsics;
 
 namespace MambaRT.Runtime;
 
@@ -48,17 +49,30 @@ public static class LogProbs
         return (float)(Clean(logits[token]) - LogSum(logits));
     }
 
-    private static double LogSum(ReadOnlySpan<float> logits)
+    /// <summary>ln of the sum of e^logit, the largest logit taken out first.</summary>
+    /// <exception cref="InvalidOperationException">Every logit is NaN or negative infinity.</exception>
+    internal static double LogSum(ReadOnlySpan<float> logits)
     {
         var max = double.NegativeInfinity;
         foreach (var logit in logits) max = Math.Max(max, Clean(logit));
         if (double.IsNegativeInfinity(max))
             throw new InvalidOperationException(
                 "Probabilities need at least one logit above negative infinity; found none. Check the model's weights.");
-        var sum = 0.0;
-        foreach (var logit in logits) sum += Math.Exp(Clean(logit) - max);
+        var sums = Vector256<double>.Zero;
+        var i = 0;
+        for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
+        {
+            var (low, high) = Vector256.Widen(Clean(Vector256.Create(logits[i..])));
+            sums += Vector256.Exp(low - Vector256.Create(max)) + Vector256.Exp(high - Vector256.Create(max));
+        }
+
+        var sum = Vector256.Sum(sums);
+        for (; i < logits.Length; i++) sum += Math.Exp(Clean(logits[i]) - max);
         return max + Math.Log(sum);
     }
+
+    private static Vector256<float> Clean(Vector256<float> logits) => Vector256.ConditionalSelect(
+        Vector256.Equals(logits, logits), Vector256.Min(logits, Vector256.Create(float.MaxValue)), Vector256.Create(float.NegativeInfinity));
 
     private static double Clean(float logit) =>
         float.IsNaN(logit) ? double.NegativeInfinity : Math.Min(logit, float.MaxValue);
