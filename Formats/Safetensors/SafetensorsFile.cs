@@ -6,11 +6,11 @@ namespace MambaRT.Formats;
 /// name twice. Safe to read from several threads; dispose when nobody uses its views any more. What can be promised when
 /// somebody changes a mapped file: see <see cref="MappedFile"/>.
 /// </remarks>
-public sealed class SafetensorsFile : IWeightSource, IDisposable
+public sealed class SafetensorsFile : IWeightSource, ICheckpointFile
 {
     private readonly WeightBytes _bytes;
-    private readonly List<SafetensorsInfo> _entries;
-    private readonly Dictionary<string, SafetensorsInfo> _byName;
+    private readonly List<CheckpointTensor> _tensors;
+    private readonly Dictionary<string, CheckpointTensor> _byName;
     private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
     private bool _disposed;
 
@@ -19,8 +19,8 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
         _bytes = bytes;
         try
         {
-            _entries = SafetensorsHeader.Parse(bytes.Path, bytes.Start, bytes.Length, _metadata);
-            _byName = _entries.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+            _tensors = SafetensorsHeader.Parse(bytes, _metadata);
+            _byName = _tensors.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
         }
         catch
         {
@@ -33,7 +33,7 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
     public string Path => _bytes.Path;
 
     /// <summary>All tensors, of any element type, in the order of the header.</summary>
-    public IReadOnlyList<SafetensorsInfo> Entries => _entries;
+    public IReadOnlyList<CheckpointTensor> Tensors => _tensors;
 
     /// <summary>The file's "__metadata__"; empty when it has none.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _metadata;
@@ -52,7 +52,7 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
 
     /// <summary>Finds a tensor of any element type.</summary>
     /// <returns>Null when there is none.</returns>
-    public SafetensorsInfo? Find(string name) => _byName.GetValueOrDefault(name);
+    public CheckpointTensor? Find(string name) => _byName.GetValueOrDefault(name);
 
     /// <summary>Finds a tensor of F32, F16 or BF16: the last dimension as columns, the product of the others as rows.</summary>
     /// <exception cref="NotSupportedException">The tensor is there, but as another element type.</exception>
@@ -62,20 +62,7 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         view = default;
-        if (!_byName.TryGetValue(name, out SafetensorsInfo? entry)) return false;
-        QuantType type = entry.DType switch
-        {
-            "F32" => QuantTypes.F32,
-            "F16" => QuantTypes.F16,
-            "BF16" => QuantTypes.BF16,
-            _ => throw new NotSupportedException($"{Path}: tensor '{Printable.Text(name)}' is stored as {entry.DType}; F32, F16 or BF16 is needed: convert the model."),
-        };
-        long columns = entry.Shape is [.., var last] ? last : 1;
-        long rows = columns == 0 ? 0 : entry.Bytes / type.BlockBytes / columns;
-        if (columns is 0 or > int.MaxValue || rows is 0 or > int.MaxValue)
-            throw new FormatException($"{Path}: tensor '{Printable.Text(name)}' has {rows} rows of {columns} values; 1 to {int.MaxValue} of each are needed.");
-        view = new TensorView(type, (int)rows, (int)columns, (nint)(_bytes.Address + entry.Offset), this);
-        return true;
+        return _byName.TryGetValue(name, out CheckpointTensor? tensor) && tensor.Matrix().TryView(this, out view);   // always contiguous
     }
 
     /// <summary>The bytes of a tensor of any element type, little-endian, row-major; valid until the file is disposed.</summary>
@@ -85,7 +72,7 @@ public sealed class SafetensorsFile : IWeightSource, IDisposable
     public ReadOnlySpan<byte> Bytes(string name)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        SafetensorsInfo entry = Find(name) ?? throw new KeyNotFoundException($"{Path}: there is no tensor '{name}'.");
+        CheckpointTensor entry = Find(name) ?? throw new KeyNotFoundException($"{Path}: there is no tensor '{name}'.");
         return entry.Bytes <= int.MaxValue ? _bytes.Span(entry.Offset, (int)entry.Bytes)
             : throw new NotSupportedException($"{Path}: tensor '{Printable.Text(name)}' has {entry.Bytes} bytes, too many for one span; read it row by row.");
     }

@@ -10,35 +10,35 @@ internal ref struct SafetensorsHeader
     private const int LengthBytes = 8;
     private const int MaxHeaderBytes = 100_000_000;
     private const int MaxRank = 8;
-    private readonly string _subject;
+    private readonly WeightBytes _file;
     private readonly long _dataStart;
     private readonly long _dataBytes;
     private Utf8JsonReader _json;
 
-    private SafetensorsHeader(string subject, ReadOnlySpan<byte> header, long fileBytes)
+    private SafetensorsHeader(WeightBytes file, ReadOnlySpan<byte> header)
     {
-        _subject = subject;
+        _file = file;
         _dataStart = LengthBytes + header.Length;
-        _dataBytes = fileBytes - _dataStart;
+        _dataBytes = file.Length - _dataStart;
         _json = new Utf8JsonReader(header, new JsonReaderOptions { MaxDepth = 8 });
     }
 
     /// <summary>Parses the header and checks that the tensors fill the rest of the file exactly.</summary>
-    /// <param name="subject">The file's path, for messages.</param>
-    /// <param name="start">The file from its first byte, as much as a span can hold.</param>
-    /// <param name="fileBytes">Length of the whole file.</param>
+    /// <param name="file">The file.</param>
     /// <param name="metadata">Takes the file's own key–value pairs.</param>
     /// <exception cref="FormatException">The file is not safetensors, or damaged.</exception>
     /// <exception cref="NotSupportedException">An element type is unknown.</exception>
-    internal static List<SafetensorsInfo> Parse(string subject, ReadOnlySpan<byte> start, long fileBytes, Dictionary<string, string> metadata)
+    internal static List<CheckpointTensor> Parse(WeightBytes file, Dictionary<string, string> metadata)
     {
+        string subject = file.Path;
+        ReadOnlySpan<byte> start = file.Start;
         ulong length = start.Length >= LengthBytes ? BinaryPrimitives.ReadUInt64LittleEndian(start)
             : throw Bad(subject, $"the file has {start.Length} bytes; at least {LengthBytes} are needed");
         if (length > MaxHeaderBytes) throw Bad(subject, $"the header claims {length} bytes; at most {MaxHeaderBytes} are allowed");
         if (length > (ulong)(start.Length - LengthBytes)) throw Bad(subject, $"the header claims {length} bytes, but {start.Length - LengthBytes} are left");
         ReadOnlySpan<byte> header = start.Slice(LengthBytes, (int)length);
         if (header.IsEmpty || header[0] != '{') throw Bad(subject, "the header does not begin with '{'");
-        var parser = new SafetensorsHeader(subject, header, fileBytes);
+        var parser = new SafetensorsHeader(file, header);
         try
         {
             return parser.Tensors(metadata);
@@ -53,9 +53,9 @@ internal ref struct SafetensorsHeader
         }
     }
 
-    private List<SafetensorsInfo> Tensors(Dictionary<string, string> metadata)
+    private List<CheckpointTensor> Tensors(Dictionary<string, string> metadata)
     {
-        var tensors = new List<SafetensorsInfo>();
+        var tensors = new List<CheckpointTensor>();
         var names = new HashSet<string>(StringComparer.Ordinal);
         for (_json.Read(); NextName() is { } name;)
         {
@@ -78,7 +78,7 @@ internal ref struct SafetensorsHeader
         }
     }
 
-    private SafetensorsInfo ReadTensor(string name)
+    private CheckpointTensor ReadTensor(string name)
     {
         ExpectObject(name);
         string? type = null;
@@ -101,17 +101,11 @@ internal ref struct SafetensorsHeader
             if ((needed *= size) > long.MaxValue) throw BadTensor(name, $"has a shape of more than {long.MaxValue} bytes");
         long bytes = offsets[1] - offsets[0];
         if (needed != bytes) throw BadTensor(name, $"has {bytes} bytes; {needed} are needed for {type} [{string.Join(", ", shape)}]");
-        return new SafetensorsInfo(name, type, shape.ToArray(), bytes) { Offset = _dataStart + offsets[0] };
+        return new CheckpointTensor(_file, name, type, shape.ToArray(), _dataStart + offsets[0]);
     }
 
-    private readonly int ElementBytes(string name, string type) => type switch
-    {
-        "BOOL" or "U8" or "I8" or "F8_E5M2" or "F8_E4M3" or "F8_E8M0" => 1,
-        "U16" or "I16" or "F16" or "BF16" => 2,
-        "U32" or "I32" or "F32" => 4,
-        "U64" or "I64" or "F64" or "C64" => 8,
-        _ => throw new NotSupportedException($"{_subject}: tensor '{Printable.Text(name)}' has the element type '{Printable.Text(type)}', which MambaRT does not know; convert the model to F32, F16 or BF16."),
-    };
+    private readonly int ElementBytes(string name, string type) => CheckpointTensor.ElementBytes(type) is > 0 and int bytes ? bytes
+        : throw new NotSupportedException($"{_file.Path}: tensor '{Printable.Text(name)}' has the element type '{Printable.Text(type)}', which MambaRT does not know; convert the model to F32, F16 or BF16.");
 
     private List<long> ReadNumbers(string name, string field, int most)
     {
@@ -127,12 +121,12 @@ internal ref struct SafetensorsHeader
         return numbers;
     }
 
-    private readonly void EnsureFilled(List<SafetensorsInfo> tensors)
+    private readonly void EnsureFilled(List<CheckpointTensor> tensors)
     {
-        SafetensorsInfo[] sorted = [.. tensors];
+        CheckpointTensor[] sorted = [.. tensors];
         Array.Sort(sorted, static (a, b) => a.Offset != b.Offset ? a.Offset.CompareTo(b.Offset) : a.Bytes.CompareTo(b.Bytes));
         long end = _dataStart;
-        foreach (SafetensorsInfo tensor in sorted)
+        foreach (CheckpointTensor tensor in sorted)
         {
             if (tensor.Offset != end)
                 throw BadTensor(tensor.Name, tensor.Offset < end ? $"overlaps the tensor before it by {end - tensor.Offset} bytes" : $"leaves a hole of {tensor.Offset - end} bytes before it");
@@ -154,7 +148,7 @@ internal ref struct SafetensorsHeader
 
     private readonly FormatException BadTensor(string name, string predicate) => Bad($"tensor '{Printable.Text(name)}' {predicate}");
 
-    private readonly FormatException Bad(string what) => Bad(_subject, what);
+    private readonly FormatException Bad(string what) => Bad(_file.Path, what);
 
     private static FormatException Bad(string subject, string what, Exception? inner = null) =>
         new($"{subject}: {what}: this is no safetensors file, or it is damaged or incomplete; download it again.", inner);

@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace MambaRT.Formats;
@@ -13,8 +14,10 @@ namespace MambaRT.Formats;
 /// exit code 1; a program that embeds the library and must exclude it opens with <see cref="GgufOpenOptions.CopyToMemory"/>.
 /// Safe to read from several threads; dispose when nobody reads any more.
 /// </remarks>
-public sealed unsafe class MappedFile : IDisposable
+public sealed unsafe partial class MappedFile : IDisposable
 {
+    private const int DontNeed = 4;   // MADV_DONTNEED
+
     private readonly SafeFileHandle _handle;
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
@@ -76,6 +79,19 @@ public sealed unsafe class MappedFile : IDisposable
         return new ReadOnlySpan<byte>((byte*)Address + offset, count);
     }
 
+    /// <summary>Gives the pages of a range back to the system, which reads them again when they are used: a file read once does not stay in this process's memory.</summary>
+    /// <remarks>Works on Linux; elsewhere the system decides alone.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not inside the window.</exception>
+    internal void Release(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
+        if (!OperatingSystem.IsLinux()) return;
+        nint first = (nint)((Address + offset) & -Environment.SystemPageSize);
+        Advise(first, (nuint)(Address + offset + length - first), DontNeed);   // advice only: a failure changes nothing
+    }
+
     /// <summary>Checks that nobody resized or rewrote the file since it was opened; allocates nothing.</summary>
     /// <remarks>It compares the length and the time of the last write, so a changed time alone also counts as a change.</remarks>
     /// <exception cref="IOException">The file changed.</exception>
@@ -121,6 +137,9 @@ public sealed unsafe class MappedFile : IDisposable
             throw;
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint address, nuint length, int advice);
 
     private static SafeFileHandle OpenForReading(string path)
     {

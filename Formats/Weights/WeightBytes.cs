@@ -44,6 +44,9 @@ internal sealed class WeightBytes : IDisposable
     internal ReadOnlySpan<byte> Span(long offset, int count) =>
         _mapped is { } mapped ? mapped.Span(offset, count) : _memory!.Span<byte>(offset, count);
 
+    /// <summary>Says that bytes of a mapped file are not needed in memory for now.</summary>
+    internal void Release(long offset, long length) => _mapped?.Release(offset, length);
+
     /// <summary>Throws <see cref="IOException"/> when a mapped file changed since it was opened.</summary>
     internal void EnsureUnchanged() => _mapped?.EnsureUnchanged();
 

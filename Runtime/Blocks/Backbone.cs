@@ -75,8 +75,8 @@ internal static class Backbone
     /// <summary>Channels of the scan by "expand" and "hidden_size".</summary>
     public static int InnerSize(HubConfig config)
     {
-        long inner = (long)config.Size("expand", missing: 2) * config.Size("hidden_size");
-        return inner <= HubConfig.MaxSize ? (int)inner
+        double inner = (double)config.Positive("expand", missing: 2) * config.Size("hidden_size");   // cut, not rounded, as in transformers
+        return inner is >= 1 and <= HubConfig.MaxSize ? (int)inner
             : throw new FormatException($"{config.Path}: keys 'expand' and 'hidden_size' make {inner} channels; at most {HubConfig.MaxSize} are possible. Use the file that belongs to the checkpoint.");
     }
 }

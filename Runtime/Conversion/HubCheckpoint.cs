@@ -1,15 +1,16 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Runtime;
 
-/// <summary>An opened folder of a hub checkpoint: config.json, model.safetensors and the files beside them.</summary>
+/// <summary>An opened folder of a hub checkpoint: its configuration, its weights and the files beside them.</summary>
 internal sealed class HubCheckpoint : IDisposable
 {
-    private const string WeightsName = "model.safetensors";
+    private const string ConfigName = "config.json", MistralConfigName = "params.json";
     private static readonly string[] InputNames =
-        ["config.json", WeightsName, "tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"];
+    [
+        ConfigName, MistralConfigName, .. CheckpointWeights.FileNames,
+        "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "generation_config.json", "chat_template.jinja",
+    ];
 
-    private HubCheckpoint(string directory, HubConfig config, Architecture architecture, SafetensorsFile weights)
+    private HubCheckpoint(string directory, HubConfig config, Architecture architecture, CheckpointWeights weights)
     {
         Directory = directory;
         Config = config;
@@ -20,14 +21,14 @@ internal sealed class HubCheckpoint : IDisposable
     /// <summary>The folder.</summary>
     public string Directory { get; }
 
-    /// <summary>config.json.</summary>
+    /// <summary>The configuration, with the keys of transformers.</summary>
     public HubConfig Config { get; }
 
     /// <summary>The architecture that its "model_type" belongs to.</summary>
     public Architecture Architecture { get; }
 
-    /// <summary>model.safetensors.</summary>
-    public SafetensorsFile Weights { get; }
+    /// <summary>Every tensor.</summary>
+    public CheckpointWeights Weights { get; }
 
     /// <summary>Opens a folder.</summary>
     /// <exception cref="IOException">The folder or one of its files is missing.</exception>
@@ -36,13 +37,9 @@ internal sealed class HubCheckpoint : IDisposable
     public static HubCheckpoint Open(string directory)
     {
         if (!System.IO.Directory.Exists(directory))
-            throw new DirectoryNotFoundException($"There is no folder '{directory}'; give the folder that holds config.json and {WeightsName}.");
-        string configPath = Path.Combine(directory, "config.json");
-        if (!File.Exists(configPath))
-            throw new FileNotFoundException($"{directory}: there is no config.json; give the folder of a Hugging Face checkpoint.", configPath);
-        HubConfig config = HubConfig.Read(configPath);
-        Architecture architecture = Find(config);
-        return new HubCheckpoint(directory, config, architecture, SafetensorsFile.Open(WeightsPath(directory)));
+            throw new DirectoryNotFoundException($"There is no folder '{directory}'; give the folder that holds {ConfigName} and the weights.");
+        HubConfig config = ReadConfig(directory);
+        return new HubCheckpoint(directory, config, Find(config), CheckpointWeights.Open(directory));
     }
 
     /// <summary>Reads a file beside config.json if it is there.</summary>
@@ -70,14 +67,10 @@ internal sealed class HubCheckpoint : IDisposable
             ?? throw new NotSupportedException($"{config.Path}: architecture '{HubConfig.Show(type)}' is not one that MambaRT converts; it converts {known}. Choose a checkpoint of one of these.");
     }
 
-    private static string WeightsPath(string directory)
+    private static HubConfig ReadConfig(string directory)
     {
-        string path = Path.Combine(directory, WeightsName);
-        if (File.Exists(path)) return path;
-        if (File.Exists(path + ".index.json"))
-            throw new NotSupportedException($"{directory}: the weights are spread over several files, which MambaRT does not convert yet; save them as one {WeightsName}.");
-        if (File.Exists(Path.Combine(directory, "pytorch_model.bin")))
-            throw new NotSupportedException($"{directory}: the weights are in pytorch_model.bin, which MambaRT does not convert; save them as {WeightsName}.");
-        throw new FileNotFoundException($"{directory}: there is no {WeightsName}; download the whole checkpoint.", path);
+        if (HubConfig.TryRead(Path.Combine(directory, ConfigName)) is HubConfig config) return OriginalConfig.Is(config) ? OriginalConfig.Translate(config) : config;
+        if (HubConfig.TryRead(Path.Combine(directory, MistralConfigName)) is HubConfig mistral) return OriginalConfig.TranslateMistral(mistral);
+        throw new FileNotFoundException($"{directory}: there is no {ConfigName}; give the folder of a checkpoint as a model hub has it.", Path.Combine(directory, ConfigName));
     }
 }

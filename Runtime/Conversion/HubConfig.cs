@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 
 namespace MambaRT.Runtime;
@@ -40,12 +41,35 @@ internal sealed class HubConfig
         }
     }
 
+    /// <summary>A configuration made of another one.</summary>
+    /// <param name="path">Where that one is, for messages.</param>
+    /// <param name="write">Writes the keys.</param>
+    public static HubConfig Make(string path, Action<Utf8JsonWriter> write)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        using JsonDocument document = JsonDocument.Parse(bytes.WrittenMemory);
+        return new HubConfig(path, document.RootElement.Clone());
+    }
+
     /// <summary>Reads a file if it is there.</summary>
     public static HubConfig? TryRead(string path) => File.Exists(path) ? Read(path) : null;
 
     /// <summary>A value of any type, or null.</summary>
     public JsonElement? Get(string key) =>
         _root.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    /// <summary>An object inside this one; without keys when it is absent.</summary>
+    public HubConfig Section(string key)
+    {
+        if (Get(key) is not JsonElement value) return Make(Path, _ => { });
+        return value.ValueKind == JsonValueKind.Object ? new HubConfig(Path, value) : throw Wrong(key, "an object");
+    }
 
     /// <summary>A size that must be there: 1 to 2^24.</summary>
     public int Size(string key) => TrySize(key) ?? throw new FormatException($"{Path}: key '{key}' is missing; a whole number from 1 to {MaxSize} is needed. Use the file that belongs to the checkpoint.");
@@ -113,6 +137,20 @@ internal sealed class HubConfig
         }
     }
 
+    /// <summary>The name of a key whose object is a table.</summary>
+    /// <exception cref="FormatException">It is not valid text.</exception>
+    public string Name(JsonProperty entry)
+    {
+        try
+        {
+            return entry.Name;
+        }
+        catch (InvalidOperationException e)   // not UTF-8, or a lone surrogate
+        {
+            throw new FormatException($"{Path}: the file holds a name that is not valid text; download the file again.", e);
+        }
+    }
+
     /// <summary>Refuses a text other than those known; absent is fine.</summary>
     public void RequireText(string key, params ReadOnlySpan<string> known)
     {
@@ -125,6 +163,14 @@ internal sealed class HubConfig
     {
         if (Flag(key, needed) != needed)
             throw new NotSupportedException($"{Path}: key '{key}' is {(needed ? "false" : "true")}, a variant that MambaRT does not compute. Choose another checkpoint.");
+    }
+
+    /// <summary>Refuses a list that has items or a number above 0; absent is fine.</summary>
+    public void RequireNothing(string key, string meaning)
+    {
+        if (Get(key) is not JsonElement value) return;
+        bool nothing = value.ValueKind == JsonValueKind.Array ? value.GetArrayLength() == 0 : value.ValueKind == JsonValueKind.Number && value.GetDouble() == 0;
+        if (!nothing) throw new NotSupportedException($"{Path}: key '{key}' is {Show(value.GetRawText())}: the network has {meaning}, which MambaRT does not compute. Choose another checkpoint.");
     }
 
     /// <summary>Refuses a range other than 0 to infinity; absent is fine.</summary>

@@ -2,7 +2,7 @@ using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>Turns checkpoints as model hubs store them (config.json, model.safetensors, tokenizer.json) into GGUF files.</summary>
+/// <summary>Turns checkpoints as model hubs store them (config.json, safetensors or PyTorch weights, tokenizer.json) into GGUF files.</summary>
 public static class ModelConverter
 {
     /// <summary>Converts a folder. Tensors are streamed row by row; the same input and options give the same bytes.</summary>
@@ -24,7 +24,7 @@ public static class ModelConverter
         HubCheckpoint.CheckOutput(outputPath);
         using HubCheckpoint checkpoint = HubCheckpoint.Open(directory);
         GgufMetadata metadata = Metadata(checkpoint, options);
-        IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, options.Type);
+        IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata, options.Type);
         CheckShapes(checkpoint, metadata, tensors);
         List<string> notes = TokenizerImport.Write(checkpoint, metadata);
         if (tensors.Any(t => t.Rule.Presence == TensorPresence.ProjectionBias))
@@ -38,7 +38,7 @@ public static class ModelConverter
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, stream =>
             {
                 checkpoint.Weights.EnsureReadable();
-                TensorEncoder.Write(tensor, checkpoint.Weights.Path, stream, cancel);
+                TensorEncoder.Write(tensor, stream, cancel);
                 progress?.Report((done, tensors.Count, tensor.Name));
             });
         }
@@ -49,7 +49,7 @@ public static class ModelConverter
             Tensors = tensors.Count,
             FileBytes = new FileInfo(outputPath).Length,
             StoredOtherwise = [.. tensors.Where(t => t.Rule.TakesType && t.Type != options.Type)
-                .Select(t => new StoredOtherwise(t.Name, t.View.Columns, options.Type, t.Type))],
+                .Select(t => new StoredOtherwise(t.Name, t.Values.Columns, options.Type, t.Type))],
             Notes = notes,
         };
     }
@@ -70,9 +70,9 @@ public static class ModelConverter
     /// <summary>Records the plan of the file to be written, so that what does not fit is refused before anything is written.</summary>
     private static void CheckShapes(HubCheckpoint checkpoint, GgufMetadata metadata, IReadOnlyList<TensorImport> tensors)
     {
-        int rows = tensors[0].View.Rows, vocabulary = checkpoint.Config.Size("vocab_size");
+        int rows = tensors[0].Values.Rows, vocabulary = checkpoint.Config.Size("vocab_size");
         if (rows != vocabulary)
-            throw new FormatException($"{checkpoint.Weights.Path}: tensor '{tensors[0].HubName}' has {rows} rows, but key 'vocab_size' of config.json is {vocabulary}; use the config.json that belongs to the checkpoint.");
+            throw new FormatException($"{tensors[0].Source.File}: tensor '{tensors[0].Source.Name}' has {rows} rows, but {vocabulary} are needed by key 'vocab_size' of {Path.GetFileName(checkpoint.Config.Path)}; use the one that belongs to the checkpoint.");
         try
         {
             Architecture.Record(metadata, new ImportShapes(tensors));
@@ -83,14 +83,23 @@ public static class ModelConverter
         }
     }
 
-    /// <summary>The tensors under their new names, as they come from the checkpoint: their shapes are those of the file to be.</summary>
-    private sealed class ImportShapes(IReadOnlyList<TensorImport> tensors) : IWeightSource
+    /// <summary>The tensors under their new names: their shapes are those of the file to be. Values are not read here, and there are none to be read.</summary>
+    private sealed class ImportShapes(IReadOnlyList<TensorImport> tensors) : IWeightSource, IDisposable
     {
-        private readonly Dictionary<string, TensorView> _views = tensors.ToDictionary(t => t.Name, t => t.View, StringComparer.Ordinal);
+        private readonly Dictionary<string, CheckpointMatrix> _matrices = tensors.ToDictionary(t => t.Name, t => t.Values, StringComparer.Ordinal);
 
-        public bool TryGet(string name, out TensorView view) => _views.TryGetValue(name, out view);
+        public bool TryGet(string name, out TensorView view)
+        {
+            bool found = _matrices.TryGetValue(name, out CheckpointMatrix? matrix);
+            view = matrix is null ? default : new TensorView(matrix.Type, matrix.Rows, matrix.Columns, 0, this);
+            return found;
+        }
 
         public void EnsureReadable()
+        {
+        }
+
+        public void Dispose()
         {
         }
     }

@@ -11,19 +11,20 @@ internal static class TensorEncoder
     /// <summary>Encodes all rows into a stream.</summary>
     /// <exception cref="FormatException">A value is not finite, or too large for the type.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
-    public static void Write(TensorImport tensor, string subject, Stream stream, CancellationToken cancel)
+    public static void Write(TensorImport tensor, Stream stream, CancellationToken cancel)
     {
-        TensorView view = tensor.View;
-        var values = new float[view.Columns];
-        var bytes = new byte[tensor.Type.RowBytes(view.Columns)];
-        for (int row = 0; row < view.Rows; row++)
+        CheckpointMatrix matrix = tensor.Values;
+        var values = new float[matrix.Columns];
+        var bytes = new byte[tensor.Type.RowBytes(matrix.Columns)];
+        for (int row = 0; row < matrix.Rows; row++)
         {
             cancel.ThrowIfCancellationRequested();
-            view.DecodeRow(row, values);
+            matrix.DecodeRow(row, values);
             if (tensor.Rule.IsLogarithm) NegateExponential(values);
-            Check(tensor, subject, values);
+            Check(tensor, values);
             tensor.Type.EncodeRow(values, [], bytes);
             stream.Write(bytes);
+            matrix.ReleaseAfter(row);
         }
     }
 
@@ -33,16 +34,16 @@ internal static class TensorEncoder
         foreach (ref float value in values) value = (float)-Math.Exp(value);
     }
 
-    private static void Check(TensorImport tensor, string subject, ReadOnlySpan<float> values)
+    private static void Check(TensorImport tensor, ReadOnlySpan<float> values)
     {
         float largest = 0;
         foreach (float value in values)
         {
             if (!float.IsFinite(value))
-                throw new FormatException($"{subject}: tensor '{tensor.HubName}' holds {value}{(tensor.Rule.IsLogarithm ? " after -exp" : "")}; every weight must be a finite number. Download or train the checkpoint again.");
+                throw new FormatException($"{tensor.Source.File}: tensor '{tensor.Source.Name}' holds {value}{(tensor.Rule.IsLogarithm ? " after -exp" : "")}; every weight must be a finite number. Download or train the checkpoint again.");
             largest = Math.Max(largest, Math.Abs(value));
         }
         if (largest > LargestHalf && tensor.Type != QuantTypes.F32 && tensor.Type != QuantTypes.BF16)
-            throw new FormatException($"{subject}: tensor '{tensor.HubName}' holds a value of magnitude {largest}, too large for {tensor.Type}; convert to F32 or BF16.");
+            throw new FormatException($"{tensor.Source.File}: tensor '{tensor.Source.Name}' holds a value of magnitude {largest}, too large for {tensor.Type}; convert to F32 or BF16.");
     }
 }

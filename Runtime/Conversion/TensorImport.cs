@@ -4,9 +4,9 @@ namespace MambaRT.Runtime;
 
 /// <summary>One tensor on its way: where it comes from, what it is called and how it is stored.</summary>
 /// <param name="Rule">The rule it follows.</param>
-/// <param name="HubName">Name in the checkpoint.</param>
+/// <param name="Source">The tensor in the checkpoint.</param>
 /// <param name="Name">Name in GGUF.</param>
-/// <param name="View">Its values in the checkpoint.</param>
+/// <param name="Values">Its values in the checkpoint.</param>
 /// <param name="Dimensions">Sizes in GGUF, fastest first.</param>
 /// <param name="Type">How it is stored.</param>
-internal sealed record TensorImport(TensorRule Rule, string HubName, string Name, TensorView View, long[] Dimensions, QuantType Type);
+internal sealed record TensorImport(TensorRule Rule, CheckpointTensor Source, string Name, CheckpointMatrix Values, long[] Dimensions, QuantType Type);

@@ -11,19 +11,19 @@ internal sealed class TensorMapper
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<TensorImport> _tensors = [];
 
-    private TensorMapper(HubCheckpoint checkpoint, QuantType asked)
+    private TensorMapper(HubCheckpoint checkpoint, GgufMetadata metadata, QuantType asked)
     {
         _checkpoint = checkpoint;
         _asked = asked;
-        _groups = checkpoint.Config.Size("n_groups", missing: 1);
+        _groups = new ModelMetadata(metadata).Size("ssm.group_count", missing: 1);
     }
 
     /// <summary>The tensors to write: those of the stack, then layer by layer.</summary>
     /// <exception cref="FormatException">A tensor is missing or has no place.</exception>
     /// <exception cref="NotSupportedException">A tensor's element type is not a float type.</exception>
-    public static IReadOnlyList<TensorImport> Map(HubCheckpoint checkpoint, QuantType asked)
+    public static IReadOnlyList<TensorImport> Map(HubCheckpoint checkpoint, GgufMetadata metadata, QuantType asked)
     {
-        var mapper = new TensorMapper(checkpoint, asked);
+        var mapper = new TensorMapper(checkpoint, metadata, asked);
         IReadOnlyList<TensorRule> rules = checkpoint.Architecture.Import.Tensors;
         foreach (TensorRule rule in rules)
             if (!IsLayered(rule)) mapper.Add(rule, rule.Hub, rule.Gguf);
@@ -39,17 +39,17 @@ internal sealed class TensorMapper
 
     private void Add(TensorRule rule, string hub, string gguf)
     {
-        if (!_checkpoint.Weights.TryGet(hub, out TensorView view))
+        if (!_checkpoint.Weights.Tensors.TryGetValue(hub, out CheckpointTensor? source))
         {
             if (IsNeeded(rule.Presence))
-                throw new FormatException($"{_checkpoint.Weights.Path}: tensor '{hub}' is missing, which config.json calls for; download the whole checkpoint.");
+                throw new FormatException($"{_checkpoint.Weights.Path}: tensor '{hub}' is missing, which {Path.GetFileName(_checkpoint.Config.Path)} calls for; download the whole checkpoint.");
             return;
         }
         if (!IsAllowed(rule.Presence)) return;   // refused below as unexpected
         _used.Add(hub);
-        if (rule.Presence == TensorPresence.UntiedHead && EqualsEmbedding(view)) return;
-        long[] dimensions = Dimensions(rule.Form, hub, view);
-        _tensors.Add(new TensorImport(rule, hub, gguf, view, dimensions, Type(rule, view)));
+        CheckpointMatrix values = source.Matrix();
+        if (rule.Presence == TensorPresence.UntiedHead && values.SameBits(_tensors[0].Values)) return;   // the first rule's is the embedding
+        _tensors.Add(new TensorImport(rule, source, gguf, values, Dimensions(rule.Form, source, values), Type(rule, values)));
     }
 
     private bool IsNeeded(TensorPresence presence) => presence == TensorPresence.UntiedHead
@@ -63,33 +63,23 @@ internal sealed class TensorMapper
         _ => true,
     };
 
-    /// <summary>Whether a head is the embedding over again, bit for bit.</summary>
-    private bool EqualsEmbedding(in TensorView head)
+    private long[] Dimensions(TensorForm form, CheckpointTensor source, CheckpointMatrix values)
     {
-        TensorView embedding = _tensors[0].View;   // the first rule's
-        if (head.Type != embedding.Type || head.Rows != embedding.Rows || head.Columns != embedding.Columns) return false;
-        for (int i = 0; i < head.Rows; i++)
-            if (!head.Row(i).SequenceEqual(embedding.Row(i))) return false;
-        return true;
-    }
-
-    private long[] Dimensions(TensorForm form, string hub, in TensorView view)
-    {
-        long count = (long)view.Rows * view.Columns;
+        long count = (long)values.Rows * values.Columns;
         if (form == TensorForm.Column) return [1, count];
-        if (form == TensorForm.AsStored) return _checkpoint.Weights.Find(hub)!.Shape.Count == 1 ? [count] : [view.Columns, view.Rows];
+        if (form == TensorForm.AsStored) return source.Shape.Count == 1 ? [count] : [values.Columns, values.Rows];
         if (count % _groups != 0)
-            throw new FormatException($"{_checkpoint.Weights.Path}: the {count} values of tensor '{hub}' do not divide into {_groups} groups; use the config.json that belongs to the checkpoint.");
+            throw new FormatException($"{source.File}: the {count} values of tensor '{source.Name}' do not divide into {_groups} groups; use the config.json that belongs to the checkpoint.");
         return [count / _groups, _groups];
     }
 
-    private QuantType Type(TensorRule rule, in TensorView view) =>
-        !rule.TakesType ? QuantTypes.F32 : view.Columns % _asked.BlockLength == 0 ? _asked : QuantTypes.F16;
+    private QuantType Type(TensorRule rule, CheckpointMatrix values) =>
+        !rule.TakesType ? QuantTypes.F32 : values.Columns % _asked.BlockLength == 0 ? _asked : QuantTypes.F16;
 
     private void RefuseUnexpected()
     {
-        foreach (SafetensorsInfo entry in _checkpoint.Weights.Entries)
-            if (!_used.Contains(entry.Name))
-                throw new FormatException($"{_checkpoint.Weights.Path}: tensor '{HubConfig.Show(entry.Name)}' has no place in architecture '{_checkpoint.Architecture.Id}' with this config.json; leaving it out would give wrong answers. Use the config.json that belongs to the checkpoint.");
+        foreach ((string name, CheckpointTensor tensor) in _checkpoint.Weights.Tensors)
+            if (!_used.Contains(name))
+                throw new FormatException($"{tensor.File}: tensor '{HubConfig.Show(tensor.Name)}' has no place in architecture '{_checkpoint.Architecture.Id}' with this config.json; leaving it out would give wrong answers. Use the config.json that belongs to the checkpoint.");
     }
 }

@@ -29,7 +29,7 @@ internal sealed class VocabularyImport
         JsonElement model = file.Get("model") is JsonElement m && m.ValueKind == JsonValueKind.Object ? m : throw Damaged("model", "an object");
         CheckKind(model);
         if (!model.TryGetProperty("vocab", out JsonElement vocab) || vocab.ValueKind != JsonValueKind.Object) throw Damaged("vocab", "an object of tokens with their ids");
-        foreach (JsonProperty token in vocab.EnumerateObject()) Add(Name(token), token.Value, Normal);
+        foreach (JsonProperty token in vocab.EnumerateObject()) Add(file.Name(token), token.Value, Normal);
         AddAdded();
         _merges = model.TryGetProperty("merges", out JsonElement merges) && merges.ValueKind == JsonValueKind.Array
             ? [.. merges.EnumerateArray().Select(Merge)]
@@ -103,18 +103,6 @@ internal sealed class VocabularyImport
         if (left.Contains(' ') || right.Contains(' '))
             throw new NotSupportedException($"{_file.Path}: the merge of '{HubConfig.Show(left)}' and '{HubConfig.Show(right)}' has a space inside, so this is no byte-level BPE. Choose another checkpoint.");
         return $"{left} {right}";
-    }
-
-    private string Name(JsonProperty token)
-    {
-        try
-        {
-            return token.Name;
-        }
-        catch (InvalidOperationException e)   // not UTF-8, or a lone surrogate
-        {
-            throw new FormatException($"{_file.Path}: key 'vocab' holds a token that is not valid text; download the file again.", e);
-        }
     }
 
     private FormatException Damaged(string key, string needed) =>

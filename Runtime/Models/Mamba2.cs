@@ -38,8 +38,7 @@ internal sealed class Mamba2 : Architecture
     private static void WriteKeys(HubConfig config, GgufMetadata keys)
     {
         Backbone.WriteKeys(config, keys, "mamba2");
-        config.RequireFlag("rms_norm", true);
-        config.RequireFlag("norm_before_gate", false);
+        config.RequireFlag("rms_norm", true);   // "norm_before_gate" is not looked at, as transformers gates first whatever it says: Mamba-Codestral's is true
         config.RequireUnlimited("time_step_limit");
         int inner = Backbone.InnerSize(config), heads = config.Size("num_heads");
         if (config.Size("head_dim", missing: 64) * (long)heads != inner)
@@ -47,6 +46,6 @@ internal sealed class Mamba2 : Architecture
         keys.Set("mamba2.ssm.inner_size", (uint)inner);
         keys.Set("mamba2.ssm.state_size", (uint)config.Size("state_size", missing: 128));
         keys.Set("mamba2.ssm.time_step_rank", (uint)heads);   // in Mamba-2 files this key holds the number of heads
-        keys.Set("mamba2.ssm.group_count", (uint)config.Size("n_groups", missing: 1));
+        keys.Set("mamba2.ssm.group_count", (uint)config.Size("n_groups", missing: 8));
     }
 }

@@ -66,8 +66,8 @@ public sealed class SafetensorsTests
         using SafetensorsFile file = SafetensorsFile.Open(folder["model.safetensors"], copy);
         file.EnsureReadable();
         Assert.Equal("pt", file.Metadata["format"]);
-        Assert.Equal(["b.weight", "a.bias", "ids", "half", "none"], file.Entries.Select(e => e.Name));
-        Assert.Equal([[2L, 3], [3], [], [1, 2, 1], [4, 0]], file.Entries.Select(e => e.Shape));
+        Assert.Equal(["b.weight", "a.bias", "ids", "half", "none"], file.Tensors.Select(e => e.Name));
+        Assert.Equal([[2L, 3], [3], [], [1, 2, 1], [4, 0]], file.Tensors.Select(e => e.Shape));
         Assert.Equal([1f, 2, 3, 4, 5, 6], GgufSamples.Values(file, "b.weight"));
         Assert.Equal([1f, -1, 2], GgufSamples.Values(file, "a.bias"));
         Assert.Equal([0.5f, 0.25f], GgufSamples.Values(file, "half"));
@@ -162,7 +162,7 @@ public sealed class SafetensorsTests
         try
         {
             using SafetensorsFile file = SafetensorsFile.Parse(Subject, memory);
-            foreach (SafetensorsInfo entry in file.Entries) Assert.Equal(entry.Bytes, file.Bytes(entry.Name).Length);
+            foreach (CheckpointTensor entry in file.Tensors) Assert.Equal(entry.Bytes, file.Bytes(entry.Name).Length);
             return true;
         }
         catch (Exception e) when (e is FormatException or NotSupportedException)

@@ -33,26 +33,26 @@ internal sealed class CheckpointFolder : IDisposable
         Write("config.json", config.ToJsonString());
     }
 
-    /// <summary>Changes the tensors: name to sizes and float32 values.</summary>
-    public void Edit(Action<Dictionary<string, (long[] Shape, float[] Values)>> change)
+    /// <summary>Changes the tensors of a file: name to sizes and float32 values.</summary>
+    public void Edit(Action<Dictionary<string, (long[] Shape, float[] Values)>> change, string name = "model.safetensors")
     {
         var tensors = new Dictionary<string, (long[] Shape, float[] Values)>();
-        using (SafetensorsFile file = SafetensorsFile.Open(PathOf("model.safetensors"), copyToMemory: true))
-            foreach (SafetensorsInfo entry in file.Entries)
+        using (SafetensorsFile file = SafetensorsFile.Open(PathOf(name), copyToMemory: true))
+            foreach (CheckpointTensor entry in file.Tensors)
                 tensors.Add(entry.Name, ([.. entry.Shape], ModelData.Floats(file, entry.Name)));
         change(tensors);
         var header = new JsonObject();
         long offset = 0;
-        foreach ((string name, (long[] shape, float[] values)) in tensors)
+        foreach ((string tensor, (long[] shape, float[] values)) in tensors)
         {
-            header[name] = new JsonObject
+            header[tensor] = new JsonObject
             {
                 ["dtype"] = "F32",
                 ["shape"] = new JsonArray([.. shape.Select(size => (JsonNode)size)]),
                 ["data_offsets"] = new JsonArray(offset, offset += values.Length * sizeof(float)),
             };
         }
-        using FileStream stream = File.Create(PathOf("model.safetensors"));
+        using FileStream stream = File.Create(PathOf(name));
         byte[] json = Encoding.UTF8.GetBytes(header.ToJsonString());
         byte[] length = new byte[8];
         BinaryPrimitives.WriteInt64LittleEndian(length, json.Length);

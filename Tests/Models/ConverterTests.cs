@@ -207,9 +207,9 @@ public class ConverterTests
         folder.Set("time_step_limit", new JsonArray(0.001, new JsonObject { ["__float__"] = "Infinity" }));
         Refuses<NotSupportedException>(folder, "time_step_limit");
         folder.Set("time_step_limit", null);
-        folder.Set("norm_before_gate", true);
-        Refuses<NotSupportedException>(folder, "norm_before_gate");
-        folder.Set("norm_before_gate", null);
+        folder.Set("rms_norm", false);
+        Refuses<NotSupportedException>(folder, "rms_norm");
+        folder.Set("rms_norm", null);
         folder.Set("hidden_act", "gelu");
         Refuses<NotSupportedException>(folder, "gelu");
         folder.Set("hidden_act", null);
@@ -231,11 +231,7 @@ public class ConverterTests
     {
         using var folder = new CheckpointFolder("mamba");
         File.Delete(folder.PathOf("model.safetensors"));
-        Refuses<FileNotFoundException>(folder, "model.safetensors");
-        folder.Write("pytorch_model.bin", "");
-        Refuses<NotSupportedException>(folder, "pytorch_model.bin");
-        folder.Write("model.safetensors.index.json", "{}");
-        Refuses<NotSupportedException>(folder, "several files");
+        Refuses<FileNotFoundException>(folder, "model.safetensors", "pytorch_model.bin");
         File.Delete(folder.PathOf("config.json"));
         Refuses<FileNotFoundException>(folder, "config.json");
         var options = new ConversionOptions();
