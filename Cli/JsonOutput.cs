@@ -48,4 +48,12 @@ internal sealed class JsonOutput
         if (double.IsFinite(value)) Writer.WriteNumber(name, value);
         else Writer.WriteNull(name);
     }
+
+    /// <summary>A list of texts.</summary>
+    public void Strings(string name, IReadOnlyList<string> texts)
+    {
+        Writer.WriteStartArray(name);
+        foreach (string text in texts) Writer.WriteStringValue(text);
+        Writer.WriteEndArray();
+    }
 }

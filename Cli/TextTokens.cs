@@ -1,11 +1,20 @@
 using System.Text;
 using MambaRT.Formats;
+using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 
 /// <summary>Texts as the tokens a model is fed with, and tokens as people read them.</summary>
 internal static class TextTokens
 {
+    /// <summary>Refuses a model that takes token ids only, before anything is said about its text.</summary>
+    /// <exception cref="NotSupportedException">It has no vocabulary.</exception>
+    public static void RequireVocabulary(Model model)
+    {
+        if (!model.Tokenizer.HasVocabulary)
+            throw new NotSupportedException($"'{model.Name}' has no vocabulary, which text needs; convert it with its tokenizer, or give token ids to 'mambart logits --tokens'.");
+    }
+
     /// <summary>Encodes a text, special tokens parsed, after the token that the model wants before every text.</summary>
     /// <exception cref="FormatException">The text has no token.</exception>
     public static int[] Encode(ITokenizer tokenizer, string text, bool parseSpecial = true, bool withBos = true)

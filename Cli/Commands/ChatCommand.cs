@@ -33,6 +33,7 @@ internal sealed class ChatCommand : Verb
         GenerationOptions options = _generation.Build(arguments);
         using OpenedModel opened = _model.Open(arguments, Terminal);
         Model model = opened.Model;
+        TextTokens.RequireVocabulary(model);
         if (ChatTemplates.Of(model) is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
         SamplerChain sampler = _sampling.Build(arguments, model);
         var chat = new ChatSession(model.StartSession(), ChatTemplates.For(model), sampler, options, arguments.GetValue(_system));

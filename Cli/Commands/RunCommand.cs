@@ -42,6 +42,7 @@ internal sealed class RunCommand : Verb
         if (logProbs is not null) options = options with { LogProbs = (int)(arguments.GetValue(_logProbs) ?? 0), OnLogProbs = logProbs.Add };
         string prompt = _prompt.Read(arguments, Terminal);
         using OpenedModel opened = _model.Open(arguments, Terminal);
+        TextTokens.RequireVocabulary(opened.Model);
         SamplerChain sampler = _sampling.Build(arguments, opened.Model);
         using var interrupt = new Interrupt();
         var text = new StringBuilder();

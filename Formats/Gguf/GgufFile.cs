@@ -75,6 +75,14 @@ public sealed class GgufFile : IWeightSource, IDisposable
         return true;
     }
 
+    /// <summary>Says that a tensor is not needed in memory for now, so that reading a model once does not fill it; it can be read again.</summary>
+    /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
+    public void Release(string name)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_byName.TryGetValue(name, out GgufTensorInfo? tensor)) _parts[tensor.Part].Release(tensor.Offset, tensor.Bytes);
+    }
+
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
     public void EnsureReadable()

@@ -23,6 +23,9 @@ internal sealed class PreTokenizer
         _rules = rules;
     }
 
+    /// <summary>The first of its names.</summary>
+    public string Family => _names[0];
+
     /// <summary>Whether a word that is a token becomes that token without merging.</summary>
     public bool PrefersWholeWords { get; private init; }
 

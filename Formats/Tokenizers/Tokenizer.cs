@@ -4,6 +4,7 @@ namespace MambaRT.Formats;
 public static class Tokenizer
 {
     private const string ModelKey = "tokenizer.ggml.model";
+    private const string PreKey = "tokenizer.ggml.pre";
 
     /// <summary>Reads <c>tokenizer.ggml.*</c> and builds the tokenizer named by <c>tokenizer.ggml.model</c>.</summary>
     /// <param name="metadata">Metadata of a GGUF file; not kept.</param>
@@ -24,4 +25,8 @@ public static class Tokenizer
                 $"{metadata.Subject}: key '{ModelKey}' is '{model}'; known tokenizers are gpt2, llama, no_vocab. Convert a model with one of these."),
         };
     }
+
+    /// <summary>The first of the names of the pre-tokenizer that <c>tokenizer.ggml.pre</c> names: "gpt-2" for "mpt", which cuts in the same way.</summary>
+    /// <exception cref="NotSupportedException">The name is unknown.</exception>
+    public static string PreTokenizerFamily(GgufMetadata metadata) => PreTokenizer.Find(metadata.TryGetString(PreKey), metadata.Subject).Family;
 }

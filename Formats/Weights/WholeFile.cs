@@ -3,6 +3,9 @@ namespace MambaRT.Formats;
 /// <summary>Files that are there whole or not at all: written under a temporary name beside their place and renamed.</summary>
 public static class WholeFile
 {
+    // Numbers of errors as .NET hands them on: errno on Linux, an HRESULT on Windows.
+    private const int DiskFull = 28, QuotaReached = 122, FileTooLarge = 27, WindowsDiskFull = unchecked((int)0x80070070);
+
     /// <summary>Writes a file: a failure or a crash leaves what was there before, never half of a file.</summary>
     /// <param name="path">Where it shall be; a file that is there is replaced.</param>
     /// <param name="write">Writes the file under the temporary name that it is given, and flushes it to the disk.</param>
@@ -16,17 +19,22 @@ public static class WholeFile
             write(temporary);
             File.Move(temporary, path, overwrite: true);
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e)
         {
             File.Delete(temporary);
-            throw new IOException($"'{path}' cannot be written: its folder does not permit it; choose another place.", e);
-        }
-        catch
-        {
-            File.Delete(temporary);
+            if (Explain(path, e) is IOException explained) throw explained;
             throw;
         }
     }
+
+    /// <summary>A sentence about what the system refused, which names the place instead of the temporary file; null for other failures.</summary>
+    internal static IOException? Explain(string path, Exception e) => e switch
+    {
+        UnauthorizedAccessException => new IOException($"'{path}' cannot be written: its folder does not permit it; choose another place.", e),
+        IOException when e.HResult is DiskFull or QuotaReached or WindowsDiskFull => new IOException($"'{path}' cannot be written: the disk is full; free some space or choose another place.", e),
+        IOException when e.HResult is FileTooLarge => new IOException($"'{path}' cannot be written: it would be larger than files may be there; choose another place.", e),
+        _ => null,
+    };
 
     /// <summary>Checks what can be known before the work begins.</summary>
     /// <exception cref="IOException">The place is a folder or a device, or its folder is missing.</exception>

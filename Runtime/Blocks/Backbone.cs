@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
@@ -25,7 +26,7 @@ internal static class Backbone
     [
         new(HubMixer + "in_proj.weight", "blk.{i}.ssm_in.weight") { TakesType = true },
         new(HubMixer + "in_proj.bias", "blk.{i}.ssm_in.bias") { Presence = TensorPresence.ProjectionBias },
-        new(HubMixer + "conv1d.weight", "blk.{i}.ssm_conv1d.weight"),
+        new(HubMixer + "conv1d.weight", "blk.{i}.ssm_conv1d.weight") { Form = TensorForm.Taps },
         new(HubMixer + "conv1d.bias", "blk.{i}.ssm_conv1d.bias") { Presence = TensorPresence.ConvolutionBias },
         new(HubMixer + "out_proj.weight", "blk.{i}.ssm_out.weight") { TakesType = true },
         new(HubMixer + "out_proj.bias", "blk.{i}.ssm_out.bias") { Presence = TensorPresence.ProjectionBias },
@@ -70,6 +71,33 @@ internal static class Backbone
         keys.Set(id + ".vocab_size", (uint)config.Size("vocab_size"));
         keys.Set(id + ".attention.layer_norm_rms_epsilon", config.Positive("layer_norm_epsilon", missing: DefaultEpsilon));
         keys.Set(id + ".ssm.conv_kernel", (uint)config.Size("conv_kernel", missing: 4));
+    }
+
+    /// <summary>Writes the stack's and the convolution's part of config.json.</summary>
+    /// <param name="json">An open object.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="className">What transformers calls it.</param>
+    public static void WriteConfig(Utf8JsonWriter json, ExportedModel model, string className)
+    {
+        ModelMetadata meta = model.Metadata;
+        int dModel = meta.Size("embedding_length"), dInner = meta.Size("ssm.inner_size");
+        json.WriteStartArray("architectures");
+        json.WriteStringValue(className);
+        json.WriteEndArray();
+        json.WriteNumber("hidden_size", dModel);
+        json.WriteNumber("intermediate_size", dInner);
+        if (dInner % dModel == 0) json.WriteNumber("expand", dInner / dModel);
+        else json.WriteNumber("expand", (double)dInner / dModel);
+        json.WriteNumber("num_hidden_layers", meta.Size("block_count"));
+        json.WriteNumber("vocab_size", model.VocabularySize);
+        json.WriteNumber("state_size", meta.Size("ssm.state_size"));
+        json.WriteNumber("conv_kernel", meta.Size("ssm.conv_kernel"));
+        json.WriteNumber("layer_norm_epsilon", meta.Positive("attention.layer_norm_rms_epsilon"));
+        json.WriteString("hidden_act", "silu");
+        json.WriteBoolean("residual_in_fp32", true);
+        json.WriteBoolean("use_bias", model.Has("blk.0.ssm_in.bias"));
+        json.WriteBoolean("use_conv_bias", model.Has("blk.0.ssm_conv1d.bias"));
+        json.WriteBoolean("tie_word_embeddings", !model.Has("output.weight"));
     }
 
     /// <summary>Channels of the scan by "expand" and "hidden_size".</summary>

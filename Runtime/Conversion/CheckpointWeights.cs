@@ -95,12 +95,10 @@ internal sealed class CheckpointWeights : IDisposable
     private Dictionary<string, string> ReadIndex()
     {
         HubConfig index = HubConfig.Read(Path);
-        if (index.Get("weight_map") is not JsonElement map || map.ValueKind != JsonValueKind.Object)
-            throw new FormatException($"{Path}: key 'weight_map' is missing or not an object of tensors with their files; download the file again.");
         var fileOf = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (JsonProperty entry in map.EnumerateObject())
+        foreach ((string tensor, JsonElement value) in index.Section("weight_map").Entries())
         {
-            string tensor = index.Name(entry), file = index.String(entry.Value, "weight_map");
+            string file = index.String(value, "weight_map");
             if (file.Length == 0 || file is "." or ".." || file.AsSpan().ContainsAny("/\\:\0"))
                 throw new FormatException($"{Path}: tensor '{HubConfig.Show(tensor)}' is placed in '{HubConfig.Show(file)}'; the name of a file in the same folder is needed. Download the index again.");
             if (!fileOf.TryAdd(tensor, file))

@@ -71,6 +71,10 @@ internal sealed class HubConfig
         return value.ValueKind == JsonValueKind.Object ? new HubConfig(Path, value) : throw Wrong(key, "an object");
     }
 
+    /// <summary>All keys with their values, for objects that are tables.</summary>
+    /// <exception cref="FormatException">A key is not valid text.</exception>
+    public IEnumerable<(string Name, JsonElement Value)> Entries() => _root.EnumerateObject().Select(entry => (Name(entry), entry.Value));
+
     /// <summary>A size that must be there: 1 to 2^24.</summary>
     public int Size(string key) => TrySize(key) ?? throw new FormatException($"{Path}: key '{key}' is missing; a whole number from 1 to {MaxSize} is needed. Use the file that belongs to the checkpoint.");
 

@@ -26,9 +26,8 @@ public static class ModelConverter
         GgufMetadata metadata = Metadata(checkpoint, options);
         IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata, options.Type);
         CheckShapes(checkpoint, metadata, tensors);
-        List<string> notes = TokenizerImport.Write(checkpoint, metadata);
-        if (tensors.Any(t => t.Rule.Presence == TensorPresence.ProjectionBias))
-            notes.Add("The projections have biases, which llama.cpp does not read; MambaRT does.");
+        List<string> notes = TokenizerImport.Write(checkpoint, options.Tokenizer, metadata);
+        notes.AddRange(LlamaCppDifferences.Find(metadata, tensors));
 
         var writer = new GgufWriter(metadata);
         for (int i = 0; i < tensors.Count; i++)
@@ -49,7 +48,7 @@ public static class ModelConverter
             Tensors = tensors.Count,
             FileBytes = new FileInfo(outputPath).Length,
             StoredOtherwise = [.. tensors.Where(t => t.Rule.TakesType && t.Type != options.Type)
-                .Select(t => new StoredOtherwise(t.Name, t.Values.Columns, options.Type, t.Type))],
+                .Select(t => new StoredOtherwise(t.Name, t.Columns, options.Type, t.Type))],
             Notes = notes,
         };
     }
@@ -70,7 +69,7 @@ public static class ModelConverter
     /// <summary>Records the plan of the file to be written, so that what does not fit is refused before anything is written.</summary>
     private static void CheckShapes(HubCheckpoint checkpoint, GgufMetadata metadata, IReadOnlyList<TensorImport> tensors)
     {
-        int rows = tensors[0].Values.Rows, vocabulary = checkpoint.Config.Size("vocab_size");
+        int rows = tensors[0].Rows, vocabulary = checkpoint.Config.Size("vocab_size");
         if (rows != vocabulary)
             throw new FormatException($"{tensors[0].Source.File}: tensor '{tensors[0].Source.Name}' has {rows} rows, but {vocabulary} are needed by key 'vocab_size' of {Path.GetFileName(checkpoint.Config.Path)}; use the one that belongs to the checkpoint.");
         try

@@ -11,39 +11,30 @@ internal static class TensorEncoder
     /// <summary>Encodes all rows into a stream.</summary>
     /// <exception cref="FormatException">A value is not finite, or too large for the type.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
-    public static void Write(TensorImport tensor, Stream stream, CancellationToken cancel)
+    public static void Write(ITensorRows tensor, Stream stream, CancellationToken cancel)
     {
-        CheckpointMatrix matrix = tensor.Values;
-        var values = new float[matrix.Columns];
-        var bytes = new byte[tensor.Type.RowBytes(matrix.Columns)];
-        for (int row = 0; row < matrix.Rows; row++)
+        var values = new float[tensor.Columns];
+        var bytes = new byte[tensor.Type.RowBytes(tensor.Columns)];
+        for (int row = 0; row < tensor.Rows; row++)
         {
             cancel.ThrowIfCancellationRequested();
-            matrix.DecodeRow(row, values);
-            if (tensor.Rule.IsLogarithm) NegateExponential(values);
+            tensor.ReadRow(row, values);
             Check(tensor, values);
             tensor.Type.EncodeRow(values, [], bytes);
             stream.Write(bytes);
-            matrix.ReleaseAfter(row);
         }
     }
 
-    /// <summary>A = −exp(A_log), rounded once.</summary>
-    private static void NegateExponential(Span<float> values)
-    {
-        foreach (ref float value in values) value = (float)-Math.Exp(value);
-    }
-
-    private static void Check(TensorImport tensor, ReadOnlySpan<float> values)
+    private static void Check(ITensorRows tensor, ReadOnlySpan<float> values)
     {
         float largest = 0;
         foreach (float value in values)
         {
             if (!float.IsFinite(value))
-                throw new FormatException($"{tensor.Source.File}: tensor '{tensor.Source.Name}' holds {value}{(tensor.Rule.IsLogarithm ? " after -exp" : "")}; every weight must be a finite number. Download or train the checkpoint again.");
+                throw new FormatException($"{tensor.Subject} holds {value}; every weight must be a finite number. Download or train the model again.");
             largest = Math.Max(largest, Math.Abs(value));
         }
         if (largest > LargestHalf && tensor.Type != QuantTypes.F32 && tensor.Type != QuantTypes.BF16)
-            throw new FormatException($"{tensor.Source.File}: tensor '{tensor.Source.Name}' holds a value of magnitude {largest}, too large for {tensor.Type}; convert to F32 or BF16.");
+            throw new FormatException($"{tensor.Subject} holds a value of magnitude {largest}, too large for {tensor.Type}; convert to F32 or BF16.");
     }
 }

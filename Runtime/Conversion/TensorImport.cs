@@ -2,11 +2,26 @@ using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>One tensor on its way: where it comes from, what it is called and how it is stored.</summary>
+/// <summary>One tensor on its way into GGUF: where it comes from, what it is called and how it is stored.</summary>
 /// <param name="Rule">The rule it follows.</param>
 /// <param name="Source">The tensor in the checkpoint.</param>
 /// <param name="Name">Name in GGUF.</param>
 /// <param name="Values">Its values in the checkpoint.</param>
 /// <param name="Dimensions">Sizes in GGUF, fastest first.</param>
 /// <param name="Type">How it is stored.</param>
-internal sealed record TensorImport(TensorRule Rule, CheckpointTensor Source, string Name, CheckpointMatrix Values, long[] Dimensions, QuantType Type);
+internal sealed record TensorImport(TensorRule Rule, CheckpointTensor Source, string Name, CheckpointMatrix Values, long[] Dimensions, QuantType Type) : ITensorRows
+{
+    public string Subject => $"{Source.File}: tensor '{Source.Name}'{(Rule.IsLogarithm ? ", as -exp," : "")}";
+
+    public int Rows => Values.Rows;
+
+    public int Columns => Values.Columns;
+
+    public void ReadRow(int row, Span<float> values)
+    {
+        Values.DecodeRow(row, values);
+        Values.ReleaseAfter(row);
+        if (!Rule.IsLogarithm) return;
+        foreach (ref float value in values) value = Logarithm.ToA(value);
+    }
+}

@@ -24,18 +24,11 @@ internal sealed class TensorMapper
     public static IReadOnlyList<TensorImport> Map(HubCheckpoint checkpoint, GgufMetadata metadata, QuantType asked)
     {
         var mapper = new TensorMapper(checkpoint, metadata, asked);
-        IReadOnlyList<TensorRule> rules = checkpoint.Architecture.Import.Tensors;
-        foreach (TensorRule rule in rules)
-            if (!IsLayered(rule)) mapper.Add(rule, rule.Hub, rule.Gguf);
         int layers = checkpoint.Config.Size("num_hidden_layers");
-        for (int i = 0; i < layers; i++)
-            foreach (TensorRule rule in rules)
-                if (IsLayered(rule)) mapper.Add(rule, rule.Hub.Replace(TensorRule.Layer, $"{i}"), rule.Gguf.Replace(TensorRule.Layer, $"{i}"));
+        foreach ((TensorRule rule, string hub, string gguf) in TensorRule.Expand(checkpoint.Architecture.Import.Tensors, layers)) mapper.Add(rule, hub, gguf);
         mapper.RefuseUnexpected();
         return mapper._tensors;
     }
-
-    private static bool IsLayered(TensorRule rule) => rule.Hub.Contains(TensorRule.Layer);
 
     private void Add(TensorRule rule, string hub, string gguf)
     {
@@ -67,7 +60,7 @@ internal sealed class TensorMapper
     {
         long count = (long)values.Rows * values.Columns;
         if (form == TensorForm.Column) return [1, count];
-        if (form == TensorForm.AsStored) return source.Shape.Count == 1 ? [count] : [values.Columns, values.Rows];
+        if (form is TensorForm.AsStored or TensorForm.Taps) return source.Shape.Count == 1 ? [count] : [values.Columns, values.Rows];
         if (count % _groups != 0)
             throw new FormatException($"{source.File}: the {count} values of tensor '{source.Name}' do not divide into {_groups} groups; use the config.json that belongs to the checkpoint.");
         return [count / _groups, _groups];

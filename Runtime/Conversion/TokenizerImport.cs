@@ -3,88 +3,162 @@ using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>Turns a checkpoint's tokenizer files into <c>tokenizer.ggml.*</c>, with its chat template and recommended sampling.</summary>
-internal static class TokenizerImport
+/// <summary>Turns tokenizer files into <c>tokenizer.ggml.*</c>, with the checkpoint's chat template and recommended sampling.</summary>
+internal sealed class TokenizerImport
 {
-    private const string Prefix = "tokenizer.ggml.";
+    private const string Prefix = "tokenizer.";
+    private const string Ggml = "tokenizer.ggml.";
 
-    /// <summary>Writes all keys about text; a checkpoint without tokenizer.json becomes a file of token ids only.</summary>
+    private readonly HubCheckpoint _checkpoint;
+    private readonly GgufMetadata _metadata;
+    private readonly string _folder;
+    private readonly int _rows;
+    private readonly HubConfig? _settings;
+    private readonly HubConfig? _generation;
+    private readonly List<string> _notes = [];
+
+    private TokenizerImport(HubCheckpoint checkpoint, string folder, GgufMetadata metadata)
+    {
+        _checkpoint = checkpoint;
+        _folder = folder;
+        _metadata = metadata;
+        _rows = checkpoint.Config.Size("vocab_size");
+        _settings = HubConfig.TryRead(Path.Combine(folder, "tokenizer_config.json"));
+        _generation = checkpoint.TryRead("generation_config.json");
+    }
+
+    /// <summary>Writes all keys about text; without a tokenizer it becomes a file of token ids only.</summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="from">A folder or a GGUF file to take the tokenizer from; null for the checkpoint's folder.</param>
+    /// <param name="metadata">Takes the keys.</param>
     /// <returns>What a user should know.</returns>
+    /// <exception cref="IOException">There is no such folder or file.</exception>
     /// <exception cref="FormatException">The files are damaged or disagree.</exception>
-    /// <exception cref="NotSupportedException">The tokenizer is of another kind than byte-level BPE, or cuts text in an unknown way.</exception>
-    public static List<string> Write(HubCheckpoint checkpoint, GgufMetadata metadata)
+    /// <exception cref="NotSupportedException">The tokenizer is of another kind than byte-level BPE and SentencePiece BPE, or cuts text in an unknown way.</exception>
+    public static List<string> Write(HubCheckpoint checkpoint, string? from, GgufMetadata metadata)
     {
-        List<string> notes = [];
-        HubConfig? tokenizer = checkpoint.TryRead("tokenizer.json");
-        HubConfig? settings = checkpoint.TryRead("tokenizer_config.json");
-        HubConfig? generation = checkpoint.TryRead("generation_config.json");
-        int rows = checkpoint.Config.Size("vocab_size");
-        if (tokenizer is null)
+        bool isFile = from is not null && File.Exists(from);
+        if (from is not null && !isFile && !Directory.Exists(from))
+            throw new FileNotFoundException($"There is no folder or file '{from}' to take a tokenizer from; give a folder with tokenizer.json, or a .gguf file.", from);
+        var import = new TokenizerImport(checkpoint, isFile ? checkpoint.Directory : from ?? checkpoint.Directory, metadata);
+        if (isFile) import.CopyFile(from!);   // checked above
+        else if (!import.ReadFolder())
         {
-            if (File.Exists(Path.Combine(checkpoint.Directory, "tokenizer.model")))
-                throw new NotSupportedException($"{checkpoint.Directory}: the tokenizer is a SentencePiece file (tokenizer.model), which MambaRT does not convert; save it as tokenizer.json of byte-level BPE.");
-            metadata.Set(Prefix + "model", "no_vocab");
-            notes.Add("There is no tokenizer.json: the file has no vocabulary and takes token ids only.");
-            WriteStops(checkpoint.Config, null, generation, rows, metadata);
+            if (from is not null) throw new FileNotFoundException($"{from}: there is no tokenizer.json and no tokenizer.model; give a folder with one of them, or a .gguf file.", from);
+            import.WriteNone();
         }
-        else
-        {
-            var vocabulary = new VocabularyImport(tokenizer, rows);
-            metadata.Set(Prefix + "model", "gpt2");
-            metadata.Set(Prefix + "pre", PreTokenizerImport.Name(tokenizer));
-            vocabulary.Write(metadata);
-            if (vocabulary.Padding > 0)
-                notes.Add($"The embedding has {vocabulary.Padding} rows more than the tokenizer has tokens; they are named [PAD…] and marked unused.");
-            if (PreTokenizerImport.Normalizer(tokenizer) is string normalizer)
-                notes.Add($"The tokenizer normalizes text ({normalizer}), which GGUF cannot express: text is taken as it comes.");
-            WriteStops(checkpoint.Config, vocabulary.Id(settings, "eos_token"), generation, rows, metadata);
-            WriteAdded(settings, metadata);
-            Tokenizer.Create(metadata);   // refuses what a reader of the file would refuse
-        }
-        if (ChatTemplate(checkpoint, settings) is string template) metadata.Set("tokenizer.chat_template", template);
-        if (generation is not null) WriteSampling(generation, metadata);
-        return notes;
+        if (import.ChatTemplate() is string template) metadata.Set(Prefix + "chat_template", template);
+        if (import._generation is not null) import.WriteSampling();
+        return import._notes;
     }
 
-    /// <summary>Ends of text: config.json names the main one; what else ends a generation is the end of a turn, then of a message.</summary>
-    private static void WriteStops(HubConfig config, int? settingsEos, HubConfig? generation, int rows, GgufMetadata metadata)
+    private void WriteNone()
     {
-        List<int> ends = [.. config.Ids("eos_token_id"), .. generation?.Ids("eos_token_id") ?? []];
-        if (settingsEos is int id) ends.Add(id);
+        _metadata.Set(Ggml + "model", "no_vocab");
+        _notes.Add("There are no tokenizer files: the file has no vocabulary and takes token ids only; a tokenizer can be taken from another folder or GGUF file.");
+        WriteStops([], null, []);
+    }
+
+    private bool ReadFolder()
+    {
+        HubConfig? tokenizer = HubConfig.TryRead(Path.Combine(_folder, "tokenizer.json"));
+        string? pieces = SentencePieceImport.FindFile(_folder);
+        if (pieces is not null && (tokenizer is null || VocabularyImport.IsSentencePiece(tokenizer))) WriteSentencePiece(pieces);
+        else if (tokenizer is not null) WriteBytePair(tokenizer);
+        else return false;
+        Tokenizer.Create(_metadata);   // refuses what a reader of the file would refuse
+        return true;
+    }
+
+    private void WriteBytePair(HubConfig tokenizer)
+    {
+        var vocabulary = new VocabularyImport(tokenizer, _rows);
+        _metadata.Set(Ggml + "model", "gpt2");
+        _metadata.Set(Ggml + "pre", PreTokenizerImport.Name(tokenizer));
+        vocabulary.Write(_metadata);
+        NotePadding(vocabulary.Table.Padding);
+        if (PreTokenizerImport.Normalizer(tokenizer) is string normalizer) NoteNormalizer(normalizer);
+        WriteStops([], vocabulary.Table.Named(_settings, "bos_token"), [vocabulary.Table.Named(_settings, "eos_token") ?? -1]);
+        WriteAdded(bosByDefault: PreTokenizerImport.FirstAdded(tokenizer) is string first && vocabulary.Table.Find(first) == _metadata.TryGetInt32(Ggml + "bos_token_id"));
+    }
+
+    private void WriteSentencePiece(string path)
+    {
+        var vocabulary = new SentencePieceImport(path, _settings, _rows);
+        _metadata.Set(Ggml + "model", "llama");
+        _metadata.Set(Ggml + "pre", "default");
+        vocabulary.Write(_metadata);
+        NotePadding(vocabulary.Table.Padding);
+        if (vocabulary.Normalizer is string normalizer) NoteNormalizer(normalizer);
+        // Mamba-Codestral's config.json names <unk> as both, so the tokenizer's own come first.
+        WriteStops([vocabulary.Eos], vocabulary.Table.Named(_settings, "bos_token") ?? vocabulary.Bos, [], never: vocabulary.Unknown);
+        WriteAdded(bosByDefault: true);   // as LLaMA's tokenizer, the first of its kind, does
+    }
+
+    /// <summary>Takes every key about text from a GGUF file, with as many tokens as the embedding has rows.</summary>
+    private void CopyFile(string path)
+    {
+        using GgufFile file = GgufFile.Open(path);
+        if (file.Metadata.TryGetString(Ggml + "model") is null or "no_vocab" or "none")
+            throw new FormatException($"{path}: the file has no vocabulary to take; choose one that has.");
+        foreach ((string key, GgufValue value) in file.Metadata.Entries)
+            if (key.StartsWith(Prefix, StringComparison.Ordinal)) _metadata.Set(key, value.Value);
+        TokenTable.Fit(_metadata, path, _rows);
+        Tokenizer.Create(_metadata);
+    }
+
+    private void NotePadding(int rows)
+    {
+        if (rows > 0) _notes.Add($"The embedding has {rows} rows more than the tokenizer has tokens; they are named [PAD…] and marked unused.");
+    }
+
+    private void NoteNormalizer(string name) =>
+        _notes.Add($"The tokenizer normalizes text ({HubConfig.Show(name)}), which GGUF cannot express: text is taken as it comes.");
+
+    /// <summary>Ends of text: the main one is config.json's; what else ends a generation is the end of a turn, then of a message.</summary>
+    /// <param name="before">Ends that go before those; negative ids are none.</param>
+    /// <param name="bos">The beginning of a text if the tokenizer names one.</param>
+    /// <param name="after">Ends that come last.</param>
+    /// <param name="never">A token that ends nothing whatever config.json says.</param>
+    private void WriteStops(IEnumerable<int> before, int? bos, IEnumerable<int> after, int never = -1)
+    {
+        HubConfig config = _checkpoint.Config;
+        IEnumerable<int> ends = [.. before, .. config.Ids("eos_token_id"), .. _generation?.Ids("eos_token_id") ?? [], .. after];
         string[] keys = ["eos_token_id", "eot_token_id", "eom_token_id"];
-        foreach ((string key, int end) in keys.Zip(ends.Distinct())) Set(key, end);
-        foreach (int bos in config.Ids("bos_token_id").Take(1)) Set("bos_token_id", bos);
-        foreach (int padding in config.Ids("pad_token_id").Take(1)) Set("padding_token_id", padding);
+        foreach ((string key, int end) in keys.Zip(ends.Where(id => id >= 0 && id != never).Distinct())) Set(key, end);
+        if (bos is >= 0) Set("bos_token_id", bos.Value);
+        else if (config.Ids("bos_token_id") is [int first, ..]) Set("bos_token_id", first);
+        if (config.Ids("pad_token_id") is [int padding, ..]) Set("padding_token_id", padding);
 
-        void Set(string key, int token) => metadata.Set(Prefix + key, token < rows ? (uint)token
-            : throw new FormatException($"{config.Path}: token {token}, the {key} of this or a neighbouring file, is outside the vocabulary of {rows}; use the files that belong to the checkpoint."));
+        void Set(string key, int token) => _metadata.Set(Ggml + key, token < _rows ? (uint)token
+            : throw new FormatException($"{config.Path}: token {token}, the {key} of this or a neighbouring file, is outside the vocabulary of {_rows}; use the files that belong to the checkpoint."));
     }
 
-    private static void WriteAdded(HubConfig? settings, GgufMetadata metadata)
+    private void WriteAdded(bool bosByDefault)
     {
-        bool hasBos = metadata.Contains(Prefix + "bos_token_id"), hasEos = metadata.Contains(Prefix + "eos_token_id");
-        metadata.Set(Prefix + "add_bos_token", hasBos && (settings?.Flag("add_bos_token", missing: false) ?? false));
-        metadata.Set(Prefix + "add_eos_token", hasEos && (settings?.Flag("add_eos_token", missing: false) ?? false));
+        bool hasBos = _metadata.Contains(Ggml + "bos_token_id"), hasEos = _metadata.Contains(Ggml + "eos_token_id");
+        _metadata.Set(Ggml + "add_bos_token", hasBos && (_settings?.Flag("add_bos_token", missing: bosByDefault) ?? bosByDefault));
+        _metadata.Set(Ggml + "add_eos_token", hasEos && (_settings?.Flag("add_eos_token", missing: false) ?? false));
     }
 
     /// <summary>The template, from its own file or from tokenizer_config.json, where it may be one of a named list.</summary>
-    private static string? ChatTemplate(HubCheckpoint checkpoint, HubConfig? settings)
+    private string? ChatTemplate()
     {
-        string path = Path.Combine(checkpoint.Directory, "chat_template.jinja");
+        string path = Path.Combine(_folder, "chat_template.jinja");
         if (File.Exists(path)) return File.ReadAllText(path);
-        if (settings?.Get("chat_template") is not JsonElement template) return null;
-        if (template.ValueKind != JsonValueKind.Array) return settings.String(template, "chat_template");
+        if (_settings?.Get("chat_template") is not JsonElement template) return null;
+        if (template.ValueKind != JsonValueKind.Array) return _settings.String(template, "chat_template");
         foreach (JsonElement item in template.EnumerateArray())
             if (item.ValueKind == JsonValueKind.Object && item.TryGetProperty("name", out JsonElement name) && name.ValueKind == JsonValueKind.String
-                && name.ValueEquals("default") && item.TryGetProperty("template", out JsonElement text)) return settings.String(text, "chat_template");
+                && name.ValueEquals("default") && item.TryGetProperty("template", out JsonElement text)) return _settings.String(text, "chat_template");
         return null;
     }
 
-    private static void WriteSampling(HubConfig generation, GgufMetadata metadata)
+    private void WriteSampling()
     {
-        if (!generation.Flag("do_sample", missing: true)) return;
-        if (generation.Number("temperature") is float temperature) metadata.Set("general.sampling.temp", temperature);
-        if (generation.Number("top_p") is float topP) metadata.Set("general.sampling.top_p", topP);
-        if (generation.Get("top_k") is not null) metadata.Set("general.sampling.top_k", generation.Size("top_k"));
+        if (!_generation!.Flag("do_sample", missing: true)) return;   // the caller has looked
+        if (_generation.Number("temperature") is float temperature) _metadata.Set("general.sampling.temp", temperature);
+        if (_generation.Number("top_p") is float topP) _metadata.Set("general.sampling.top_p", topP);
+        if (_generation.Get("top_k") is not null) _metadata.Set("general.sampling.top_k", _generation.Size("top_k"));
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using MambaRT.Formats;
 
@@ -7,13 +6,7 @@ namespace MambaRT.Runtime;
 /// <summary>Tokens, kinds and merges of a byte-level BPE in tokenizer.json.</summary>
 internal sealed class VocabularyImport
 {
-    // Numbers of tokenizer.ggml.token_type (enum llama_token_type).
-    private const int Normal = 1, Control = 3, UserDefined = 4, Unused = 5;
-
     private readonly HubConfig _file;
-    private readonly string?[] _tokens;
-    private readonly int[] _kinds;
-    private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
     private readonly string[] _merges;
 
     /// <param name="file">tokenizer.json.</param>
@@ -23,36 +16,28 @@ internal sealed class VocabularyImport
     public VocabularyImport(HubConfig file, int rows)
     {
         _file = file;
-        _tokens = new string?[rows];
-        _kinds = new int[rows];
-        Array.Fill(_kinds, Unused);
+        Table = new TokenTable(file.Path, rows);
         JsonElement model = file.Get("model") is JsonElement m && m.ValueKind == JsonValueKind.Object ? m : throw Damaged("model", "an object");
         CheckKind(model);
         if (!model.TryGetProperty("vocab", out JsonElement vocab) || vocab.ValueKind != JsonValueKind.Object) throw Damaged("vocab", "an object of tokens with their ids");
-        foreach (JsonProperty token in vocab.EnumerateObject()) Add(file.Name(token), token.Value, Normal);
+        foreach (JsonProperty token in vocab.EnumerateObject()) Add(file.Name(token), token.Value, TokenTable.Normal);
         AddAdded();
         _merges = model.TryGetProperty("merges", out JsonElement merges) && merges.ValueKind == JsonValueKind.Array
             ? [.. merges.EnumerateArray().Select(Merge)]
             : throw Damaged("merges", "a list");
     }
 
-    /// <summary>Rows of the embedding that no token has.</summary>
-    public int Padding => _tokens.Count(token => token is null);
+    /// <summary>The tokens.</summary>
+    public TokenTable Table { get; }
+
+    /// <summary>Whether a tokenizer.json is of the kind that SentencePiece trains: spelled in characters, with bytes for what has no token.</summary>
+    public static bool IsSentencePiece(HubConfig file) => file.Section("model").Flag("byte_fallback", missing: false);
 
     /// <summary>Writes tokens, kinds and merges.</summary>
     public void Write(GgufMetadata metadata)
     {
-        metadata.Set("tokenizer.ggml.tokens", _tokens.Select((token, i) => token ?? string.Create(CultureInfo.InvariantCulture, $"[PAD{i}]")).ToArray());
-        metadata.Set("tokenizer.ggml.token_type", _kinds);
+        Table.Write(metadata);
         metadata.Set("tokenizer.ggml.merges", _merges);
-    }
-
-    /// <summary>The id of a token that tokenizer_config.json names, as a text or as an object with "content"; null when it names none or one that does not exist.</summary>
-    public int? Id(HubConfig? settings, string key)
-    {
-        if (settings?.Get(key) is not JsonElement value) return null;
-        if (value.ValueKind == JsonValueKind.Object && !value.TryGetProperty("content", out value)) return null;
-        return _ids.TryGetValue(settings.String(value, key), out int id) ? id : null;
     }
 
     private void CheckKind(JsonElement model)
@@ -60,9 +45,8 @@ internal sealed class VocabularyImport
         string kind = model.TryGetProperty("type", out JsonElement type) ? _file.String(type, "type") : "unknown";
         if (kind != "BPE")
             throw new NotSupportedException($"{_file.Path}: the tokenizer is of the kind '{HubConfig.Show(kind)}'; MambaRT converts byte-level BPE. Choose another checkpoint.");
-        foreach (string flag in (ReadOnlySpan<string>)["byte_fallback", "ignore_merges"])
-            if (model.TryGetProperty(flag, out JsonElement set) && set.ValueKind == JsonValueKind.True)
-                throw new NotSupportedException($"{_file.Path}: the tokenizer sets '{flag}', which MambaRT does not convert. Choose another checkpoint.");
+        if (IsSentencePiece(_file))
+            throw new NotSupportedException($"{_file.Path}: the tokenizer sets 'byte_fallback', so it is of SentencePiece's kind; put its tokenizer.model into the folder.");
         foreach (string affix in (ReadOnlySpan<string>)["continuing_subword_prefix", "end_of_word_suffix"])
             if (model.TryGetProperty(affix, out JsonElement text) && text.ValueKind == JsonValueKind.String && !text.ValueEquals(""))
                 throw new NotSupportedException($"{_file.Path}: the tokenizer sets '{affix}', which byte-level BPE in GGUF cannot express. Choose another checkpoint.");
@@ -77,21 +61,15 @@ internal sealed class VocabularyImport
             if (token.ValueKind != JsonValueKind.Object || !token.TryGetProperty("content", out JsonElement content) || !token.TryGetProperty("id", out JsonElement id))
                 throw Damaged("added_tokens", "a list of objects with 'id' and 'content'");
             bool special = token.TryGetProperty("special", out JsonElement flag) && flag.ValueKind == JsonValueKind.True;
-            Add(_file.String(content, "added_tokens"), id, special ? Control : UserDefined);
+            Add(_file.String(content, "added_tokens"), id, special ? TokenTable.Control : TokenTable.UserDefined);
         }
     }
 
     private void Add(string spelling, JsonElement value, int kind)
     {
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out int id) || id < 0)
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out long id))
             throw new FormatException($"{_file.Path}: token '{HubConfig.Show(spelling)}' has the id {HubConfig.Show(value.GetRawText())}; a whole number from 0 is needed. Download the file again.");
-        if (id >= _tokens.Length)
-            throw new FormatException($"{_file.Path}: token '{HubConfig.Show(spelling)}' has the id {id}, but the embedding has {_tokens.Length} rows; every token needs a row. Use the tokenizer that belongs to the checkpoint.");
-        if (_tokens[id] is string other && other != spelling)
-            throw new FormatException($"{_file.Path}: the id {id} stands for '{HubConfig.Show(other)}' and '{HubConfig.Show(spelling)}'; ids must be unique. Download the file again.");
-        _tokens[id] = spelling;
-        _kinds[id] = kind;
-        _ids[spelling] = id;
+        Table.Add(spelling, id, kind);
     }
 
     /// <summary>A merge is "left right", or the two in a list.</summary>

@@ -1,8 +1,9 @@
+using System.Text.Json;
 using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>How hub checkpoints of an architecture become GGUF.</summary>
+/// <summary>How hub checkpoints of an architecture become GGUF, and GGUF files become checkpoints.</summary>
 internal sealed record ImportRules
 {
     /// <summary>Values of "model_type" in config.json.</summary>
@@ -13,4 +14,7 @@ internal sealed record ImportRules
 
     /// <summary>Writes the architecture's own keys and refuses settings that change the computation in ways it does not know.</summary>
     public required Action<HubConfig, GgufMetadata> WriteKeys { get; init; }
+
+    /// <summary>Writes the architecture's keys of config.json into an open object: what <see cref="WriteKeys"/> reads.</summary>
+    public required Action<ExportedModel, Utf8JsonWriter> WriteConfig { get; init; }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
@@ -25,6 +26,7 @@ internal sealed class Mamba : Architecture
             new(Backbone.HubMixer + "D", "blk.{i}.ssm_d"),
         ],
         WriteKeys = WriteKeys,
+        WriteConfig = WriteConfig,
     };
 
     public override Activation Define(PlanBuilder p)
@@ -50,5 +52,15 @@ internal sealed class Mamba : Architecture
         keys.Set("mamba.ssm.dt_b_c_rms", true);
         float epsilon = config.Positive("mixer_rms_eps", missing: 1e-6f);
         if (epsilon != config.Positive("layer_norm_epsilon", missing: Backbone.DefaultEpsilon)) keys.Set("mamba.ssm.dt_b_c_rms_epsilon", epsilon);
+    }
+
+    private static void WriteConfig(ExportedModel model, Utf8JsonWriter json)
+    {
+        ModelMetadata meta = model.Metadata;
+        bool falcon = meta.Flag("ssm.dt_b_c_rms");
+        json.WriteString("model_type", falcon ? FalconType : "mamba");
+        Backbone.WriteConfig(json, model, falcon ? "FalconMambaForCausalLM" : "MambaForCausalLM");
+        json.WriteNumber("time_step_rank", meta.Size("ssm.time_step_rank"));
+        if (falcon) json.WriteNumber("mixer_rms_eps", meta.Positive("ssm.dt_b_c_rms_epsilon", missing: meta.Positive("attention.layer_norm_rms_epsilon")));
     }
 }

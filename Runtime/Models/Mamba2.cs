@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
@@ -22,6 +23,7 @@ internal sealed class Mamba2 : Architecture
             new(Backbone.HubMixer + "norm.weight", "blk.{i}.ssm_norm.weight") { Form = TensorForm.Grouped },
         ],
         WriteKeys = WriteKeys,
+        WriteConfig = WriteConfig,
     };
 
     public override Activation Define(PlanBuilder p)
@@ -47,5 +49,17 @@ internal sealed class Mamba2 : Architecture
         keys.Set("mamba2.ssm.state_size", (uint)config.Size("state_size", missing: 128));
         keys.Set("mamba2.ssm.time_step_rank", (uint)heads);   // in Mamba-2 files this key holds the number of heads
         keys.Set("mamba2.ssm.group_count", (uint)config.Size("n_groups", missing: 8));
+    }
+
+    private static void WriteConfig(ExportedModel model, Utf8JsonWriter json)
+    {
+        ModelMetadata meta = model.Metadata;
+        int heads = meta.Size("ssm.time_step_rank");
+        json.WriteString("model_type", "mamba2");
+        Backbone.WriteConfig(json, model, "Mamba2ForCausalLM");
+        json.WriteNumber("num_heads", heads);
+        json.WriteNumber("head_dim", meta.Size("ssm.inner_size") / heads);
+        json.WriteNumber("n_groups", meta.Size("ssm.group_count", missing: 1));
+        json.WriteBoolean("rms_norm", true);
     }
 }

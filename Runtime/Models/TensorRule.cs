@@ -1,6 +1,6 @@
 namespace MambaRT.Runtime;
 
-/// <summary>How one tensor of a hub checkpoint becomes one of GGUF; "{i}" in both names stands for the layer.</summary>
+/// <summary>How one tensor of a hub checkpoint becomes one of GGUF, and back; "{i}" in both names stands for the layer.</summary>
 /// <param name="Hub">Name in the checkpoint, "backbone.layers.{i}.mixer.D".</param>
 /// <param name="Gguf">Name in GGUF, "blk.{i}.ssm_d".</param>
 internal sealed record TensorRule(string Hub, string Gguf)
@@ -19,16 +19,30 @@ internal sealed record TensorRule(string Hub, string Gguf)
 
     /// <summary>When the tensor must be there.</summary>
     public TensorPresence Presence { get; init; }
+
+    /// <summary>Every tensor of a model with some layers: its rule, its name in the checkpoint and in GGUF; those of the stack first, then layer by layer.</summary>
+    public static IEnumerable<(TensorRule Rule, string Hub, string Gguf)> Expand(IReadOnlyList<TensorRule> rules, int layers)
+    {
+        foreach (TensorRule rule in rules)
+            if (!rule.IsLayered) yield return (rule, rule.Hub, rule.Gguf);
+        for (int i = 0; i < layers; i++)
+            foreach (TensorRule rule in rules)
+                if (rule.IsLayered) yield return (rule, rule.Hub.Replace(Layer, $"{i}"), rule.Gguf.Replace(Layer, $"{i}"));
+    }
+
+    private bool IsLayered => Hub.Contains(Layer);
 }
 
-/// <summary>Sizes of a tensor in GGUF, fastest first.</summary>
+/// <summary>Sizes of a tensor in GGUF, fastest first, and in a checkpoint, slowest first.</summary>
 internal enum TensorForm : byte
 {
-    /// <summary>As in the checkpoint, without sizes of 1 in the middle: (channels, 1, taps) is taps × channels.</summary>
+    /// <summary>The same in both.</summary>
     AsStored,
-    /// <summary>A vector of n as 1 × n.</summary>
+    /// <summary>(channels, 1, taps) as taps × channels.</summary>
+    Taps,
+    /// <summary>A vector (n) as 1 × n.</summary>
     Column,
-    /// <summary>A vector of n as (n / groups) × groups.</summary>
+    /// <summary>A vector (n) as (n / groups) × groups.</summary>
     Grouped,
 }
 

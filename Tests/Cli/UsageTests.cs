@@ -36,6 +36,8 @@ public sealed class UsageTests
     [InlineData("perplexity", "-f", "x", "-c", "1")]
     [InlineData("convert")]
     [InlineData("convert", "folder", "-o", "x.gguf", "--type", "Q9_9")]
+    [InlineData("export", "x.gguf")]
+    [InlineData("export", "x.gguf", "-o", "x", "--type", "Q8_0")]
     [InlineData("pack")]
     public void Run_BadUsage_ExitsWith2AndSaysWhy(params string[] args)
     {
@@ -55,6 +57,8 @@ public sealed class UsageTests
     [InlineData("detokenize", "--tokens", "99999999")]
     [InlineData("perplexity", "-f", "there-is-none.txt")]
     [InlineData("convert", "there-is-none", "-o", "x.gguf")]
+    [InlineData("export", "there-is-none.gguf", "-o", "x")]
+    [InlineData("export", "there-is-none.gguf", "-o", ".")]
     [InlineData("run", "-m", "/dev/null", "-p", "x")]
     [InlineData("bench", "--html", "no-such-folder/report.html")]
     [InlineData("bench", "--csv", ".")]
@@ -95,6 +99,7 @@ public sealed class UsageTests
     [InlineData("devices")]
     [InlineData("pack")]
     [InlineData("convert")]
+    [InlineData("export")]
     [InlineData("bench")]
     public void Help_EveryVerb_ShowsExamples(string verb)
     {

@@ -71,6 +71,7 @@ public class TokenizerImportTests
     {
         foreach ((string steps, string name) in ((string, string)[])
         [
+            ("""[{"type": "Split", "pattern": {"Regex": "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}, "behavior": "Isolated", "invert": false}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]""", "dbrx"),
             ("""[{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}]""", "refact"),
             ("""[{"type": "Punctuation", "behavior": "Contiguous"}, {"type": "ByteLevel", "add_prefix_space": false}, {"type": "Digits", "individual_digits": false}, {"type": "Split", "pattern": {"Regex": "[0-9][0-9][0-9]"}, "behavior": "Isolated", "invert": false}]""", "falcon"),
         ])
@@ -97,11 +98,95 @@ public class TokenizerImportTests
     }
 
     [Fact]
-    public void Tokenizer_SentencePieceFile_IsRefused()
+    public void Tokenizer_SentencePiece_IsWrittenWithScoresAndItsOwnSpecialTokens()
     {
         using var folder = new CheckpointFolder("mamba_nobias");
-        folder.Write("tokenizer.model", "");
-        Assert.Contains("tokenizer.model", Assert.Throws<NotSupportedException>(() => folder.Convert()).Message, StringComparison.Ordinal);
+        folder.Set("eos_token_id", 0);   // as Mamba-Codestral's, though 0 is <unk>
+        folder.Set("bos_token_id", 0);
+        File.WriteAllBytes(folder.PathOf("tokenizer.model"), Pieces().ToBytes());
+        folder.Write("tokenizer_config.json", """{"added_tokens_decoder": {"0": {"content": "<unk>", "special": true}, "7": {"content": "<tool>", "special": false}}}""");
+        ConversionReport report = folder.Convert();
+        using GgufFile file = GgufFile.Open(folder.Output);
+        GgufMetadata keys = file.Metadata;
+        Assert.Equal(("llama", 1, 2, 0), (keys.GetString(Prefix + "model"), keys.GetInt32(Prefix + "bos_token_id"), keys.GetInt32(Prefix + "eos_token_id"), keys.GetInt32(Prefix + "unknown_token_id")));
+        Assert.Equal(["<unk>", "<s>", "</s>", "<0x21>", "\u2581", "a", "\u2581a", "<tool>", "[PAD8]"], keys.TryGetStrings(Prefix + "tokens")!.Take(9));
+        Assert.Equal([2, 3, 3, 6, 1, 1, 1, 4, 5], keys.TryGetInt32s(Prefix + "token_type")!.Take(9));
+        Assert.Equal([0, 0, 0, 0, -2, -3, -1, -10000, -10000], keys.TryGetFloats(Prefix + "scores")!.Take(9));
+        Assert.Equal((true, false), (keys.TryGetBool(Prefix + "add_bos_token"), keys.TryGetBool(Prefix + "add_space_prefix")));
+        Assert.Contains(report.Notes, note => note.Contains("nmt_nfkc", StringComparison.Ordinal));
+        Assert.Equal([6, 5, 3, 7], Tokenizer.Create(keys).Encode(" aa!<tool>", parseSpecial: true));
+    }
+
+    [Fact]
+    public void Tokenizer_SentencePieceDamaged_IsRefusedWhereverItIsCutOrChanged()
+    {
+        byte[] good = Pieces().ToBytes();
+        for (int length = 0; length < good.Length; length++) ReadOrRefuse(good[..length]);
+        for (int i = 0; i < good.Length * 8; i++)
+        {
+            byte[] changed = [.. good];
+            changed[i / 8] ^= (byte)(1 << (i % 8));
+            ReadOrRefuse(changed);
+        }
+        Assert.Contains("unigram", Assert.Throws<NotSupportedException>(() => SentencePieceModel.Parse("t", [10, 3, 10, 1, 65])).Message, StringComparison.Ordinal);
+        Assert.Contains("no tokens", Assert.Throws<FormatException>(() => SentencePieceModel.Parse("t", [])).Message, StringComparison.Ordinal);
+        Assert.Contains("wire type 3", Assert.Throws<FormatException>(() => SentencePieceModel.Parse("t", [0x2b])).Message, StringComparison.Ordinal);
+        Assert.Contains("claims 4294967295 bytes", Assert.Throws<FormatException>(() => SentencePieceModel.Parse("t", [10, 255, 255, 255, 255, 15])).Message, StringComparison.Ordinal);
+
+        static void ReadOrRefuse(byte[] bytes)
+        {
+            Exception? e = Record.Exception(() => SentencePieceModel.Parse("t", bytes));
+            Assert.True(e is null or FormatException or NotSupportedException, $"{e}");
+        }
+    }
+
+    [Fact]
+    public void Tokenizer_FromAnotherFolderOrFile_IsTaken()
+    {
+        using CheckpointFolder source = WithTokenizer(_ => { });
+        source.Write("tokenizer_config.json", """{"bos_token": "<|a|>", "eos_token": "<|b|>", "chat_template": "{{ x }}"}""");
+        source.Convert();
+        foreach (string from in (string[])[source.PathOf("."), source.Output])
+        {
+            using var folder = new CheckpointFolder("mamba_nobias");
+            foreach (string key in (string[])["eos_token_id", "bos_token_id", "pad_token_id"]) folder.Set(key, null);
+            File.Delete(folder.PathOf("generation_config.json"));
+            ConversionReport report = ModelConverter.Convert(folder.PathOf("."), folder.Output, new ConversionOptions { Tokenizer = from });
+            using GgufFile file = GgufFile.Open(folder.Output);
+            Assert.Equal("{{ x }}", file.Metadata.GetString("tokenizer.chat_template"));
+            Assert.Contains(1, (int[])[file.Metadata.GetInt32(Prefix + "eos_token_id"), file.Metadata.TryGetInt32(Prefix + "eot_token_id") ?? -1, file.Metadata.TryGetInt32(Prefix + "eom_token_id") ?? -1]);
+            Assert.Equal([6, 7, 1], Tokenizer.Create(file.Metadata).Encode("abc<tool><|b|>", parseSpecial: true));
+            Assert.DoesNotContain(report.Notes, note => note.Contains("no vocabulary", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void Tokenizer_FromWhereThereIsNone_IsRefused()
+    {
+        using var folder = new CheckpointFolder("mamba_nobias");
+        folder.Convert();
+        File.Copy(folder.Output, folder.PathOf("none.gguf"));
+        Assert.Contains("no folder or file", Refused<FileNotFoundException>("there-is-none").Message, StringComparison.Ordinal);
+        Assert.Contains("no tokenizer.json", Refused<FileNotFoundException>(folder.PathOf(".")).Message, StringComparison.Ordinal);
+        Assert.Contains("no vocabulary", Refused<FormatException>(folder.PathOf("none.gguf")).Message, StringComparison.Ordinal);
+        Assert.Contains("not a GGUF", Refused<FormatException>(folder.PathOf("config.json")).Message, StringComparison.Ordinal);
+
+        T Refused<T>(string from) where T : Exception =>
+            Assert.Throws<T>(() => ModelConverter.Convert(folder.PathOf("."), folder.Output, new ConversionOptions { Tokenizer = from }));
+    }
+
+    [Fact]
+    public void Tokenizer_WithMoreTokensThanRows_IsRefusedUnlessTheyAreUnused()
+    {
+        var metadata = new GgufMetadata("t");
+        metadata.Set(Prefix + "tokens", (string[])["a", "b", "c"]);
+        metadata.Set(Prefix + "token_type", (int[])[1, 1, 5]);
+        TokenTable.Fit(metadata, "t", 2);
+        Assert.Equal(["a", "b"], metadata.TryGetStrings(Prefix + "tokens")!);
+        TokenTable.Fit(metadata, "t", 4);
+        Assert.Equal(["a", "b", "[PAD2]", "[PAD3]"], metadata.TryGetStrings(Prefix + "tokens")!);
+        Assert.Equal([1, 1, 5, 5], metadata.TryGetInt32s(Prefix + "token_type")!);
+        Assert.Contains("1 rows", Assert.Throws<FormatException>(() => TokenTable.Fit(metadata, "t", 1)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -110,6 +195,15 @@ public class TokenizerImportTests
         using var folder = new CheckpointFolder("mamba_nobias");
         folder.Set("eos_token_id", 512);
         Assert.Contains("512", Assert.Throws<FormatException>(() => folder.Convert()).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A model with an unknown, a byte and a merge, which normalizes text.</summary>
+    private static SentencePieceModel Pieces()
+    {
+        var model = new SentencePieceModel { AddsSpacePrefix = false, Normalizer = "nmt_nfkc" };
+        foreach ((string, float, int) piece in ((string, float, int)[])[("<unk>", 0, 2), ("<s>", 0, 3), ("</s>", 0, 3), ("<0x21>", 0, 6), ("\u2581", -2, 1), ("a", -3, 1), ("\u2581a", -1, 1)])
+            model.Pieces.Add(piece);
+        return model;
     }
 
     private static void Refuses<T>(string named, Action<JsonObject> change) where T : Exception

@@ -1,0 +1,13 @@
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>What an export makes.</summary>
+public sealed record ExportOptions
+{
+    /// <summary>How embedding, head and projections are stored: F32, F16 or BF16; null keeps those of float types as they are and makes quantized ones F16. Everything else is stored as F32.</summary>
+    public QuantType? Type { get; init; }
+
+    /// <summary>Whether files in the folder may be replaced.</summary>
+    public bool Replace { get; init; }
+}

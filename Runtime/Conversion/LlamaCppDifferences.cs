@@ -1,0 +1,26 @@
+using System.Globalization;
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>What llama.cpp would refuse or compute otherwise in a file that MambaRT writes and runs.</summary>
+/// <remarks>Source: llama.cpp b10587, src/models/mamba.cpp (load_arch_tensors) and mamba-base.cpp.</remarks>
+internal static class LlamaCppDifferences
+{
+    private const string Refuses = "llama.cpp refuses this file";
+
+    /// <summary>One sentence for each difference.</summary>
+    public static IEnumerable<string> Find(GgufMetadata metadata, IReadOnlyList<TensorImport> tensors)
+    {
+        var meta = new ModelMetadata(metadata);
+        if (tensors.Any(t => t.Rule.Presence == TensorPresence.ProjectionBias))
+            yield return $"{Refuses}, because the projections have biases; MambaRT runs it.";
+        if (!tensors.Any(t => t.Rule.Presence == TensorPresence.ConvolutionBias))
+            yield return $"{Refuses}, because the convolution has no bias; MambaRT runs it.";
+        if (meta.Architecture == "mamba" && meta.Size("ssm.inner_size") != 2 * meta.Size("embedding_length"))
+            yield return $"{Refuses}, because its inner size {meta.Size("ssm.inner_size")} is not twice its width {meta.Size("embedding_length")}; MambaRT runs it.";
+        if (metadata.TryGetFloat("mamba.ssm.dt_b_c_rms_epsilon") is float own)
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"The norms of dt, B and C have an epsilon of their own ({own}); llama.cpp takes that of the layers' norms ({meta.Positive("attention.layer_norm_rms_epsilon")}) for both, so its logits differ slightly.");
+    }
+}

@@ -1,0 +1,105 @@
+using System.Text.Json;
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>Writes the files about text: tokenizer.json or tokenizer.model, tokenizer_config.json, generation_config.json.</summary>
+internal static class TokenizerExport
+{
+    private const string Ggml = "tokenizer.ggml.";
+    private static readonly string[] EndKeys = ["eos_token_id", "eot_token_id", "eom_token_id"];
+
+    /// <summary>Writes what the metadata holds.</summary>
+    /// <param name="folder">The folder to write into.</param>
+    /// <param name="metadata">Metadata of the model.</param>
+    /// <param name="notes">Takes what a user should know.</param>
+    public static void Write(string folder, GgufMetadata metadata, List<string> notes)
+    {
+        string model = metadata.TryGetString(Ggml + "model") ?? "no_vocab";
+        if (model == "gpt2" && BytePairExport.TryCreate(metadata, notes) is BytePairExport vocabulary)
+            ModelExporter.WriteJson(folder, "tokenizer.json", vocabulary.Write);
+        else if (model == "llama")
+            ModelExporter.WriteFile(folder, "tokenizer.model", stream => stream.Write(Pieces(metadata).ToBytes()));
+        else if (model is not "gpt2") notes.Add("The file has no vocabulary, so there are no tokenizer files.");
+        if (metadata.TryGetStrings(Ggml + "tokens") is string[] tokens) ModelExporter.WriteJson(folder, "tokenizer_config.json", json => WriteSettings(json, metadata, tokens, model));
+        if (HasGeneration(metadata)) ModelExporter.WriteJson(folder, "generation_config.json", json => WriteGeneration(json, metadata));
+    }
+
+    /// <summary>Writes the ids of special tokens into an open object.</summary>
+    /// <param name="json">The object.</param>
+    /// <param name="metadata">Names the tokens.</param>
+    /// <param name="ends">How many ends of a text at most; more than one make a list.</param>
+    public static void WriteIds(Utf8JsonWriter json, GgufMetadata metadata, int ends)
+    {
+        if (metadata.TryGetInt32(Ggml + "bos_token_id") is int bos) json.WriteNumber("bos_token_id", bos);
+        int[] all = [.. Ends(metadata).Take(ends)];
+        if (all.Length == 1) json.WriteNumber("eos_token_id", all[0]);
+        else if (all.Length > 1)
+        {
+            json.WriteStartArray("eos_token_id");
+            foreach (int end in all) json.WriteNumberValue(end);
+            json.WriteEndArray();
+        }
+        if (metadata.TryGetInt32(Ggml + "padding_token_id") is int padding) json.WriteNumber("pad_token_id", padding);
+    }
+
+    private static IEnumerable<int> Ends(GgufMetadata metadata) =>
+        EndKeys.Select(key => metadata.TryGetInt32(Ggml + key)).Where(id => id is not null).Select(id => id!.Value).Distinct();   // filtered
+
+    private static void WriteSettings(Utf8JsonWriter json, GgufMetadata metadata, string[] tokens, string model)
+    {
+        json.WriteString("tokenizer_class", model == "llama" ? "LlamaTokenizer" : "PreTrainedTokenizerFast");
+        WriteToken("bos_token", "bos_token_id");
+        WriteToken("eos_token", "eos_token_id");
+        WriteToken("unk_token", "unknown_token_id");
+        WriteToken("pad_token", "padding_token_id");
+        WriteFlag("add_bos_token");
+        WriteFlag("add_eos_token");
+        json.WriteBoolean("clean_up_tokenization_spaces", false);
+        if (metadata.TryGetString("tokenizer.chat_template") is string template) json.WriteString("chat_template", template);
+
+        void WriteToken(string name, string key)
+        {
+            if (metadata.TryGetInt32(Ggml + key, 0, tokens.Length - 1) is int id) json.WriteString(name, tokens[id]);
+        }
+
+        void WriteFlag(string name)
+        {
+            if (metadata.TryGetBool(Ggml + name) is bool flag) json.WriteBoolean(name, flag);
+        }
+    }
+
+    private static bool HasGeneration(GgufMetadata metadata) =>
+        Ends(metadata).Any() || metadata.Entries.Any(entry => entry.Key.StartsWith("general.sampling.", StringComparison.Ordinal));
+
+    private static void WriteGeneration(Utf8JsonWriter json, GgufMetadata metadata)
+    {
+        WriteIds(json, metadata, ends: EndKeys.Length);
+        float? temperature = metadata.TryGetFloat("general.sampling.temp"), topP = metadata.TryGetFloat("general.sampling.top_p");
+        int? topK = metadata.TryGetInt32("general.sampling.top_k");
+        if (temperature is null && topP is null && topK is null) return;
+        json.WriteBoolean("do_sample", true);
+        if (temperature is not null) json.WriteNumber("temperature", temperature.Value);
+        if (topP is not null) json.WriteNumber("top_p", topP.Value);
+        if (topK is not null) json.WriteNumber("top_k", topK.Value);
+    }
+
+    private static SentencePieceModel Pieces(GgufMetadata metadata)
+    {
+        Tokenizer.Create(metadata);   // refuses what does not fit together
+        string[] tokens = metadata.TryGetStrings(Ggml + "tokens")!;
+        float[] scores = metadata.TryGetFloats(Ggml + "scores")!;   // both found there
+        int[]? kinds = metadata.TryGetInt32s(Ggml + "token_type");
+        int count = kinds is null ? tokens.Length : TokenTable.CountWithoutPadding(tokens, kinds);
+        var model = new SentencePieceModel
+        {
+            Unknown = metadata.TryGetInt32(Ggml + "unknown_token_id") ?? (kinds is null ? -1 : Array.IndexOf(kinds, TokenTable.Unknown)),
+            Bos = metadata.TryGetInt32(Ggml + "bos_token_id") ?? -1,
+            Eos = metadata.TryGetInt32(Ggml + "eos_token_id") ?? -1,
+            AddsSpacePrefix = metadata.TryGetBool(Ggml + "add_space_prefix") ?? true,
+            Normalizer = "identity",
+        };
+        for (int id = 0; id < count; id++) model.Pieces.Add((tokens[id], scores[id], kinds is null or { Length: 0 } || kinds[id] == 0 ? TokenTable.Normal : kinds[id]));
+        return model;
+    }
+}
