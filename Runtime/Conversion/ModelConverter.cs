@@ -22,7 +22,9 @@ public static class ModelConverter
         if (!options.Type.CanEncode)
             throw new ArgumentException($"MambaRT reads {options.Type} but does not write it; choose one of {string.Join(", ", QuantTypes.All.Where(t => t.CanEncode))}.", nameof(options));
         HubCheckpoint.CheckOutput(outputPath);
+        WholeFile.EnsureWritable(outputPath);
         using HubCheckpoint checkpoint = HubCheckpoint.Open(directory);
+        checkpoint.Weights.CheckOutput(outputPath);
         GgufMetadata metadata = Metadata(checkpoint, options);
         IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata, options.Type);
         CheckShapes(checkpoint, metadata, tensors);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using MambaRT.Formats;
+using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -20,6 +21,35 @@ public class ShardedCheckpointTests
         Split(folder);
         folder.Convert(QuantTypes.Q8_0, "same");
         Assert.Equal(expected, File.ReadAllBytes(folder.Output));
+    }
+
+    [Fact]
+    public void PyTorchShards_OfViews_GiveTheBytesOfSafetensors()
+    {
+        using var folder = new CheckpointFolder("mamba");
+        folder.Convert(QuantTypes.F16, "same");
+        byte[] expected = File.ReadAllBytes(folder.Output);
+        var map = new JsonObject();
+        folder.Edit(tensors =>
+        {
+            int half = tensors.Count / 2;
+            WriteTorch(folder, "pytorch_model-00001-of-00002.bin", tensors.Take(half), map);
+            WriteTorch(folder, "pytorch_model-00002-of-00002.bin", tensors.Skip(half), map);
+        });
+        File.Delete(folder.PathOf(Single));
+        folder.Write("pytorch_model.bin.index.json", new JsonObject { ["weight_map"] = map }.ToJsonString());
+        folder.Convert(QuantTypes.F16, "same");
+        Assert.Equal(expected, File.ReadAllBytes(folder.Output));
+    }
+
+    [Fact]
+    public void Output_ThatIsAShard_IsRefused()
+    {
+        using var folder = new CheckpointFolder("mamba");
+        Split(folder);
+        byte[] shard = File.ReadAllBytes(folder.PathOf(First));
+        Assert.Throws<ArgumentException>(() => ModelConverter.Convert(folder.PathOf("."), folder.PathOf(First), new ConversionOptions()));
+        Assert.Equal(shard, File.ReadAllBytes(folder.PathOf(First)));
     }
 
     [Fact]
@@ -106,6 +136,29 @@ public class ShardedCheckpointTests
                 else tensors.Remove(names[i]);
             }
         }, file);
+    }
+
+    /// <summary>Writes tensors as views of one storage, one after the other; matrices are transposed, so that their rows are strided.</summary>
+    private static void WriteTorch(CheckpointFolder folder, string file, IEnumerable<KeyValuePair<string, (long[] Shape, float[] Values)>> tensors, JsonObject map)
+    {
+        float[] storage = [.. tensors.SelectMany(tensor => tensor.Value.Shape.Length == 2 ? Transposed(tensor.Value.Shape, tensor.Value.Values) : tensor.Value.Values)];
+        TorchArchive archive = new TorchArchive().Write("}(");
+        long offset = 0;
+        foreach ((string name, (long[] shape, float[] values)) in tensors)
+        {
+            long[] strides = shape.Length == 2 ? [1, shape[0]] : shape.Length == 3 ? [shape[2], 5, 1] : [1];
+            archive.Text(name).Tensor("FloatStorage", "0", storage.Length, offset, shape, strides);
+            offset += values.Length;
+            map[name] = file;
+        }
+        File.WriteAllBytes(folder.PathOf(file), archive.Write("u.").Storage("0", storage).Build());
+    }
+
+    private static float[] Transposed(long[] shape, float[] values)
+    {
+        var transposed = new float[values.Length];
+        for (int i = 0; i < values.Length; i++) transposed[i % shape[1] * shape[0] + i / shape[1]] = values[i];
+        return transposed;
     }
 
     private static void Map(CheckpointFolder folder, Action<JsonObject> change)
