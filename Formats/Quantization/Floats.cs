@@ -44,6 +44,13 @@ public struct F16Block : IBlockEncoder<F16Block>
 
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out F16Block block) => block._value = (Half)values[0];
+
+    /// <inheritdoc/>
+    public static void DecodeAll(ReadOnlySpan<F16Block> blocks, Span<float> values) => Halves.Widen(MemoryMarshal.Cast<F16Block, ushort>(blocks), values);
+
+    /// <inheritdoc/>
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<F16Block> blocks) =>
+        Halves.Narrow(values, MemoryMarshal.Cast<F16Block, ushort>(blocks));
 }
 
 /// <summary>One bfloat16 (the upper half of a float32) as a block of one value; encoded to nearest even, NaN stays NaN.</summary>
@@ -67,9 +74,29 @@ public struct BF16Block : IBlockEncoder<BF16Block>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out BF16Block block)
     {
-        uint bits = BitConverter.SingleToUInt32Bits(values[0]);
-        block._bits = float.IsNaN(values[0])
-            ? (ushort)(bits >> 16 | 0x40)
-            : (ushort)(bits + 0x7fff + (bits >> 16 & 1) >> 16);
+        block = default;
+        EncodeAll(values[..1], importance, new Span<BF16Block>(ref block));
+    }
+
+    /// <inheritdoc/>
+    public static void DecodeAll(ReadOnlySpan<BF16Block> blocks, Span<float> values)
+    {
+        ReadOnlySpan<ushort> bits = MemoryMarshal.Cast<BF16Block, ushort>(blocks);
+        Span<uint> to = MemoryMarshal.Cast<float, uint>(values)[..bits.Length];
+        for (int i = 0; i < to.Length; i++) to[i] = (uint)bits[i] << 16;
+    }
+
+    /// <inheritdoc/>
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<BF16Block> blocks)
+    {
+        ReadOnlySpan<uint> from = MemoryMarshal.Cast<float, uint>(values);
+        Span<ushort> to = MemoryMarshal.Cast<BF16Block, ushort>(blocks)[..from.Length];
+        for (int i = 0; i < to.Length; i++)
+        {
+            uint bits = from[i];
+            to[i] = (bits & 0x7fffffff) > 0x7f800000
+                ? (ushort)(bits >> 16 | 0x40)
+                : (ushort)(bits + 0x7fff + (bits >> 16 & 1) >> 16);
+        }
     }
 }

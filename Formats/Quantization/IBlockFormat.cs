@@ -17,6 +17,14 @@ public interface IBlockFormat<TSelf> where TSelf : unmanaged, IBlockFormat<TSelf
     /// <param name="block">The block as it lies in the file.</param>
     /// <param name="values">At least <see cref="Length"/> floats.</param>
     static abstract void Decode(in TSelf block, Span<float> values);
+
+    /// <summary>Decodes blocks one after the other; a type overrides it where many at once are faster.</summary>
+    /// <param name="blocks">Whole blocks.</param>
+    /// <param name="values">Exactly as many floats as they hold.</param>
+    static virtual void DecodeAll(ReadOnlySpan<TSelf> blocks, Span<float> values)
+    {
+        for (int i = 0; i < blocks.Length; i++) TSelf.Decode(in blocks[i], values.Slice(i * TSelf.Length, TSelf.Length));
+    }
 }
 
 /// <summary>A block format that MambaRT can also write.</summary>
@@ -27,4 +35,17 @@ public interface IBlockEncoder<TSelf> : IBlockFormat<TSelf> where TSelf : unmana
     /// <param name="importance">Weight of each value's squared error, or empty for all equal.</param>
     /// <param name="block">The block to write.</param>
     static abstract void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out TSelf block);
+
+    /// <summary>Encodes blocks one after the other; a type overrides it where many at once are faster.</summary>
+    /// <param name="values">Exactly as many finite floats as the blocks hold.</param>
+    /// <param name="importance">As many weights, or empty.</param>
+    /// <param name="blocks">The blocks to write.</param>
+    static virtual void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<TSelf> blocks)
+    {
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            int at = i * TSelf.Length;
+            TSelf.Encode(values.Slice(at, TSelf.Length), importance.IsEmpty ? importance : importance.Slice(at, TSelf.Length), out blocks[i]);
+        }
+    }
 }

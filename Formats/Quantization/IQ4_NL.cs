@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of four bits with one scale, each an index into sixteen uneven levels: d * Levels[q].</summary>
 /// <remarks>18 bytes. Fields in file order; ggml's block_iq4_nl.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct IQ4_NLBlock : IBlockFormat<IQ4_NLBlock>
+public struct IQ4_NLBlock : IBlockEncoder<IQ4_NLBlock>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -34,6 +34,18 @@ public struct IQ4_NLBlock : IBlockFormat<IQ4_NLBlock>
             low[k] = d * levels[qs[k] & 15];
             high[k] = d * levels[qs[k] >> 4];
         }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out IQ4_NLBlock block)
+    {
+        Span<float> weights = stackalloc float[32];
+        Span<byte> q = stackalloc byte[32];
+        ScaleSearch.Weights(importance, weights);
+        block = default;
+        block.d = (Half)ScaleSearch.Scale<UnevenLevels>(values, weights);
+        UnevenLevels.Quantize(values, (float)block.d, q);
+        Nibbles.Pack(q, block.qs);
     }
 
     /// <summary>The sixteen levels of IQ4_NL and IQ4_XS, a constant of the format.</summary>

@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>Eight groups of 32 values, each group with a signed six-bit scale and indices into the levels of IQ4_NL: (d * scale) * Levels[q].</summary>
 /// <remarks>136 bytes. Fields in file order; ggml's block_iq4_xs.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct IQ4_XSBlock : IBlockFormat<IQ4_XSBlock>
+public struct IQ4_XSBlock : IBlockEncoder<IQ4_XSBlock>
 {
     /// <summary>Scale of the group scales.</summary>
     public Half d;
@@ -44,6 +44,26 @@ public struct IQ4_XSBlock : IBlockFormat<IQ4_XSBlock>
                 low[k] = scale * levels[from[k] & 15];
                 high[k] = scale * levels[from[k] >> 4];
             }
+        }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out IQ4_XSBlock block)
+    {
+        Span<float> weights = stackalloc float[256];
+        Span<int> codes = stackalloc int[8];
+        Span<byte> q = stackalloc byte[32];
+        ScaleSearch.Weights(importance, weights);
+        block = default;
+        block.d = GroupSearch.Scales<UnevenLevels>(values, weights, -32, codes);
+        Span<byte> sl = block.sl, qs = block.qs;
+        for (int group = 0; group < 8; group++)
+        {
+            int code = codes[group] + 32;
+            sl[group >> 1] |= (byte)((code & 15) << 4 * (group & 1));
+            block.sh |= (ushort)(code >> 4 << 2 * group);
+            UnevenLevels.Quantize(values.Slice(32 * group, 32), (float)block.d * codes[group], q);
+            Nibbles.Pack(q, qs.Slice(16 * group, 16));
         }
     }
 }

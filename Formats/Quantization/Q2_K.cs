@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>Sixteen groups of 16 two-bit values, each group with a four-bit scale and minimum: (d * scale) * q - dmin * min.</summary>
 /// <remarks>84 bytes. Fields in file order; ggml's block_q2_K.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q2_KBlock : IBlockFormat<Q2_KBlock>
+public struct Q2_KBlock : IBlockEncoder<Q2_KBlock>
 {
     /// <summary>Per group: the scale in the low half, the minimum in the high half.</summary>
     public Array16<byte> scales;
@@ -41,6 +41,26 @@ public struct Q2_KBlock : IBlockFormat<Q2_KBlock>
             Span<float> to = values.Slice(16 * group, 16);
             for (int k = 0; k < to.Length; k++)
                 to[k] = scale * (from[k] >> shift & 3) - min;
+        }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q2_KBlock block)
+    {
+        Span<float> weights = stackalloc float[256];
+        Span<int> s = stackalloc int[16], m = stackalloc int[16];
+        Span<byte> q = stackalloc byte[16];
+        ScaleSearch.Weights(importance, weights);
+        block = default;
+        (block.d, block.dmin) = GroupSearch.ScalesAndMinima(values, weights, 3, 15, s, m);
+        Span<byte> scales = block.scales, qs = block.qs;
+        for (int group = 0; group < 16; group++)
+        {
+            scales[group] = (byte)(s[group] | m[group] << 4);
+            ScaleSearch.Quantize(values.Slice(16 * group, 16), (float)block.d * s[group], -(float)block.dmin * m[group], 0, 3, q);
+            int shift = group & 6;
+            Span<byte> to = qs.Slice(32 * (group >> 3) + 16 * (group & 1), 16);
+            for (int k = 0; k < to.Length; k++) to[k] |= (byte)(q[k] << shift);
         }
     }
 }

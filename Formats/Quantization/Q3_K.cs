@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>Sixteen groups of 16 three-bit values, each group with a signed six-bit scale: (d * scale) * q, q from -4 to 3.</summary>
 /// <remarks>110 bytes. Fields in file order; ggml's block_q3_K.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q3_KBlock : IBlockFormat<Q3_KBlock>
+public struct Q3_KBlock : IBlockEncoder<Q3_KBlock>
 {
     /// <summary>The third bits: bit 4n + j of byte k belongs to value 128n + 32j + k; clear means 4 less.</summary>
     public Array32<byte> hmask;
@@ -42,6 +42,32 @@ public struct Q3_KBlock : IBlockFormat<Q3_KBlock>
             Span<float> to = values.Slice(16 * group, 16);
             for (int k = 0; k < to.Length; k++)
                 to[k] = scale * ((low[k] >> shift & 3 | (high[k] >> bit & 1) << 2) - 4);
+        }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q3_KBlock block)
+    {
+        Span<float> weights = stackalloc float[256];
+        Span<int> codes = stackalloc int[16];
+        Span<byte> q = stackalloc byte[16];
+        ScaleSearch.Weights(importance, weights);
+        block = default;
+        block.d = GroupSearch.Scales<Signed3>(values, weights, -32, codes);
+        Span<byte> hmask = block.hmask, qs = block.qs, scales = block.scales;
+        for (int group = 0; group < 16; group++)
+        {
+            int code = codes[group] + 32;
+            scales[group & 7] |= (byte)((code & 15) << 4 * (group >> 3));
+            scales[8 + (group & 3)] |= (byte)(code >> 4 << 2 * (group >> 2));
+            ScaleSearch.Quantize(values.Slice(16 * group, 16), (float)block.d * codes[group], 0, -4, 3, q);
+            int shift = group & 6, bit = group >> 1;
+            Span<byte> low = qs.Slice(32 * (group >> 3) + 16 * (group & 1), 16), high = hmask.Slice(16 * (group & 1), 16);
+            for (int k = 0; k < low.Length; k++)
+            {
+                low[k] |= (byte)((q[k] & 3) << shift);
+                high[k] |= (byte)(q[k] >> 2 << bit);
+            }
         }
     }
 

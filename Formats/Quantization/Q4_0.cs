@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of four bits with one scale: (q - 8) * d.</summary>
 /// <remarks>18 bytes. Fields in file order; ggml's block_q4_0.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q4_0Block : IBlockFormat<Q4_0Block>
+public struct Q4_0Block : IBlockEncoder<Q4_0Block>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -33,5 +33,17 @@ public struct Q4_0Block : IBlockFormat<Q4_0Block>
             low[k] = ((qs[k] & 15) - 8) * d;
             high[k] = ((qs[k] >> 4) - 8) * d;
         }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q4_0Block block)
+    {
+        Span<float> weights = stackalloc float[32];
+        Span<byte> q = stackalloc byte[32];
+        ScaleSearch.Weights(importance, weights);
+        block = default;
+        block.d = (Half)ScaleSearch.Scale<Signed4>(values, weights);
+        ScaleSearch.Quantize(values, (float)block.d, 0, -8, 7, q);
+        Nibbles.Pack(q, block.qs);
     }
 }

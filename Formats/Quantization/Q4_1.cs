@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of four bits with a scale and a minimum: q * d + m.</summary>
 /// <remarks>20 bytes. Fields in file order; ggml's block_q4_1.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q4_1Block : IBlockFormat<Q4_1Block>
+public struct Q4_1Block : IBlockEncoder<Q4_1Block>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -36,5 +36,18 @@ public struct Q4_1Block : IBlockFormat<Q4_1Block>
             low[k] = (qs[k] & 15) * d + m;
             high[k] = (qs[k] >> 4) * d + m;
         }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q4_1Block block)
+    {
+        Span<float> weights = stackalloc float[32];
+        Span<byte> q = stackalloc byte[32];
+        ScaleSearch.Weights(importance, weights);
+        (float scale, float offset) = ScaleSearch.ScaleAndOffset(values, weights, 15, offsetAtMostZero: false);
+        block = default;
+        (block.d, block.m) = ((Half)scale, (Half)offset);
+        ScaleSearch.Quantize(values, (float)block.d, (float)block.m, 0, 15, q);
+        Nibbles.Pack(q, block.qs);
     }
 }

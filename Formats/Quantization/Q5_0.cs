@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of five bits with one scale: (q - 16) * d.</summary>
 /// <remarks>22 bytes. Fields in file order; ggml's block_q5_0.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q5_0Block : IBlockFormat<Q5_0Block>
+public struct Q5_0Block : IBlockEncoder<Q5_0Block>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -37,5 +37,18 @@ public struct Q5_0Block : IBlockFormat<Q5_0Block>
             low[k] = ((qs[k] & 15 | (int)(h >> k & 1) << 4) - 16) * d;
             high[k] = ((qs[k] >> 4 | (int)(h >> k + 16 & 1) << 4) - 16) * d;
         }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q5_0Block block)
+    {
+        Span<float> weights = stackalloc float[32];
+        Span<byte> q = stackalloc byte[32];
+        ScaleSearch.Weights(importance, weights);
+        block = default;
+        block.d = (Half)ScaleSearch.Scale<Signed5>(values, weights);
+        ScaleSearch.Quantize(values, (float)block.d, 0, -16, 15, q);
+        Nibbles.Pack(q, block.qs);
+        block.h = Nibbles.FifthBits(q);
     }
 }

@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of five bits with a scale and a minimum: q * d + m.</summary>
 /// <remarks>24 bytes. Fields in file order; ggml's block_q5_1.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q5_1Block : IBlockFormat<Q5_1Block>
+public struct Q5_1Block : IBlockEncoder<Q5_1Block>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -40,5 +40,19 @@ public struct Q5_1Block : IBlockFormat<Q5_1Block>
             low[k] = (qs[k] & 15 | (int)(h >> k & 1) << 4) * d + m;
             high[k] = (qs[k] >> 4 | (int)(h >> k + 16 & 1) << 4) * d + m;
         }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q5_1Block block)
+    {
+        Span<float> weights = stackalloc float[32];
+        Span<byte> q = stackalloc byte[32];
+        ScaleSearch.Weights(importance, weights);
+        (float scale, float offset) = ScaleSearch.ScaleAndOffset(values, weights, 31, offsetAtMostZero: false);
+        block = default;
+        (block.d, block.m) = ((Half)scale, (Half)offset);
+        ScaleSearch.Quantize(values, (float)block.d, (float)block.m, 0, 31, q);
+        Nibbles.Pack(q, block.qs);
+        block.h = Nibbles.FifthBits(q);
     }
 }

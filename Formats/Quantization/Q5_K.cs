@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>Eight groups of 32 five-bit values, each group with a six-bit scale and minimum: (d * scale) * q - dmin * min.</summary>
 /// <remarks>176 bytes. Fields in file order; ggml's block_q5_K.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q5_KBlock : IBlockFormat<Q5_KBlock>
+public struct Q5_KBlock : IBlockEncoder<Q5_KBlock>
 {
     /// <summary>Scale of the group scales.</summary>
     public Half d;
@@ -45,6 +45,30 @@ public struct Q5_KBlock : IBlockFormat<Q5_KBlock>
             Span<float> to = values.Slice(32 * group, 32);
             for (int k = 0; k < to.Length; k++)
                 to[k] = scale * (low[k] >> shift & 15 | (qh[k] >> group & 1) << 4) - min;
+        }
+    }
+
+    /// <inheritdoc/>
+    public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q5_KBlock block)
+    {
+        Span<float> weights = stackalloc float[256];
+        Span<int> s = stackalloc int[8], m = stackalloc int[8];
+        Span<byte> q = stackalloc byte[32];
+        ScaleSearch.Weights(importance, weights);
+        block = default;
+        (block.d, block.dmin) = GroupSearch.ScalesAndMinima(values, weights, 31, 63, s, m);
+        Q4_KBlock.PackScalesAndMins(s, m, block.scales);
+        Span<byte> qh = block.qh, qs = block.qs;
+        for (int group = 0; group < 8; group++)
+        {
+            ScaleSearch.Quantize(values.Slice(32 * group, 32), (float)block.d * s[group], -(float)block.dmin * m[group], 0, 31, q);
+            int shift = 4 * (group & 1);
+            Span<byte> low = qs.Slice(32 * (group >> 1), 32);
+            for (int k = 0; k < low.Length; k++)
+            {
+                low[k] |= (byte)((q[k] & 15) << shift);
+                qh[k] |= (byte)(q[k] >> 4 << group);
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace MambaRT.Formats;
 
@@ -39,18 +40,31 @@ public struct Q8_0Block : IBlockEncoder<Q8_0Block>
     /// </remarks>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q8_0Block block)
     {
-        float largest = 0;
-        foreach (float value in values)
-            largest = Math.Max(largest, Math.Abs(value));
-        float d = largest / 127;
+        ReadOnlySpan<Vector256<float>> x = MemoryMarshal.Cast<float, Vector256<float>>(values[..32]);
+        float d = Largest(Vector256.Max(Vector256.Max(Vector256.Abs(x[0]), Vector256.Abs(x[1])), Vector256.Max(Vector256.Abs(x[2]), Vector256.Abs(x[3])))) / 127;
         // Below 2^-128 the reciprocal overflows; d is then 0 as a half, so that every q stands for 0.
         float reciprocal = 1 / d;
         if (!float.IsFinite(reciprocal)) reciprocal = 0;
 
         block = default;
         block.d = (Half)d;
-        Span<sbyte> qs = block.qs;
-        for (int k = 0; k < qs.Length; k++)
-            qs[k] = (sbyte)MathF.Round(values[k] * reciprocal, MidpointRounding.AwayFromZero);
+        Span<Vector128<sbyte>> qs = MemoryMarshal.Cast<sbyte, Vector128<sbyte>>((Span<sbyte>)block.qs);
+        for (int i = 0; i < qs.Length; i++)
+            qs[i] = Vector128.Narrow(
+                Vector128.Narrow(Round(x[2 * i] * reciprocal).GetLower(), Round(x[2 * i] * reciprocal).GetUpper()),
+                Vector128.Narrow(Round(x[2 * i + 1] * reciprocal).GetLower(), Round(x[2 * i + 1] * reciprocal).GetUpper()));
+    }
+
+    private static float Largest(Vector256<float> values)
+    {
+        Vector128<float> four = Vector128.Max(values.GetLower(), values.GetUpper());
+        return Math.Max(Math.Max(four[0], four[1]), Math.Max(four[2], four[3]));
+    }
+
+    /// <summary>Half away from zero; what is cut off is exact.</summary>
+    private static Vector256<int> Round(Vector256<float> values)
+    {
+        Vector256<float> whole = Vector256.Truncate(values), away = Vector256.CopySign(Vector256<float>.One, values);
+        return Vector256.ConvertToInt32Native(whole + (Vector256.GreaterThanOrEqual(Vector256.Abs(values - whole), Vector256.Create(0.5f)) & away));
     }
 }

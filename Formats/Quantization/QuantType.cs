@@ -68,8 +68,7 @@ internal class QuantType<TBlock> : QuantType where TBlock : unmanaged, IBlockFor
         ReadOnlySpan<TBlock> blocks = MemoryMarshal.Cast<byte, TBlock>(row);
         if ((long)blocks.Length * TBlock.Length != values.Length || (long)blocks.Length * BlockBytes != row.Length)
             throw new ArgumentException($"{row.Length} bytes of {Name} do not hold {values.Length} values.");
-        for (int i = 0; i < blocks.Length; i++)
-            TBlock.Decode(in blocks[i], values.Slice(i * TBlock.Length, TBlock.Length));
+        TBlock.DecodeAll(blocks, values);
     }
 }
 
@@ -83,10 +82,6 @@ internal sealed class EncodableQuantType<TBlock> : QuantType<TBlock> where TBloc
         Span<TBlock> blocks = MemoryMarshal.Cast<byte, TBlock>(row);
         if ((long)blocks.Length * TBlock.Length != values.Length || (long)blocks.Length * BlockBytes != row.Length)
             throw new ArgumentException($"{row.Length} bytes of {Name} do not hold {values.Length} values.");
-        for (int i = 0; i < blocks.Length; i++)
-        {
-            int at = i * TBlock.Length;
-            TBlock.Encode(values.Slice(at, TBlock.Length), importance.IsEmpty ? importance : importance.Slice(at, TBlock.Length), out blocks[i]);
-        }
+        TBlock.EncodeAll(values, importance, blocks);
     }
 }

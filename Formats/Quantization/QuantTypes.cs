@@ -13,40 +13,40 @@ public static class QuantTypes
     public static readonly QuantType BF16 = new EncodableQuantType<BF16Block>();
 
     /// <summary>Four bits, scale per 32 values.</summary>
-    public static readonly QuantType Q4_0 = new QuantType<Q4_0Block>();
+    public static readonly QuantType Q4_0 = new EncodableQuantType<Q4_0Block>();
 
     /// <summary>Four bits, scale and minimum per 32 values.</summary>
-    public static readonly QuantType Q4_1 = new QuantType<Q4_1Block>();
+    public static readonly QuantType Q4_1 = new EncodableQuantType<Q4_1Block>();
 
     /// <summary>Five bits, scale per 32 values.</summary>
-    public static readonly QuantType Q5_0 = new QuantType<Q5_0Block>();
+    public static readonly QuantType Q5_0 = new EncodableQuantType<Q5_0Block>();
 
     /// <summary>Five bits, scale and minimum per 32 values.</summary>
-    public static readonly QuantType Q5_1 = new QuantType<Q5_1Block>();
+    public static readonly QuantType Q5_1 = new EncodableQuantType<Q5_1Block>();
 
     /// <summary>Eight bits, scale per 32 values.</summary>
     public static readonly QuantType Q8_0 = new EncodableQuantType<Q8_0Block>();
 
     /// <summary>Two bits, scale and minimum per 16 values.</summary>
-    public static readonly QuantType Q2_K = new QuantType<Q2_KBlock>();
+    public static readonly QuantType Q2_K = new EncodableQuantType<Q2_KBlock>();
 
     /// <summary>Three bits, scale per 16 values.</summary>
-    public static readonly QuantType Q3_K = new QuantType<Q3_KBlock>();
+    public static readonly QuantType Q3_K = new EncodableQuantType<Q3_KBlock>();
 
     /// <summary>Four bits, scale and minimum per 32 values.</summary>
-    public static readonly QuantType Q4_K = new QuantType<Q4_KBlock>();
+    public static readonly QuantType Q4_K = new EncodableQuantType<Q4_KBlock>();
 
     /// <summary>Five bits, scale and minimum per 32 values.</summary>
-    public static readonly QuantType Q5_K = new QuantType<Q5_KBlock>();
+    public static readonly QuantType Q5_K = new EncodableQuantType<Q5_KBlock>();
 
     /// <summary>Six bits, scale per 16 values.</summary>
-    public static readonly QuantType Q6_K = new QuantType<Q6_KBlock>();
+    public static readonly QuantType Q6_K = new EncodableQuantType<Q6_KBlock>();
 
     /// <summary>Four bits on uneven levels, scale per 32 values.</summary>
-    public static readonly QuantType IQ4_NL = new QuantType<IQ4_NLBlock>();
+    public static readonly QuantType IQ4_NL = new EncodableQuantType<IQ4_NLBlock>();
 
     /// <summary>Four bits on uneven levels, scale per 32 values in blocks of 256.</summary>
-    public static readonly QuantType IQ4_XS = new QuantType<IQ4_XSBlock>();
+    public static readonly QuantType IQ4_XS = new EncodableQuantType<IQ4_XSBlock>();
 
     /// <summary>One and a half bits: points of a codebook of 2,048, scale per 32 values.</summary>
     public static readonly QuantType IQ1_S = new QuantType<IQ1_SBlock>();
