@@ -57,7 +57,7 @@ internal sealed class ModelArguments
     }
 
     /// <summary>Opens the model on the backend asked for.</summary>
-    public OpenedModel Open(ParseResult arguments, Terminal terminal)
+    public OpenedModel Open(ParseResult arguments, Terminal terminal, IActivationObserver? observer = null)
     {
         ModelFile file = Locate(arguments);
         int threads = (int)(arguments.GetValue(_threads) ?? 0);
@@ -67,7 +67,7 @@ internal sealed class ModelArguments
         IBackend backend = BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", threads, cores);
         try
         {
-            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length });
+            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length, Observer = observer });
             Answer(arguments, terminal, model);
             return new OpenedModel(model, backend);
         }

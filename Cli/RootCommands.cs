@@ -25,6 +25,8 @@ internal static class RootCommands
         root.Subcommands.Add(new PackCommand(terminal, json));
         root.Subcommands.Add(new ConvertCommand(terminal, json));
         root.Subcommands.Add(new ExportCommand(terminal, json));
+        root.Subcommands.Add(new QuantizeCommand(terminal, json));
+        root.Subcommands.Add(new ImatrixCommand(terminal, json));
         root.SetAction(arguments => new HelpAction().Invoke(arguments));
         foreach (Option option in root.Options)
         {

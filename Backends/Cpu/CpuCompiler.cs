@@ -67,6 +67,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
 
     public void Linear(LinearOp op)
     {
+        if (_model.Observer is { } observer) _steps.Add(new ObserveStep(_rows, op.X.Rows, At(op.X), op.Weight, observer) { Name = op.Name + ".observe" });
         WeightKernel kernel = _kernels[op.Weight.Index]!;   // the constructor made one for every projection
         var input = new LinearInput(At(op.X), kernel.ReadsQuantized ? Quantized(op) : null);
         var store = new Epilogue(At(op.Output), op.Bias is WeightRef b ? _model.Decoded(b) : null, op.AddTo is Activation a ? At(a) : default);

@@ -24,6 +24,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
         Team = team;
         Isa = isa;
         Code = isa == CpuIsa.Auto && Avx512Support.IsAvailable ? new CodeCache() : null;
+        Observer = options.Observer;
         _source = source;
         Views = new TensorView[plan.Weights.Length];
         _decoded = new NativeBuffer?[plan.Weights.Length];
@@ -66,6 +67,9 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     /// <summary>Channels of a group of the selective scan.</summary>
     public int ScanLanes(int dState) => Code != null && dState <= SelectiveScanCode.MostStates ? SelectiveScanCode.Lanes : SelectiveScanStep.Lanes;
+
+    /// <summary>Sees what the projections read, or null.</summary>
+    public IActivationObserver? Observer { get; }
 
     /// <summary>All weights as they lie in the file.</summary>
     public TensorView[] Views { get; }

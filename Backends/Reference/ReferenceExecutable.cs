@@ -69,6 +69,8 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
 
     public void Linear(LinearOp op)
     {
+        if (_model.Observer is { } observer)
+            for (int t = 0; t < RowsOf(op.X); t++) observer.Observe(op.Weight, Row(op.X, t));
         Span<float> weight = _row.AsSpan(0, op.X.Width);
         float[]? bias = op.Bias is WeightRef b ? _model.Decoded[b.Index] : null;
         for (int r = 0; r < op.Output.Width; r++)

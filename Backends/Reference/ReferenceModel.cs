@@ -14,6 +14,7 @@ internal sealed class ReferenceModel : ILoadedModel
     {
         Plan = plan;
         _source = source;
+        Observer = options.Observer;
         Views = new TensorView[plan.Weights.Length];
         Decoded = new float[plan.Weights.Length][];
         for (int i = 0; i < plan.Weights.Length; i++)
@@ -29,6 +30,9 @@ internal sealed class ReferenceModel : ILoadedModel
     }
 
     public Plan Plan { get; }
+
+    /// <summary>Sees what the projections read, or null.</summary>
+    public IActivationObserver? Observer { get; }
 
     /// <summary>Projections and tables, decoded row by row as they are used.</summary>
     public TensorView[] Views { get; }

@@ -27,6 +27,9 @@ public sealed class GgufFile : IWeightSource, IDisposable
     /// <summary>Bytes of the model: of the window if one was opened, of all parts together if it is split.</summary>
     public long FileBytes => _parts.Sum(part => part.Length);
 
+    /// <summary>Paths of the files the model lies in, one for a whole model.</summary>
+    public IEnumerable<string> PartPaths => _parts.Select(part => part.Path);
+
     /// <summary>Opens a model; any part of a split model opens all of it.</summary>
     /// <exception cref="FileNotFoundException">The file, or a part of the model, is missing.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>

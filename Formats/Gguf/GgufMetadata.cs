@@ -18,6 +18,9 @@ public sealed class GgufMetadata
     /// <summary>Adds or replaces an entry; see <see cref="GgufValue.Of"/> for the types.</summary>
     public void Set(string key, object value) => _entries[key] = GgufValue.Of(value);
 
+    /// <summary>Adds or replaces an entry by one taken from other metadata.</summary>
+    public void Set(string key, GgufValue value) => _entries[key] = value;
+
     /// <summary>Adds an entry as read from a file.</summary>
     /// <returns>False when the key is already there.</returns>
     internal bool TryAdd(string key, GgufValue value) => _entries.TryAdd(key, value);

@@ -63,12 +63,11 @@ internal static class ScaleSearch
         if (offsetAtMostZero) min = Math.Min(min, 0);
         float range = max - min;
         if (range < Smallest) return (0, offsetAtMostZero ? min : (max + min) / 2);
-        var fit = new OffsetFit(x, w, high, offsetAtMostZero);
+        var fit = new OffsetFit(x, w, high, offsetAtMostZero, range / high, min);
         // Room left at the ends, or the ends cut off.
         float start = (high - 0.7f) / range, step = 0.15f / range;
         fit.Try(From(start, step), From(start + 8 * step, step), min);
         (float scale, float offset) = fit.Best();
-        if (scale == 0) return (0, offset);
         float inverse = 1 / scale, fine = inverse * 0.15f / high;
         fit.Try(From(inverse - 7.5f * fine, fine), From(inverse + 0.5f * fine, fine), offset);
         return fit.Best();
@@ -173,8 +172,11 @@ internal static class ScaleSearch
         private readonly bool _atMostZero;
         private Vector256<float> _gain = Vector256.Create(float.NegativeInfinity), _scale, _offset;
 
-        public OffsetFit(ReadOnlySpan<float> x, ReadOnlySpan<float> w, int high, bool atMostZero)
+        /// <summary>Begins with a pair that reaches from the least value to the greatest.</summary>
+        public OffsetFit(ReadOnlySpan<float> x, ReadOnlySpan<float> w, int high, bool atMostZero, float scale, float offset)
         {
+            _scale = Vector256.Create(scale);
+            _offset = Vector256.Create(offset);
             _x = x;
             _w = w;
             _high = high;
@@ -212,19 +214,23 @@ internal static class ScaleSearch
             return (_scale[lane], _offset[lane]);
         }
 
-        /// <summary>At the best scale and offset the error is Σ w x² − scale · xq − offset · Σ w x. NaN, where every number is the same, is not greater.</summary>
+        /// <summary>At the best scale and offset the error is Σ w x² − scale · xq − offset · Σ w x.</summary>
         private void Keep(Vector256<float> q, Vector256<float> qq, Vector256<float> xq)
         {
             Vector256<float> sumW = Vector256.Create(_sumW), sumWx = Vector256.Create(_sumWx), determinant = sumW * qq - q * q;
             Vector256<float> scale = (sumW * xq - sumWx * q) / determinant, offset = (qq * sumWx - q * xq) / determinant;
+            // Where all numbers are the same, or nearly, there is no fit of both.
+            Vector256<float> fits = Vector256.GreaterThan(determinant, sumW * qq * 1e-6f);
             if (_atMostZero)
             {
-                Vector256<float> above = Vector256.GreaterThan(offset, Vector256<float>.Zero);
-                scale = Vector256.ConditionalSelect(above, xq / qq, scale);
-                offset = Vector256.AndNot(offset, above);
+                // An offset that may not be stored is left out.
+                fits &= Vector256.LessThanOrEqual(offset, Vector256<float>.Zero);
+                scale = Vector256.ConditionalSelect(fits, scale, xq / qq);
+                offset &= fits;
+                fits = Vector256.GreaterThan(qq, Vector256<float>.Zero);
             }
             Vector256<float> gain = scale * xq + offset * sumWx;
-            Vector256<float> better = Vector256.GreaterThan(gain, _gain) & Vector256.GreaterThan(scale, Vector256<float>.Zero);
+            Vector256<float> better = fits & Vector256.GreaterThan(gain, _gain) & Vector256.GreaterThan(scale, Vector256<float>.Zero);
             _gain = Vector256.ConditionalSelect(better, gain, _gain);
             _scale = Vector256.ConditionalSelect(better, scale, _scale);
             _offset = Vector256.ConditionalSelect(better, offset, _offset);

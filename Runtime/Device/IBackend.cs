@@ -18,7 +18,8 @@ public interface IBackend : IDisposable
 
 /// <summary>What to prepare at load.</summary>
 /// <param name="Slots">States to make room for at once; the table grows on demand.</param>
-public sealed record LoadOptions(int Slots = 1);
+/// <param name="Observer">Sees what the projections read; null, as a rule, costs nothing.</param>
+public sealed record LoadOptions(int Slots = 1, IActivationObserver? Observer = null);
 
 /// <summary>Weights and state slots on one device. Slot 0 is scratch. Calls come from one thread at a time.</summary>
 public interface ILoadedModel : IDisposable

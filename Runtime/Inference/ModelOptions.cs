@@ -9,6 +9,9 @@ public sealed record ModelOptions
     /// <summary>Whether the weights are copied into memory instead of mapped, so that nothing done to the file can matter afterwards.</summary>
     public bool CopyToMemory { get; init; }
 
+    /// <summary>Sees what the projections read while the model runs, or null.</summary>
+    public IActivationObserver? Observer { get; init; }
+
     /// <summary>Where in the file the model begins: 0, or past the executable it was appended to.</summary>
     public long Offset { get; init; }
 

@@ -38,6 +38,9 @@ public sealed class UsageTests
     [InlineData("convert", "folder", "-o", "x.gguf", "--type", "Q9_9")]
     [InlineData("export", "x.gguf")]
     [InlineData("export", "x.gguf", "-o", "x", "--type", "Q8_0")]
+    [InlineData("quantize")]
+    [InlineData("quantize", "model.gguf")]
+    [InlineData("imatrix", "-f", "x")]
     [InlineData("pack")]
     public void Run_BadUsage_ExitsWith2AndSaysWhy(params string[] args)
     {
@@ -100,6 +103,8 @@ public sealed class UsageTests
     [InlineData("pack")]
     [InlineData("convert")]
     [InlineData("export")]
+    [InlineData("quantize")]
+    [InlineData("imatrix")]
     [InlineData("bench")]
     public void Help_EveryVerb_ShowsExamples(string verb)
     {

@@ -32,6 +32,13 @@ internal static class MicroModels
         return Model.Open(path, backend, new ModelOptions { CopyToMemory = true });
     }
 
+    /// <summary>Writes a stored model into a folder and opens it there.</summary>
+    public static GgufFile OpenFile(string name, TemporaryFolder folder)
+    {
+        File.WriteAllBytes(folder[name + ".gguf"], Bytes(name));
+        return GgufFile.Open(folder[name + ".gguf"]);
+    }
+
     /// <summary>The type that the model's matrices were re-encoded in from float32, or null where the file itself is stored.</summary>
     public static QuantType? Reencoded(string name) =>
         name is "micro-mamba-f16" or "micro-mamba-bf16" or "micro-mamba-q8_0" ? QuantTypes.ByName(name.Split('-')[^1]) : null;

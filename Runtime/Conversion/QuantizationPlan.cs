@@ -1,0 +1,35 @@
+using MambaRT.Formats;
+
+namespace MambaRT.Runtime;
+
+/// <summary>What a quantization will write.</summary>
+/// <param name="Tensors">Every tensor, in file order.</param>
+/// <param name="Metadata">Every key.</param>
+public sealed record QuantizationPlan(IReadOnlyList<PlannedTensor> Tensors, GgufMetadata Metadata)
+{
+    /// <summary>Weights and vectors.</summary>
+    public long Values => Tensors.Sum(t => t.Values);
+
+    /// <summary>Bytes of all tensors.</summary>
+    public long Bytes => Tensors.Sum(t => t.Bytes);
+
+    /// <summary>Mean bits of a value.</summary>
+    public double BitsPerWeight => Values == 0 ? 0 : 8.0 * Bytes / Values;
+
+    /// <summary>Tensors whose rows are not whole blocks of the type chosen, so that another one is taken.</summary>
+    public IReadOnlyList<StoredOtherwise> StoredOtherwise =>
+        [.. Tensors.Where(t => t.Stored != t.Asked).Select(t => new StoredOtherwise(t.Source.Name, t.Source.Columns, t.Asked, t.Stored))];
+}
+
+/// <summary>A tensor that will be written.</summary>
+/// <param name="Source">As it is now.</param>
+/// <param name="Asked">The type chosen for it.</param>
+/// <param name="Stored">The type it gets.</param>
+public sealed record PlannedTensor(GgufTensorInfo Source, QuantType Asked, QuantType Stored)
+{
+    /// <summary>Values in it.</summary>
+    public long Values => (long)Source.Columns * Source.Rows;
+
+    /// <summary>Bytes it will take.</summary>
+    public long Bytes => Stored.RowBytes(Source.Columns) * Source.Rows;
+}
