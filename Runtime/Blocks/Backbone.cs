@@ -87,7 +87,7 @@ internal static class Backbone
         json.WriteNumber("hidden_size", dModel);
         json.WriteNumber("intermediate_size", dInner);
         if (dInner % dModel == 0) json.WriteNumber("expand", dInner / dModel);
-        else json.WriteNumber("expand", (double)dInner / dModel);
+        else json.WriteNumber("expand", Expand(dModel, dInner));
         json.WriteNumber("num_hidden_layers", meta.Size("block_count"));
         json.WriteNumber("vocab_size", model.VocabularySize);
         json.WriteNumber("state_size", meta.Size("ssm.state_size"));
@@ -100,10 +100,17 @@ internal static class Backbone
         json.WriteBoolean("tie_word_embeddings", !model.Has("output.weight"));
     }
 
+    /// <summary>The number whose product with the width, cut to an integer, is the channels again.</summary>
+    public static double Expand(int dModel, int dInner)
+    {
+        double expand = (double)dInner / dModel;
+        return expand * dModel < dInner ? Math.BitIncrement(expand) : expand;
+    }
+
     /// <summary>Channels of the scan by "expand" and "hidden_size".</summary>
     public static int InnerSize(HubConfig config)
     {
-        double inner = (double)config.Positive("expand", missing: 2) * config.Size("hidden_size");   // cut, not rounded, as in transformers
+        double inner = (config.Number("expand") ?? 2) * config.Size("hidden_size");   // cut, not rounded, as in transformers
         return inner is >= 1 and <= HubConfig.MaxSize ? (int)inner
             : throw new FormatException($"{config.Path}: keys 'expand' and 'hidden_size' make {inner} channels; at most {HubConfig.MaxSize} are possible. Use the file that belongs to the checkpoint.");
     }

@@ -85,15 +85,15 @@ internal sealed class HubConfig
     public float Positive(string key, float missing) => Number(key) switch
     {
         null => missing,
-        > 0 and float value => value,
+        > 0 and double value when (float)value > 0 => (float)value,
         _ => throw Wrong(key, "a number above 0"),
     };
 
-    /// <summary>A finite number, or null.</summary>
-    public float? Number(string key)
+    /// <summary>A number that a float32 can hold, in the precision of the file, or null.</summary>
+    public double? Number(string key)
     {
         if (Get(key) is not JsonElement value) return null;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number) ? number : throw Wrong(key, "a number");
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && float.IsFinite((float)number) ? number : throw Wrong(key, "a number");
     }
 
     /// <summary>A flag, or <paramref name="missing"/>.</summary>

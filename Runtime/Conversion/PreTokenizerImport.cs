@@ -36,7 +36,9 @@ internal static class PreTokenizerImport
     {
         if (tokenizer.Get("normalizer") is not JsonElement normalizer) return null;
         string kind = Text(tokenizer, normalizer, "type") ?? "unknown";
-        return kind == "NFC" ? kind
+        if (kind == "Sequence" && normalizer.TryGetProperty("normalizers", out JsonElement steps) && steps.ValueKind == JsonValueKind.Array)
+            kind = string.Join(' ', steps.EnumerateArray().Select(step => Text(tokenizer, step, "type") ?? "unknown"));
+        return kind.Length == 0 ? null : kind == "NFC" ? kind
             : throw new NotSupportedException($"{tokenizer.Path}: the normalizer '{HubConfig.Show(kind)}' changes text in a way that GGUF cannot express. Choose another checkpoint.");
     }
 

@@ -157,8 +157,8 @@ internal sealed class TokenizerImport
     private void WriteSampling()
     {
         if (!_generation!.Flag("do_sample", missing: true)) return;   // the caller has looked
-        if (_generation.Number("temperature") is float temperature) _metadata.Set("general.sampling.temp", temperature);
-        if (_generation.Number("top_p") is float topP) _metadata.Set("general.sampling.top_p", topP);
+        if (_generation.Number("temperature") is double temperature) _metadata.Set("general.sampling.temp", (float)temperature);
+        if (_generation.Number("top_p") is double topP) _metadata.Set("general.sampling.top_p", (float)topP);
         if (_generation.Get("top_k") is not null) _metadata.Set("general.sampling.top_k", _generation.Size("top_k"));
     }
 }

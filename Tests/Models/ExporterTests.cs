@@ -108,6 +108,14 @@ public class ExporterTests
     }
 
     [Fact]
+    public void Expand_OfEveryWidth_GivesTheChannelsAgain()
+    {
+        foreach (int dModel in (int[])[7, 96, 384, 2560])
+            for (int dInner = 1; dInner < 1000; dInner++)
+                Assert.Equal(dInner, (int)(Backbone.Expand(dModel, dInner) * dModel));
+    }
+
+    [Fact]
     public void Folder_ThatHasFiles_IsKeptUnlessTheyMayBeReplaced()
     {
         using var folder = new CheckpointFolder("mamba_nobias");

@@ -64,6 +64,7 @@ public class TokenizerImportTests
         Refuses<NotSupportedException>("'ByteLevel(no regex)'", t => t["pre_tokenizer"]!["use_regex"] = false);
         Refuses<NotSupportedException>("'none'", t => t["pre_tokenizer"] = null);
         Refuses<NotSupportedException>("'Lowercase'", t => t["normalizer"] = new JsonObject { ["type"] = "Lowercase" });
+        Refuses<NotSupportedException>("'NFC Lowercase'", t => t["normalizer"] = JsonNode.Parse("""{"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}"""));
     }
 
     [Fact]
