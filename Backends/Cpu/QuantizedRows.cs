@@ -117,7 +117,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
             to.Starts16[2 * block] = -128 * low;
             to.Starts16[2 * block + 1] = -128 * high;
             to.Starts32[block] = -128 * (low + high);
-            if (row < RowLanes.Rows) _lanes?.Fill(row, block, scale, fours, to.Sums16[2 * block], to.Sums16[2 * block + 1]);
+            if (row < RowLanes.Rows) _lanes?.Fill(row, block, to.Values + at, scale, fours, to.Sums16[2 * block], to.Sums16[2 * block + 1]);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using MambaRT.Formats;
 
@@ -13,6 +12,12 @@ internal sealed unsafe class RowLanes : IDisposable
     /// <summary>Rows that are multiplied with one pass over the weights.</summary>
     public const int Rows = 4;
 
+    /// <summary>Columns of a quad: four blocks, whose halves 4-bit types store in the low and the high halves of the same bytes.</summary>
+    public const int QuadColumns = 128;
+
+    /// <summary>A quad: 128 values in the order of those bytes, then for the four lanes of each block starts, scales and sums.</summary>
+    public const int QuadBytes = 320, QuadStarts = 128, QuadScales = 192, QuadSums = 256;
+
     private readonly NativeBuffer _memory;
     private readonly long _lanes;
 
@@ -25,12 +30,15 @@ internal sealed unsafe class RowLanes : IDisposable
 
     public long Bytes => _memory.Bytes;
 
-    /// <summary>From one row to the next: starts, scales and sums, then 32 floats per 64 lanes.</summary>
+    /// <summary>From one row to the next: starts, scales and sums, then 32 floats per 64 lanes, then the quads.</summary>
     public long RowBytes => RowBytesOf(Width);
 
     public int Width { get; }
 
-    public static long RowBytesOf(int width) => LanesOf(width) * (sizeof(int) + 2 * sizeof(float) + sizeof(float) / 2);
+    public static long RowBytesOf(int width) => QuadsAt(width) + LanesOf(width) * 4 / QuadColumns * QuadBytes;
+
+    /// <summary>Where the quads of a row begin.</summary>
+    public static long QuadsAt(int width) => LanesOf(width) * (sizeof(int) + 2 * sizeof(float) + sizeof(float) / 2);
 
     /// <summary>Lanes of a row: its columns are filled up with zeros to whole blocks of 256.</summary>
     public static long LanesOf(int width) => (width + 255L) / 256 * 64;
@@ -47,8 +55,15 @@ internal sealed unsafe class RowLanes : IDisposable
     /// <summary>Per 256 columns: the scales of their eight blocks, then −scale·Σq of these, then −scale·Σq of their sixteen halves.</summary>
     public float* Supers(int row) => Sums(row) + _lanes;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Fill(int row, int block, float scale, Vector256<int> fours, float low, float high)
+    /// <summary>Spreads a block of 32 columns.</summary>
+    /// <param name="row">Its row, below <see cref="Rows"/>.</param>
+    /// <param name="block">Its number in the row.</param>
+    /// <param name="values">Its rounded values.</param>
+    /// <param name="scale">Its scale.</param>
+    /// <param name="fours">The sums of four neighbours.</param>
+    /// <param name="low">scale·Σq of its first half.</param>
+    /// <param name="high">scale·Σq of its second half.</param>
+    public void Fill(int row, int block, sbyte* values, float scale, Vector256<int> fours, float low, float high)
     {
         (fours * -128).Store(Starts(row) + 8 * block);
         Vector256.Create(scale).Store(Scales(row) + 8 * block);
@@ -59,6 +74,14 @@ internal sealed unsafe class RowLanes : IDisposable
         super[8 + i] = -(low + high);
         super[16 + 2 * i] = -low;
         super[17 + 2 * i] = -high;
+
+        byte* quad = (byte*)Starts(row) + QuadsAt(Width) + block / 4 * QuadBytes + block % 4 * 16;
+        Vector128<int> pairs = fours.GetLower() + fours.GetUpper();
+        Vector128.Load(values).Store((sbyte*)quad);
+        Vector128.Load(values + 16).Store((sbyte*)quad + 64);
+        (pairs * -128).Store((int*)(quad + QuadStarts));
+        Vector128.Create(scale).Store((float*)(quad + QuadScales));
+        (Vector128.ConvertToSingle(pairs) * scale).Store((float*)(quad + QuadSums));
     }
 
     public void Dispose() => _memory.Dispose();

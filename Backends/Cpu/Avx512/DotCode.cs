@@ -12,6 +12,9 @@ internal readonly record struct DotShape(DotUnpack Unpack, int Columns, int Rows
     /// <summary>Bytes from one activation row to the next in <see cref="RowLanes"/>.</summary>
     public int LaneStride => (int)RowLanes.RowBytesOf(Columns);
 
+    /// <summary>Where the quads of an activation row begin.</summary>
+    public int QuadsAt => (int)RowLanes.QuadsAt(Columns);
+
     /// <summary>Bytes from one array of a row to the next.</summary>
     public int LaneArray => (int)RowLanes.LanesOf(Columns) * sizeof(float);
 }
@@ -94,7 +97,10 @@ internal static class DotCode
     /// <summary>The sixteen sums of half blocks of 256 columns of activation row t.</summary>
     public static Mem SmallSums(DotShape shape, int t) => Supers(shape, t).Plus(64);
 
-    /// <summary>The steps of a weight row: several in a loop, then those that are left, the last of which may be half a step.</summary>
+    /// <summary>A part of the <paramref name="i"/>th quad of activation row t from the present one on; see <see cref="RowLanes.QuadBytes"/>.</summary>
+    public static Mem Quad(DotShape shape, int t, int i, int part) => new(Lanes, t * shape.LaneStride + shape.QuadsAt + i * RowLanes.QuadBytes + part, Super);
+
+    /// <summary>The steps of a weight row: several in a loop, then those that are left, the last of which may be a part of one.</summary>
     private static void Steps(Assembler a, DotShape shape)
     {
         DotUnpack unpack = shape.Unpack;
@@ -104,20 +110,20 @@ internal static class DotCode
             a.MovImmediate(Left, whole / together);
             int loop = a.Position;
             for (int line = 0; line < unpack.Bytes * together; line += 64) a.PrefetchT1(new Mem(W, AheadBytes + line));
-            for (int i = 0; i < together; i++) unpack.Step(a, shape, i, half: false);
+            for (int i = 0; i < together; i++) unpack.Step(a, shape, i);
             Advance(a, unpack, together);
             a.Sub(Left, 1);
             a.JumpBackIfNotZero(loop);
         }
-        for (int i = 0; i < left; i++) unpack.Step(a, shape, i, half: false);
-        if (shape.Columns % unpack.Columns != 0) unpack.Step(a, shape, left, half: true);
+        for (int i = 0; i < left; i++) unpack.Step(a, shape, i);
+        if (shape.Columns % unpack.Columns is not 0 and int columns) unpack.Part(a, shape, left, columns);
     }
 
     private static void Advance(Assembler a, DotUnpack unpack, int steps)
     {
         a.Add(W, unpack.Bytes * steps);
         a.Add(Column, unpack.Columns * steps);
-        if (unpack.Columns == 256) a.Add(Super, 2 * 64 * steps);
+        if (unpack.SuperBytes > 0) a.Add(Super, unpack.SuperBytes * steps);
     }
 
     /// <summary>The sum over all lanes of both, to memory.</summary>

@@ -10,11 +10,11 @@ internal abstract class DotUnpack
     private static readonly Dictionary<string, DotUnpack> Layouts = new()
     {
         ["Q8_0"] = new BytePairUnpack(),
-        ["Q4_0"] = new NibblePairUnpack(blockBytes: 18, highBitsAt: null, hasOffset: false, startShift: 4, levels: null),
-        ["Q4_1"] = new NibblePairUnpack(blockBytes: 20, highBitsAt: null, hasOffset: true, startShift: null, levels: null),
+        ["Q4_0"] = new NibbleQuadUnpack(blockBytes: 18, hasOffset: false, startShift: 4, levels: null),
+        ["Q4_1"] = new NibbleQuadUnpack(blockBytes: 20, hasOffset: true, startShift: null, levels: null),
         ["Q5_0"] = new NibblePairUnpack(blockBytes: 22, highBitsAt: 2, hasOffset: false, startShift: 3, levels: null),
         ["Q5_1"] = new NibblePairUnpack(blockBytes: 24, highBitsAt: 4, hasOffset: true, startShift: null, levels: null),
-        ["IQ4_NL"] = new NibblePairUnpack(blockBytes: 18, highBitsAt: null, hasOffset: false, startShift: 0, Levels),
+        ["IQ4_NL"] = new NibbleQuadUnpack(blockBytes: 18, hasOffset: false, startShift: 0, Levels),
         ["IQ4_XS"] = new LevelGroupsUnpack(Levels),
         ["Q4_K"] = new NibbleGroupsUnpack(high: false),
         ["Q5_K"] = new NibbleGroupsUnpack(high: true),
@@ -32,6 +32,9 @@ internal abstract class DotUnpack
     /// <summary>Steps in the body of the loop.</summary>
     public abstract int StepsTogether { get; }
 
+    /// <summary>Bytes that a step takes of what lies beside the columns: supers or quads; 0 for none.</summary>
+    public abstract int SuperBytes { get; }
+
     /// <summary>The layout of a type, or null.</summary>
     public static DotUnpack? For(string type) => Layouts.GetValueOrDefault(type);
 
@@ -44,8 +47,10 @@ internal abstract class DotUnpack
     /// <param name="a">The code.</param>
     /// <param name="shape">What it is written for.</param>
     /// <param name="i">The step within the loop's body: what it reads lies so many steps past the pointers.</param>
-    /// <param name="half">Whether only the first half of its columns is there.</param>
-    public abstract void Step(Assembler a, DotShape shape, int i, bool half);
+    public abstract void Step(Assembler a, DotShape shape, int i);
+
+    /// <summary>Adds the products of the last columns of a row, fewer than a step has; <paramref name="columns"/> is a multiple of 32.</summary>
+    public abstract void Part(Assembler a, DotShape shape, int i, int columns);
 
     protected static void SetMask(Assembler a, Mask mask, Gpr free, int bits)
     {

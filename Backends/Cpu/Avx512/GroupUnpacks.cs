@@ -16,6 +16,8 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
 
     public sealed override int StepsTogether => 1;
 
+    public sealed override int SuperBytes => 128;
+
     /// <summary>Columns that share a scale: 16 or 32.</summary>
     protected abstract int Group { get; }
 
@@ -31,7 +33,7 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
         if (Group == 16) a.Vmovdqu32(ColumnOrder, a.Lanes(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7));   // an activation scale serves two groups
     }
 
-    public sealed override void Step(Assembler a, DotShape shape, int i, bool half)
+    public sealed override void Step(Assembler a, DotShape shape, int i)
     {
         var block = new Mem(DotCode.W);
         Scales(a, block);
@@ -49,6 +51,8 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
             }
         }
     }
+
+    public sealed override void Part(Assembler a, DotShape shape, int i, int columns) => throw new InvalidOperationException("Rows are whole blocks of 256 columns.");
 
     /// <summary>Leaves the scale of each group in a lane of <see cref="Groups"/>.</summary>
     protected abstract void Scales(Assembler a, Mem block);

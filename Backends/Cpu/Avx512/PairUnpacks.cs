@@ -15,26 +15,33 @@ internal abstract class PairUnpack(int blockBytes, bool hasOffset, int? startShi
 
     public sealed override int StepsTogether => 4;
 
+    public sealed override int SuperBytes => 0;
+
     public override void Prepare(Assembler a, Gpr free)
     {
         int second = BlockBytes / 2 << 16 | BlockBytes / 2;   // the second scale is so many halves from the first
         a.Vmovdqu32(ScaleOrder, a.Lanes(0, 0, 0, 0, second, second, second, second), 256);
     }
 
-    public sealed override void Step(Assembler a, DotShape shape, int i, bool half)
+    public sealed override void Step(Assembler a, DotShape shape, int i) => StepAt(a, shape, i * Columns, half: false);
+
+    public sealed override void Part(Assembler a, DotShape shape, int i, int columns) => StepAt(a, shape, i * Columns, half: true);
+
+    /// <summary>The blocks at a column past the present one: two, or one.</summary>
+    public void StepAt(Assembler a, DotShape shape, int column, bool half)
     {
-        var first = new Mem(DotCode.W, i * Bytes);
+        var first = new Mem(DotCode.W, column / 32 * BlockBytes);
         Load(a, first, half);
         Spread(a, Scale, first, half, 0);
         if (hasOffset) Spread(a, Offset, first, half, 1);
         for (int t = 0; t < shape.Rows; t++)
         {
             Zmm integers = new(10 + t), scales = new(14 + t);
-            Begin(a, integers, DotCode.Starts(shape, t, i * Columns), startShift);
-            a.Vpdpbusd(integers, Weights, DotCode.Values(shape, t, i * Columns));
-            a.Vmulps(scales, Scale, DotCode.Scales(shape, t, i * Columns));
-            AddScaled(a, DotCode.Sum(t, i), integers, scales);
-            if (hasOffset) a.Vfmadd231ps(DotCode.Sum(t, i), Offset, DotCode.Sums(shape, t, i * Columns));
+            Begin(a, integers, DotCode.Starts(shape, t, column), startShift);
+            a.Vpdpbusd(integers, Weights, DotCode.Values(shape, t, column));
+            a.Vmulps(scales, Scale, DotCode.Scales(shape, t, column));
+            AddScaled(a, DotCode.Sum(t, column / Columns), integers, scales);
+            if (hasOffset) a.Vfmadd231ps(DotCode.Sum(t, column / Columns), Offset, DotCode.Sums(shape, t, column));
         }
     }
 
