@@ -39,11 +39,27 @@ internal sealed class ModelArguments
     public void AddTo(Command command, bool withContext = true)
     {
         command.Options.Add(_model);
+        AddBackendTo(command);
+        if (withContext) command.Options.Add(_context);
+        command.Options.Add(_layers);
+    }
+
+    /// <summary>Adds what says where a model runs alone, for verbs that name their models otherwise.</summary>
+    public void AddBackendTo(Command command)
+    {
         command.Options.Add(_backend);
         command.Options.Add(_threads);
         command.Options.Add(_affinity);
-        if (withContext) command.Options.Add(_context);
-        command.Options.Add(_layers);
+    }
+
+    /// <summary>Makes the backend asked for.</summary>
+    public IBackend CreateBackend(ParseResult arguments)
+    {
+        int threads = (int)(arguments.GetValue(_threads) ?? 0);
+        int[]? cores = OptionOf.Given(arguments, _affinity);
+        if (cores is not null && threads > 0 && threads != cores.Length)
+            throw new UsageException($"--affinity gives {cores.Length} cores for {threads} threads; give one a thread, or leave out one of the two options.");
+        return BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", threads, cores);
     }
 
     /// <summary>Which file -m means.</summary>
@@ -60,11 +76,7 @@ internal sealed class ModelArguments
     public OpenedModel Open(ParseResult arguments, Terminal terminal, IActivationObserver? observer = null)
     {
         ModelFile file = Locate(arguments);
-        int threads = (int)(arguments.GetValue(_threads) ?? 0);
-        int[]? cores = OptionOf.Given(arguments, _affinity);
-        if (cores is not null && threads > 0 && threads != cores.Length)
-            throw new UsageException($"--affinity gives {cores.Length} cores for {threads} threads; give one a thread, or leave out one of the two options.");
-        IBackend backend = BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", threads, cores);
+        IBackend backend = CreateBackend(arguments);
         try
         {
             Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length, Observer = observer });

@@ -12,7 +12,8 @@ internal static class ModelLocator
     /// <summary>Finds the model.</summary>
     /// <param name="given">What -m says, or null.</param>
     /// <exception cref="FileNotFoundException">There is none; the message says where it was looked for.</exception>
-    public static ModelFile Find(string? given) => given is null ? FindDefault() : FindGiven(given);
+    public static ModelFile Find(string? given) => given is null ? FindDefault()
+        : Named(given, "give -m the path of a .gguf file, or leave -m out for the bundled model");
 
     /// <summary>The model appended to the running executable, if there is one.</summary>
     public static ModelFile? FindAppended()
@@ -29,12 +30,16 @@ internal static class ModelLocator
         throw new FileNotFoundException($"There is no model: none is appended to this program, and there is no file '{beside}'. Name one with -m FILE.gguf.");
     }
 
-    private static ModelFile FindGiven(string path)
+    /// <summary>The model in a file.</summary>
+    /// <param name="path">A .gguf file, or a program with a model appended.</param>
+    /// <param name="advice">What to do where there is no such file.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FormatException">It is a folder.</exception>
+    public static ModelFile Named(string path, string advice)
     {
         if (Directory.Exists(path))
-            throw new FormatException($"'{path}' is a folder; -m needs a .gguf file. Make one of a folder of safetensors with 'mambart convert'.");
-        if (!File.Exists(path))
-            throw new FileNotFoundException($"There is no file '{path}'; give -m the path of a .gguf file, or leave -m out for the bundled model.");
+            throw new FormatException($"'{path}' is a folder; a .gguf file is needed. Make one of a folder of safetensors with 'mambart convert'.");
+        if (!File.Exists(path)) throw new FileNotFoundException($"There is no file '{path}'; {advice}.");
         return Packed.Find(path) is { } model ? new ModelFile(path, model.Offset, model.Length) : new ModelFile(path);
     }
 }

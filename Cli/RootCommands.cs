@@ -20,6 +20,7 @@ internal static class RootCommands
         root.Subcommands.Add(new DetokenizeCommand(terminal, json));
         root.Subcommands.Add(new LogitsCommand(terminal, json));
         root.Subcommands.Add(new PerplexityCommand(terminal, json));
+        root.Subcommands.Add(new CompareCommand(terminal, json));
         root.Subcommands.Add(new BenchCommand(terminal, json));
         root.Subcommands.Add(new DevicesCommand(terminal, json));
         root.Subcommands.Add(new PackCommand(terminal, json));

@@ -11,6 +11,9 @@ internal static class Text
     /// <summary>A speed with about three digits.</summary>
     public static string Rate(double value) => Fixed(value, value < 10 ? 2 : value < 100 ? 1 : 0);
 
+    /// <summary>A number that may be very small, with three digits; "-" for none.</summary>
+    public static string Small(double value) => double.IsFinite(value) ? value.ToString("g3", CultureInfo.InvariantCulture) : "-";
+
     /// <summary>A share in percent.</summary>
     public static string Percent(double share) => double.IsFinite(share) ? Fixed(100 * share, 0) + " %" : "-";
 

@@ -5,23 +5,14 @@ namespace MambaRT.Bench;
 /// <summary>A run as one HTML page that needs nothing else: plots and tables, in the reader's light or dark scheme.</summary>
 public static class HtmlReport
 {
-    private const string Style = ":root{color-scheme:light dark;--ink:#1f2328;--ground:#fff;--bad:#b91c1c}@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--ground:#0d1117;--bad:#ff7b72}}"
-        + "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:var(--ink);background:var(--ground)}h2{margin-top:1.6em}"
-        + "table{border-collapse:collapse;font-size:13px}td,th{padding:4px 8px;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}td:first-child,th:first-child{text-align:left}"
-        + "div{overflow-x:auto}.failed{color:var(--bad);font-weight:bold}" + SvgPlot.Style;
-
     /// <summary>Writes the page.</summary>
     public static string Write(RunRecord run)
     {
-        var html = new StringBuilder();
-        string title = SvgPlot.Escape(run.Model.Name);
-        html.Append($"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{Style}</style></head><body>\n<h1>{title}</h1>\n<p>{SvgPlot.Escape(run.Version)}</p>\n");
+        StringBuilder html = HtmlPage.Begin(run.Model.Name, run.Version);
         foreach (string failure in run.Failures) html.Append($"<p class=\"failed\">{SvgPlot.Escape(failure)}</p>\n");
-        html.Append("<ul>\n");
-        foreach (string line in MarkdownReport.Summary(run)) html.Append($"<li>{SvgPlot.Escape(line)}</li>\n");
-        html.Append("</ul>\n");
+        HtmlPage.AppendList(html, MarkdownReport.Summary(run));
         foreach ((string name, BenchMode mode) in new[] { ("Prefill", BenchMode.Prefill), ("Decode", BenchMode.Decode) })
-            html.Append($"<h2>{name}</h2>\n").Append(SvgPlot.Bars("tokens a second, all sequences together", Bars(run, mode))).Append('\n');
+            html.Append($"<h2>{name}</h2>\n").Append(SvgPlot.Bars("tokens a second, all sequences together", Bars(run, mode), Text.Rate)).Append('\n');
         html.Append("<h2>Over context length</h2>\n").Append(SvgPlot.Lines("tokens of the prompt", "prefill, tokens a second", OverPrompts(run), logX: true, logY: false)).Append('\n');
         if (run.Curve is { } curve)
         {
@@ -31,9 +22,9 @@ public static class HtmlReport
         }
         html.Append($"<h2>Roofline</h2>\n<p>Dashed: what this machine reads from memory and computes with {MostThreads(run)} thread(s). Circles are decode, squares prefill. Decode beyond the slope reads from a cache; prefill beyond the int8 ceiling, which is that of AVX2 on x86, uses VNNI.</p>\n")
             .Append(SvgPlot.Lines("operations of the matrix products a byte read", "GOP/s", Roof(run), logX: true, logY: true)).Append('\n');
-        html.Append("<h2>Measurements</h2>\n<div>");
-        WriteTable(html, run);
-        return html.Append("</div></body></html>\n").ToString();
+        html.Append("<h2>Measurements</h2>\n");
+        HtmlPage.AppendTable(html, ["backend", "threads", "what", "tokens/s", "spread", "GB/s", "GOP/s", "of peak", "linear / conv / scan / norm / other", "peak memory", "first token"], run.Results.Select(Cells));
+        return HtmlPage.End(html);
     }
 
     private static string Target(ResultRecord r) => $"{r.Backend}, {r.Threads} thread{(r.Threads == 1 ? "" : "s")}";
@@ -82,18 +73,9 @@ public static class HtmlReport
         return series;
     }
 
-    private static void WriteTable(StringBuilder html, RunRecord run)
-    {
-        html.Append("<table><tr><th>backend</th><th>threads</th><th>what</th><th>tokens/s</th><th>spread</th><th>GB/s</th><th>GOP/s</th><th>of peak</th><th>linear / conv / scan / norm / other</th><th>peak memory</th><th>first token</th></tr>\n");
-        foreach (ResultRecord r in run.Results)
-        {
-            string[] cells =
-            [
-                r.Backend, $"{r.Threads}", MarkdownReport.What(r), Text.Rate(r.TokensPerSecond), Text.Percent(r.Spread), Text.Rate(r.GigabytesPerSecond),
-                Text.Rate(r.Gops), Text.Percent(r.ShareOfPeak), MarkdownReport.Shares(r), Text.MiB(r.PeakMemoryBytes), $"{Text.Fixed(r.TimeToFirstTokenMs, 1)} ms",
-            ];
-            html.Append("<tr>").AppendJoin("", cells.Select(c => $"<td>{SvgPlot.Escape(c)}</td>")).Append("</tr>\n");
-        }
-        html.Append("</table>\n");
-    }
+    private static string[] Cells(ResultRecord r) =>
+    [
+        r.Backend, $"{r.Threads}", MarkdownReport.What(r), Text.Rate(r.TokensPerSecond), Text.Percent(r.Spread), Text.Rate(r.GigabytesPerSecond),
+        Text.Rate(r.Gops), Text.Percent(r.ShareOfPeak), MarkdownReport.Shares(r), Text.MiB(r.PeakMemoryBytes), $"{Text.Fixed(r.TimeToFirstTokenMs, 1)} ms",
+    ];
 }

@@ -57,5 +57,6 @@ public static class MarkdownReport
     internal static string Shares(ResultRecord r) => r.TimeShare is TimeShares s
         ? $"{Text.Fixed(100 * s.Linear, 0)} / {Text.Fixed(100 * s.Conv, 0)} / {Text.Fixed(100 * s.Scan, 0)} / {Text.Fixed(100 * s.Norm, 0)} / {Text.Fixed(100 * s.Other, 0)} %" : "-";
 
-    private static string Plain(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).Replace('\n', ' ');
+    /// <summary>Text as a cell of a table may hold it.</summary>
+    internal static string Plain(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).Replace('\n', ' ');
 }

@@ -14,6 +14,8 @@ internal enum SvgMark : byte
     Circles,
     /// <summary>Squares alone.</summary>
     Squares,
+    /// <summary>Circles with their notes beside them.</summary>
+    Labelled,
 }
 
 /// <summary>A point, and what it says under the mouse.</summary>
@@ -50,7 +52,10 @@ internal static class SvgPlot
     private const double Width = 720, Height = 320, Left = 64, Right = 24, Top = 22, Bottom = 40, Line = 20;
 
     /// <summary>Horizontal bars, in groups.</summary>
-    public static string Bars(string unit, IReadOnlyList<SvgBar> bars)
+    /// <param name="unit">What the lengths count.</param>
+    /// <param name="bars">In order from above.</param>
+    /// <param name="show">How a value is written.</param>
+    public static string Bars(string unit, IReadOnlyList<SvgBar> bars, Func<double, string> show)
     {
         const double Label = 120, Value = 64, Gap = 8;
         if (bars.Count == 0) return Nothing;
@@ -64,7 +69,7 @@ internal static class SvgPlot
             if (first) rows.Append($"<text x=\"{N(Label - 8)}\" y=\"{N(y + 13)}\" text-anchor=\"end\">{Escape(bar.Group)}</text>");
             double length = Math.Max(1, bar.Value / most * (Width - Label - Value));
             rows.Append($"<rect class=\"f{bar.Colour}\" x=\"{N(Label)}\" y=\"{N(y)}\" width=\"{N(length)}\" height=\"16\" rx=\"2\"><title>{Escape(bar.Note)}</title></rect>")
-                .Append($"<text x=\"{N(Label + length + 6)}\" y=\"{N(y + 13)}\">{Text.Rate(bar.Value)}</text>");
+                .Append($"<text x=\"{N(Label + length + 6)}\" y=\"{N(y + 13)}\">{Escape(show(bar.Value))}</text>");
             y += Line;
         }
         StringBuilder svg = Open(y + Gap + Line).Append($"<text x=\"{N(Label)}\" y=\"12\">{Escape(unit)}</text>").Append(rows);
@@ -77,7 +82,7 @@ internal static class SvgPlot
     /// <param name="yTitle">What the vertical axis counts.</param>
     /// <param name="series">What is drawn, later ones above.</param>
     /// <param name="logX">Whether the horizontal axis is logarithmic.</param>
-    /// <param name="logY">Whether the vertical axis is; it begins at 0 otherwise.</param>
+    /// <param name="logY">Whether the vertical axis is; 0 is on it otherwise.</param>
     public static string Lines(string xTitle, string yTitle, IReadOnlyList<SvgSeries> series, bool logX, bool logY)
     {
         bool Shown(SvgPoint p) => double.IsFinite(p.X) && double.IsFinite(p.Y) && (!logX || p.X > 0) && (!logY || p.Y > 0);
@@ -115,9 +120,13 @@ internal static class SvgPlot
             svg.Append($"<text x=\"{N(points[^1].X)}\" y=\"{N(points[^1].Y - 5)}\" text-anchor=\"end\">{Escape(points[^1].Note)}</text>");
         if (series.Mark == SvgMark.Limit) return;
         foreach (SvgPoint p in points)
+        {
             svg.Append(series.Mark == SvgMark.Squares
                 ? $"<rect class=\"f{series.Colour}\" x=\"{N(p.X - 4)}\" y=\"{N(p.Y - 4)}\" width=\"8\" height=\"8\"><title>{Escape(p.Note)}</title></rect>"
                 : $"<circle class=\"f{series.Colour}\" cx=\"{N(p.X)}\" cy=\"{N(p.Y)}\" r=\"{(points.Length > 20 ? 2 : 4)}\"><title>{Escape(p.Note)}</title></circle>");
+            bool left = p.X > 0.7 * Width;   // where there is more room on that side
+            if (series.Mark == SvgMark.Labelled) svg.Append($"<text x=\"{N(p.X + (left ? -7 : 7))}\" y=\"{N(p.Y - 4)}\"{(left ? " text-anchor=\"end\"" : "")}>{Escape(p.Note)}</text>");
+        }
     }
 
     /// <summary>One line of marks and names.</summary>
@@ -142,13 +151,15 @@ internal static class SvgPlot
         ? Math.Log(value / ticks[0]) / Math.Log(ticks[^1] / ticks[0])
         : (value - ticks[0]) / (ticks[^1] - ticks[0]);
 
-    /// <summary>Round values from below the least to above the most; from 0 where not logarithmic.</summary>
+    /// <summary>Round values from below the least to above the most, 0 among them where not logarithmic.</summary>
     private static double[] Ticks(double least, double most, bool log)
     {
         if (!log)
         {
-            double step = RoundUp(Math.Max(most, 1e-9) / 6);
-            return [.. Enumerable.Range(0, (int)Math.Ceiling(most / step - 1e-9) + 1).Select(i => i * step)];
+            (least, most) = (Math.Min(0, least), Math.Max(0, most));
+            double step = RoundUp(Math.Max(most - least, 1e-9) / 6);
+            int first = (int)Math.Floor(least / step + 1e-9), last = Math.Max(first + 1, (int)Math.Ceiling(most / step - 1e-9));
+            return [.. Enumerable.Range(first, last - first + 1).Select(i => i * step)];
         }
         if (most / least > 200)
         {
@@ -167,7 +178,7 @@ internal static class SvgPlot
         return (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10) * power;
     }
 
-    private static string Tick(double value) => value.ToString("#,0.####", CultureInfo.InvariantCulture);
+    private static string Tick(double value) => value.ToString(value is > 0 and < 1e-3 ? "0.#e-0" : "#,0.####", CultureInfo.InvariantCulture);
 
     private static string N(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
 }

@@ -62,10 +62,10 @@ internal sealed class InfoCommand : Verb
     private void Summarize(GgufFile file, Plan? plan)
     {
         TextWriter output = Terminal.Out;
-        long values = QuantMix.Of(file).Sum(part => part.Values), bytes = file.Tensors.Sum(t => t.Bytes);
+        List<QuantMix> mix = QuantMix.Of(file);
         output.WriteLine($"file        {file.Path} ({Show.Bytes(file.FileBytes)})");
         if (file.Metadata.TryGetString("general.name") is { } name) output.WriteLine($"name        {Show.Text(name, 200)}");
-        output.WriteLine($"parameters  {Show.Count(values)} in {file.Tensors.Count} tensors, {Show.Fixed(values == 0 ? 0 : 8.0 * bytes / values, 2)} bits each");
+        output.WriteLine($"parameters  {Show.Count(mix.Sum(part => part.Values))} in {file.Tensors.Count} tensors, {Show.Fixed(QuantMix.BitsPerWeight(mix), 2)} bits each");
         if (plan is null) return;
         output.WriteLine($"network     {plan.Architecture}, {plan.Ops.Length} operations, vocabulary {Show.Count(plan.VocabularySize)}");
         output.WriteLine($"state       {Show.Bytes(plan.States.Bytes)} a conversation, whatever its length");

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace MambaRT.Formats;
 
 /// <summary>The codebooks of IQ3_XXS and IQ3_S: points of four magnitudes, constants of the format.</summary>
@@ -8,20 +10,17 @@ namespace MambaRT.Formats;
 internal static class IQ3Grids
 {
     /// <summary>The magnitudes in <see cref="XXS"/>.</summary>
-    public static ReadOnlySpan<byte> XXSLevels => [4, 12, 20, 28, 36, 44, 52, 62];
+    public static Vector256<float> XXSLevels => Vector256.Create(4f, 12, 20, 28, 36, 44, 52, 62);
 
     /// <summary>The magnitudes in <see cref="S"/>.</summary>
-    public static ReadOnlySpan<byte> SLevels => [1, 3, 5, 7, 9, 11, 13, 15];
+    public static Vector256<float> SLevels => Vector256.Create(1f, 3, 5, 7, 9, 11, 13, 15);
 
-    /// <summary>Writes a point's four values: (scale * magnitude), negative where the bit of <paramref name="signs"/> is set.</summary>
-    public static void Decode(ushort point, ReadOnlySpan<byte> levels, int signs, float scale, Span<float> values)
+    /// <summary>Writes the eight values of two points: (scale * magnitude), negative where the bit of <paramref name="signs"/> is set.</summary>
+    public static void Decode(ushort first, ushort second, Vector256<float> levels, int signs, float scale, Span<float> values)
     {
-        values = values[..4];
-        for (int j = 0; j < values.Length; j++)
-        {
-            float value = scale * levels[point >> 3 * j & 7];
-            values[j] = (signs >> j & 1) == 0 ? value : -value;
-        }
+        // As in IQ2Grids: the products bring each value's three bits to bits 9 to 11.
+        Vector256<int> codes = Vector256.Create(Vector128.Create((int)first), Vector128.Create((int)second)) * Vector256.Create(512, 64, 8, 1, 512, 64, 8, 1);
+        GridValues.Write(codes >>> 9 & Vector256.Create(7), levels, signs, scale, values);
     }
 
     /// <summary>256 points.</summary>

@@ -35,14 +35,14 @@ public struct IQ3_SBlock : IBlockFormat<IQ3_SBlock>
     public static void Decode(in IQ3_SBlock block, Span<float> values)
     {
         float d = (float)block.d;
-        ReadOnlySpan<byte> qs = block.qs, qh = block.qh, signs = block.signs, scales = block.scales, levels = IQ3Grids.SLevels;
+        ReadOnlySpan<byte> qs = block.qs, qh = block.qh, signs = block.signs, scales = block.scales;
         ReadOnlySpan<ushort> grid = IQ3Grids.S;
-        for (int point = 0; point < 64; point++)
+        for (int pair = 0; pair < 32; pair++)
         {
-            int group = point >> 3;
+            int group = pair >> 2, high = qh[group] >> 2 * (pair & 3);
             float scale = d * (1 + 2 * (scales[group >> 1] >> 4 * (group & 1) & 15));
-            int index = qs[point] | (qh[group] >> (point & 7) & 1) << 8;
-            IQ3Grids.Decode(grid[index], levels, signs[point >> 1] >> 4 * (point & 1), scale, values.Slice(4 * point, 4));
+            ushort first = grid[qs[2 * pair] | (high & 1) << 8], second = grid[qs[2 * pair + 1] | (high & 2) << 7];
+            IQ3Grids.Decode(first, second, IQ3Grids.SLevels, signs[pair], scale, values.Slice(8 * pair, 8));
         }
     }
 }

@@ -29,7 +29,7 @@ public struct IQ3_XXSBlock : IBlockFormat<IQ3_XXSBlock>
     public static void Decode(in IQ3_XXSBlock block, Span<float> values)
     {
         float d = (float)block.d;
-        ReadOnlySpan<byte> qs = block.qs, levels = IQ3Grids.XXSLevels;
+        ReadOnlySpan<byte> qs = block.qs;
         ReadOnlySpan<uint> rest = block.rest;
         ReadOnlySpan<ushort> grid = IQ3Grids.XXS;
         for (int group = 0; group < 8; group++)
@@ -38,8 +38,7 @@ public struct IQ3_XXSBlock : IBlockFormat<IQ3_XXSBlock>
             for (int l = 0; l < 4; l++)
             {
                 int at = 8 * group + 2 * l, signs = GridSigns.Of(rest[group] >> 7 * l & 127);
-                IQ3Grids.Decode(grid[qs[at]], levels, signs, scale, values.Slice(4 * at, 4));
-                IQ3Grids.Decode(grid[qs[at + 1]], levels, signs >> 4, scale, values.Slice(4 * at + 4, 4));
+                IQ3Grids.Decode(grid[qs[at]], grid[qs[at + 1]], IQ3Grids.XXSLevels, signs, scale, values.Slice(4 * at, 8));
             }
         }
     }

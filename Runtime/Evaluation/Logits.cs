@@ -2,9 +2,23 @@ using System.Runtime.Intrinsics;
 
 namespace MambaRT.Runtime;
 
-/// <summary>What is computed of one row of logits, or of two.</summary>
+/// <summary>What is computed of rows of logits.</summary>
 internal static class Logits
 {
+    /// <summary>Whether no logit is NaN or infinite.</summary>
+    public static bool AreFinite(ReadOnlySpan<float> logits)
+    {
+        int i = 0;
+        for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
+        {
+            Vector256<float> x = Vector256.Create(logits[i..]);
+            if (!Vector256.EqualsAll(x - x, Vector256<float>.Zero)) return false;
+        }
+        for (; i < logits.Length; i++)
+            if (!float.IsFinite(logits[i])) return false;
+        return true;
+    }
+
     /// <summary>The most likely token, of equals the lowest id.</summary>
     public static int Best(ReadOnlySpan<float> row)
     {

@@ -34,7 +34,8 @@ public static class WindowedScoring
                     for (int m = 0; m < sessions.Length; m++)
                     {
                         ReadOnlySpan<float> logits = sessions[m].FeedAll(text[w].Slice(begin, count), cancel);
-                        EnsureFinite(models[m], logits);
+                        if (!Logits.AreFinite(logits))
+                            throw new FormatException($"{models[m].Metadata.Subject}: logits are not finite, and probabilities need finite ones; weights or scales of this model are damaged. Convert or quantize it again.");
                         score(m, text[w].Slice(begin + 1, count), logits);
                     }
                     report((w + (begin + count) / (double)(text.Length - 1)) / text.Count);
@@ -45,12 +46,5 @@ public static class WindowedScoring
         {
             foreach (Session? session in sessions) session?.Dispose();
         }
-    }
-
-    private static void EnsureFinite(Model model, ReadOnlySpan<float> logits)
-    {
-        foreach (float logit in logits)
-            if (!float.IsFinite(logit))
-                throw new FormatException($"{model.Metadata.Subject}: a logit is {logit}, and probabilities need finite ones; weights or scales of this model are damaged. Convert or quantize it again.");
     }
 }

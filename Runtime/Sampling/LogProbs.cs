@@ -53,14 +53,18 @@ public static class LogProbs
     /// <exception cref="InvalidOperationException">Every logit is NaN or negative infinity.</exception>
     internal static double LogSum(ReadOnlySpan<float> logits)
     {
+        var largest = Vector256.Create(float.NegativeInfinity);
+        var i = 0;
+        for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
+            largest = Vector256.Max(largest, Clean(Vector256.Create(logits[i..])));
         var max = double.NegativeInfinity;
-        foreach (var logit in logits) max = Math.Max(max, Clean(logit));
+        for (var lane = 0; lane < Vector256<float>.Count; lane++) max = Math.Max(max, largest[lane]);
+        for (; i < logits.Length; i++) max = Math.Max(max, Clean(logits[i]));
         if (double.IsNegativeInfinity(max))
             throw new InvalidOperationException(
                 "Probabilities need at least one logit above negative infinity; found none. Check the model's weights.");
         var sums = Vector256<double>.Zero;
-        var i = 0;
-        for (; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
+        for (i = 0; i + Vector256<float>.Count <= logits.Length; i += Vector256<float>.Count)
         {
             var (low, high) = Vector256.Widen(Clean(Vector256.Create(logits[i..])));
             sums += Vector256.Exp(low - Vector256.Create(max)) + Vector256.Exp(high - Vector256.Create(max));

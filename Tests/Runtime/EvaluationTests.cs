@@ -62,7 +62,7 @@ public sealed class EvaluationTests
     [Fact]
     public void Comparison_SameLogits_IsExactlyZero()
     {
-        float[] logits = Logits(3 * 131, 5);
+        float[] logits = Row(3 * 131, 5);
         var comparison = new ModelComparison(1);
         comparison.Add(0, [1, 2, 3], logits);
         comparison.Add(1, [1, 2, 3], logits);
@@ -81,7 +81,7 @@ public sealed class EvaluationTests
     [InlineData(1), InlineData(7), InlineData(8), InlineData(37), InlineData(1024)]
     public void Comparison_AnyWidth_AgreesWithThePlainFormula(int width)
     {
-        float[] p = Logits(width, 1), q = Logits(width, 2);
+        float[] p = Row(width, 1), q = Row(width, 2);
         var comparison = new ModelComparison(1);
         comparison.Add(0, [0], p);
         comparison.Add(1, [0], q);
@@ -153,7 +153,35 @@ public sealed class EvaluationTests
         string message = Assert.Throws<FormatException>(() =>
             WindowedScoring.Run([model], new TokenWindows(TinyModels.Tokens(8), 8), (_, _, _) => { }, _ => { })).Message;
 
-        Assert.StartsWith("damaged: a logit is NaN", message);
+        Assert.StartsWith("damaged: logits are not finite", message);
+    }
+
+    [Theory]
+    [InlineData(float.NaN), InlineData(float.PositiveInfinity), InlineData(float.NegativeInfinity)]
+    public void AreFinite_OneBadValueAnywhere_IsFalse(float bad)
+    {
+        for (int at = 0; at < 19; at++)
+        {
+            float[] logits = Row(19, 3);
+            Assert.True(Logits.AreFinite(logits));
+            logits[at] = bad;
+            Assert.False(Logits.AreFinite(logits), $"at {at}");
+        }
+    }
+
+    [Theory]
+    [InlineData(5), InlineData(8), InlineData(27)]
+    public void LogSum_ValuesToBeCleaned_AgreesWithThePlainSum(int width)
+    {
+        float[] logits = Row(width, 7);
+        logits[1] = float.NaN;
+        logits[4] = float.NegativeInfinity;
+
+        double expected = Math.Log(logits.Where(x => !float.IsNaN(x)).Sum(x => Math.Exp(x)));
+
+        Assert.Equal(expected, LogProbs.LogSum(logits), 13);
+        logits[2] = float.PositiveInfinity;
+        Assert.Equal(float.MaxValue, LogProbs.LogSum(logits));
     }
 
     [Fact]
@@ -227,7 +255,7 @@ public sealed class EvaluationTests
         return total / text.Scored;
     }
 
-    private static float[] Logits(int count, int seed)
+    private static float[] Row(int count, int seed)
     {
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 16 - 8)];

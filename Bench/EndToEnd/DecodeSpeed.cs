@@ -1,0 +1,21 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Bench;
+
+/// <summary>The speed of decoding alone, for reports about something else.</summary>
+public static class DecodeSpeed
+{
+    /// <summary>Tokens a second of one sequence, the median of repetitions as <c>bench</c> measures them.</summary>
+    /// <param name="backend">Where the model runs.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="file">Its file.</param>
+    /// <param name="budget">About how long it may take.</param>
+    /// <param name="cancel">Looked at between repetitions.</param>
+    public static double TokensPerSecond(IBackend backend, Model model, GgufFile file, TimeSpan budget, CancellationToken cancel = default)
+    {
+        var none = new Dictionary<int, double>();
+        var target = new BenchTarget(backend, model, 0, 0, new MachineRecord("", "", 0, none, none, none), new Workload(file, model.Plan));
+        return target.Decode(1, new BenchOptions { Path = file.Path }.DecodeTokens, double.NaN, budget, cancel).TokensPerSecond;
+    }
+}
