@@ -15,9 +15,15 @@ public enum QuantPolicy : byte
 internal static class QuantPolicies
 {
     /// <summary>The type that a policy wants for a tensor; whether the tensor's rows allow it is for <see cref="Fit"/>.</summary>
-    public static QuantType Choose(QuantPolicy policy, QuantTarget target, TensorRole role, int columns) =>
+    /// <param name="policy">Whose choice.</param>
+    /// <param name="target">What is made.</param>
+    /// <param name="role">What the tensor does; not <see cref="TensorRole.Kept"/>.</param>
+    /// <param name="columns">Values in its rows.</param>
+    /// <param name="isFirstLayer">Whether it belongs to layer 0.</param>
+    /// <param name="dModel">The width of the residual stream.</param>
+    public static QuantType Choose(QuantPolicy policy, QuantTarget target, TensorRole role, int columns, bool isFirstLayer, int dModel) =>
         target.Type.BlockLength == 1 ? target.Type
-        : policy == QuantPolicy.Ssm ? SsmRecipe.Choose(target, role, columns)
+        : policy == QuantPolicy.Ssm ? SsmRecipe.Choose(target, role, isFirstLayer, dModel)
         : role == TensorRole.Head ? LlamaHead(target.Type, columns)
         : target.Type;
 

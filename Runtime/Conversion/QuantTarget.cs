@@ -6,7 +6,7 @@ namespace MambaRT.Runtime;
 /// <param name="Name">Such as "Q4_K_M".</param>
 /// <param name="FileType">general.file_type (enum llama_ftype).</param>
 /// <param name="Type">The type of the projections before a policy decides.</param>
-/// <remarks>Immutable. S, M and L differ by the policy <see cref="QuantPolicy.Ssm"/> only; llama.cpp's rules tell them apart by tensors that these models do not have.</remarks>
+/// <remarks>Immutable. S, M and L differ under <see cref="QuantPolicy.Ssm"/> only: llama.cpp's rules tell them apart by tensors that these models do not have.</remarks>
 public sealed record QuantTarget(string Name, uint FileType, QuantType Type)
 {
     /// <summary>Every target. Where several have one type, the first is what a file of that type alone is called.</summary>

@@ -19,9 +19,10 @@ public static class Quantizer
     {
         Architecture.Record(file.Metadata, file);   // refuses what would not run afterwards
         bool tied = !file.TryGet("output.weight", out _);
+        file.TryGet("token_embd.weight", out TensorView embedding);
         var used = new HashSet<QuantOverride>();
         var tensors = new List<PlannedTensor>();
-        foreach (GgufTensorInfo tensor in file.Tensors) tensors.Add(Plan(file, tensor, tied, options, used));
+        foreach (GgufTensorInfo tensor in file.Tensors) tensors.Add(Plan(file, tensor, tied, embedding.Columns, options, used));
         foreach (QuantOverride unused in options.Overrides.Where(o => !used.Contains(o)))
             throw new ArgumentException($"The override '{unused.Pattern}={unused.Type}' matches no weight matrix of {file.Path}; 'mambart info' lists their names.", nameof(options));
         return new QuantizationPlan(tensors, Metadata(file, tensors, options));
@@ -56,11 +57,12 @@ public static class Quantizer
         writer.Write(outputPath);
     }
 
-    private static PlannedTensor Plan(GgufFile file, GgufTensorInfo tensor, bool tied, QuantizationOptions options, HashSet<QuantOverride> used)
+    private static PlannedTensor Plan(GgufFile file, GgufTensorInfo tensor, bool tied, int dModel, QuantizationOptions options, HashSet<QuantOverride> used)
     {
         TensorRole role = TensorRoles.Of(tensor.Name, tied);
         if (role == TensorRole.Kept) return new PlannedTensor(tensor, tensor.Type, tensor.Type);
-        QuantType asked = QuantPolicies.Choose(options.Policy, options.Target, role, tensor.Columns);
+        QuantType asked = QuantPolicies.Choose(options.Policy, options.Target, role, tensor.Columns,
+            isFirstLayer: tensor.Name.StartsWith("blk.0.", StringComparison.Ordinal), dModel);
         foreach (QuantOverride choice in options.Overrides)
         {
             if (!choice.Matches(tensor.Name)) continue;
