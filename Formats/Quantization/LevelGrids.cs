@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace MambaRT.Formats;
@@ -64,29 +65,30 @@ internal readonly struct UnevenLevels : ILevelGrid
 
     public static Vector256<float> Nearest(Vector256<float> values)
     {
-        Vector256<float> level = Vector256.Create(Low);
-        for (int i = 0; i < Steps.Length; i++)
-            level += Vector256.GreaterThan(values, Vector256.Create(Middles[i])) & Vector256.Create(Steps[i]);
-        return level;
+        Vector256<int> index = Index(values), within = index & Vector256.Create(7);
+        return Vector256.ConditionalSelect(Vector256.GreaterThan(index, Vector256.Create(7)).AsSingle(),
+            Vector256.ShuffleNative(Vector256.Create(1f, 13, 25, 38, 53, 69, 89, 113), within),
+            Vector256.ShuffleNative(Vector256.Create(-127f, -104, -83, -65, -49, -35, -22, -10), within));
     }
 
     /// <summary>The numbers that are stored: which level is nearest to x / scale.</summary>
+    /// <param name="x">The values, a multiple of eight.</param>
+    /// <param name="scale">Their scale.</param>
+    /// <param name="q">As many numbers, written.</param>
     public static void Quantize(ReadOnlySpan<float> x, float scale, Span<byte> q)
     {
         float inverse = scale == 0 ? 0 : 1 / scale;
-        for (int k = 0; k < x.Length; k++)
-        {
-            float value = x[k] * inverse;
-            int below = 0;
-            foreach (float middle in Middles)
-                if (value > middle) below++;
-            q[k] = (byte)below;
-        }
+        ReadOnlySpan<Vector256<float>> values = MemoryMarshal.Cast<float, Vector256<float>>(x);
+        Span<ulong> packed = MemoryMarshal.Cast<byte, ulong>(q);
+        for (int i = 0; i < values.Length; i++) packed[i] = ScaleSearch.Bytes(Index(values[i] * inverse));
     }
 
-    /// <summary>Half-way between one level and the next.</summary>
-    private static ReadOnlySpan<float> Middles => [-115.5f, -93.5f, -74, -57, -42, -28.5f, -16, -4.5f, 7, 19, 31.5f, 45.5f, 61, 79, 101];
-
-    /// <summary>From one level to the next.</summary>
-    private static ReadOnlySpan<float> Steps => [23, 21, 18, 16, 14, 13, 12, 11, 12, 12, 13, 15, 16, 20, 24];
+    /// <summary>How many of the fifteen middles lie below a value: a binary search whose rounds look their middles up by what the earlier ones found.</summary>
+    private static Vector256<int> Index(Vector256<float> values)
+    {
+        Vector256<int> index = -Vector256.GreaterThan(values, Vector256.Create(-4.5f)).AsInt32();
+        index = index + index - Vector256.GreaterThan(values, Vector256.ShuffleNative(Vector256.Create(-57, 45.5f, 0, 0, 0, 0, 0, 0), index)).AsInt32();
+        index = index + index - Vector256.GreaterThan(values, Vector256.ShuffleNative(Vector256.Create(-93.5f, -28.5f, 19, 79, 0, 0, 0, 0), index)).AsInt32();
+        return index + index - Vector256.GreaterThan(values, Vector256.ShuffleNative(Vector256.Create(-115.5f, -74, -42, -16, 7, 31.5f, 61, 101), index)).AsInt32();
+    }
 }

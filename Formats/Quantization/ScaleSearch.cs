@@ -87,10 +87,16 @@ internal static class ScaleSearch
         Span<ulong> packed = MemoryMarshal.Cast<byte, ulong>(q);
         for (int i = 0; i < values.Length; i++)
         {
-            Vector256<int> levels = Vector256.ConvertToInt32Native(Nearest((values[i] - Vector256.Create(offset)) * inverse, low, high) - Vector256.Create((float)low));
-            Vector128<ushort> narrow = Vector128.Narrow(levels.GetLower(), levels.GetUpper()).AsUInt16();
-            packed[i] = Vector128.Narrow(narrow, narrow).AsUInt64().ToScalar();
+            Vector256<float> levels = Nearest((values[i] - Vector256.Create(offset)) * inverse, low, high) - Vector256.Create((float)low);
+            packed[i] = Bytes(Vector256.ConvertToInt32Native(levels));
         }
+    }
+
+    /// <summary>Eight numbers below 256 as bytes in order.</summary>
+    public static ulong Bytes(Vector256<int> numbers)
+    {
+        Vector128<ushort> narrow = Vector128.Narrow(numbers.GetLower(), numbers.GetUpper()).AsUInt16();
+        return Vector128.Narrow(narrow, narrow).AsUInt64().ToScalar();
     }
 
     /// <summary>The value of the largest magnitude, with its sign.</summary>
