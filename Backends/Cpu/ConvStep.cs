@@ -44,7 +44,7 @@ internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConv
                 {
                     X = x.Row(first) + c, Y = y.Row(first) + c, Taps = _weight + c, Window = window + c, Bias = _bias + c,
                     XStride = x.RowBytes, YStride = y.RowBytes, ChannelBytes = (long)x.Width * sizeof(float), Rows = count,
-                    LaneMask = (1 << Math.Min(ConvCode.Lanes, end - c)) - 1,
+                    LaneMask = Mask.OfLanes(end - c),
                 };
                 _code(&arguments);
             }

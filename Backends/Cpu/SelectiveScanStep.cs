@@ -38,7 +38,7 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
         _d = model.Decoded(op.D);
         _dtBias = model.Decoded(op.DtBias);
         if (model.ScanLanes(op.DState) == SelectiveScanCode.Lanes) _code = model.Code!.Get(new SelectiveScanShape(op.DState), SelectiveScanCode.Emit);   // those lanes come with the code
-        _deltas = new NativeBuffer((long)RowsPerPass * ChannelsPerUnit * sizeof(float) * model.Team.Size);
+        _deltas = new NativeBuffer(_code != null ? 0 : (long)RowsPerPass * ChannelsPerUnit * sizeof(float) * model.Team.Size);
     }
 
     public QuantizedRows? Quantized { get; set; }
@@ -74,7 +74,7 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
             {
                 U = _u.Row(first) + c, Dt = _dt.Row(first) + c, Z = _z.Row(first) + c, Y = _y.Row(first) + c, B = _b.Row(first), C = _c.Row(first),
                 UStride = _u.RowBytes, DtStride = _dt.RowBytes, ZStride = _z.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
-                H = h + (long)c * _op.DState, A = _a + (long)c * _op.DState, D = _d + c, DtBias = _dtBias + c, Rows = count, LaneMask = (1 << Math.Min(SelectiveScanCode.Lanes, end - c)) - 1,
+                H = h + (long)c * _op.DState, A = _a + (long)c * _op.DState, D = _d + c, DtBias = _dtBias + c, Rows = count, LaneMask = Mask.OfLanes(end - c),
             };
             _code(&arguments);
         }

@@ -22,7 +22,6 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
     private readonly int _unitsPerHead, _rowsPerUnit;
     private readonly NativeBuffer _steps;
     private readonly int _capacity;
-    private readonly CodeCache? _code;
     private readonly nint[] _passes = [];
     private readonly LaneLayout _layout;
 
@@ -35,10 +34,9 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
         _rowsPerUnit = model.Code != null ? EmittedRows : PlainRows;
         _unitsPerHead = Cover(op.HeadDim, _rowsPerUnit);
         _capacity = capacity;
-        _code = model.Code;
         _layout = new LaneLayout(SsdScanCode.Lanes, op.HeadDim, op.DState);
-        if (_code != null) _passes = Emit(_code);
-        _steps = new NativeBuffer(model.Team.Size * (_code != null ? SsdSchedule.Bytes : 2L * capacity * sizeof(float)));
+        if (model.Code != null) _passes = Emit(model.Code);
+        _steps = new NativeBuffer(model.Team.Size * (model.Code != null ? SsdSchedule.Bytes : 2L * capacity * sizeof(float)));
     }
 
     /// <summary>Bytes of scratch: Δ and decay per token and member.</summary>
@@ -49,7 +47,7 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
     public override void Run(int unit, int member)
     {
         int head = unit / _unitsPerHead, first = unit % _unitsPerHead * _rowsPerUnit, count = Math.Min(_rowsPerUnit, _op.HeadDim - first);
-        if (_code != null) RunEmitted(head, first, count, member);
+        if (_passes.Length > 0) RunEmitted(head, first, count, member);
         else RunPlain(head, first, count, member);
     }
 
@@ -84,7 +82,7 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
                     InScales = schedule.InScales, OutScales = schedule.OutScales, Factors = schedule.Factors, Counts = schedule.Counts, Segments = segments,
                     XStride = _x.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
                     H = h, D = &D, LastFactor = schedule.LastFactor,
-                    FirstMask = Mask(count), SecondMask = Mask(count - SsdScanCode.Lanes),
+                    FirstMask = Mask.OfLanes(count), SecondMask = Mask.OfLanes(count - SsdScanCode.Lanes),
                 };
                 for (int pass = groups - 1; pass < _passes.Length; pass += SsdScanCode.GroupsTogether)
                 {
@@ -96,8 +94,6 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
             }
         }
     }
-
-    private static long Mask(int rows) => rows <= 0 ? 0 : (1L << Math.Min(rows, SsdScanCode.Lanes)) - 1;
 
     private void RunPlain(int head, int first, int count, int member)
     {

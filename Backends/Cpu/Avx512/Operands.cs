@@ -13,6 +13,9 @@ internal enum Gpr : byte
 internal readonly record struct Mask(int Index)
 {
     public static Mask None => default;
+
+    /// <summary>The bits of the first <paramref name="count"/> of sixteen lanes; none for 0 or less.</summary>
+    public static long OfLanes(int count) => count <= 0 ? 0 : (1L << Math.Min(count, 16)) - 1;
 }
 
 /// <summary>A vector register, 0 to 31, of 512 bits or as much of it as the instruction is told.</summary>

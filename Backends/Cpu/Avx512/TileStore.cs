@@ -27,8 +27,8 @@ internal unsafe struct TileStore
         Bias = store.Bias == null ? code.Zeros : store.Bias + begin,
         AddTo = store.AddTo.Data == null ? code.Zeros : store.AddTo.Row(row) + begin,
         AddStride = store.AddTo.Data == null ? 0 : store.AddTo.RowBytes,
-        FirstMask = Mask(count),
-        SecondMask = Mask(count - WeightKernel.PanelRows),
+        FirstMask = Mask.OfLanes(count),
+        SecondMask = Mask.OfLanes(count - WeightKernel.PanelRows),
     };
 
     /// <summary>Lets the code go on with the next rows: adds to pointers of an argument structure, and counts down.</summary>
@@ -83,6 +83,4 @@ internal unsafe struct TileStore
         a.MovStore(at, Y);
         a.MovStore(at.Plus(16), AddTo);
     }
-
-    private static long Mask(int columns) => columns <= 0 ? 0 : (1L << Math.Min(columns, WeightKernel.PanelRows)) - 1;
 }
