@@ -121,9 +121,10 @@ public sealed class SamplerChainTests
             LogitBias = new Dictionary<int, float> { [3] = 1f },
         }.Build();
         for (var i = 0; i < 3; i++) chain.Pick(logits, history);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 20; i++) chain.Pick(logits, history);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocation.OnThread(() =>
+        {
+            for (var i = 0; i < 20; i++) chain.Pick(logits, history);
+        }));
     }
 
     [Fact]

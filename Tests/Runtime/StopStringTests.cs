@@ -101,9 +101,11 @@ public sealed class StopStringTests
         var matcher = new StopStrings(["<|end|>", "User:"]);
         var output = new StringBuilder(100000);
         matcher.Push("warm <|en up", output);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 1000; i++) matcher.Push("some <|en text Use", output);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocation.OnThread(() =>
+        {
+            output.Clear();
+            for (var i = 0; i < 1000; i++) matcher.Push("some <|en text Use", output);
+        }));
     }
 
     [Fact]
