@@ -14,8 +14,7 @@ internal sealed unsafe class LinearStep(
 
     private readonly int _dotColumns = DotColumns(kernel, members);
 
-    /// <summary>Several panels in a row where there are many: the one that a panel asks memory for is then laid out by the same member.</summary>
-    private readonly int _panelColumns = WeightKernel.PanelRows * Math.Clamp(kernel.Rows / WeightKernel.PanelRows / 32, 1, 8);
+    private readonly int _panelColumns = WeightKernel.PanelRows * kernel.PanelsTogether;
 
     public override int Units => rows.Count(domain) is not 0 and int count ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : _panelColumns) : 0;
 
@@ -31,9 +30,8 @@ internal sealed unsafe class LinearStep(
         int count = rows.Count(domain);
         if (count >= kernel.RowsForPanels)
         {
-            int together = WeightKernel.PanelRows * kernel.PanelsTogether;
-            for (int first = unit * _panelColumns, last = Math.Min(first + _panelColumns, kernel.Rows); first < last; first += together)
-                kernel.Multiply(first, Math.Min(together, last - first), x, count, own, store);
+            int first = unit * _panelColumns;
+            kernel.Multiply(first, Math.Min(_panelColumns, kernel.Rows - first), x, count, own, store);
             return;
         }
         float* sums = stackalloc float[kernel.RowsForPanels * WeightKernel.PanelRows];

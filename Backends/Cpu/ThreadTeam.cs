@@ -1,14 +1,12 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>A fixed team that runs a list of steps together. The caller is one of its members.</summary>
 /// <remarks>
-/// A step is over when its units are done, not when the members have met: units are claimed one by one, a member that lost its core to another process
-/// is not waited for unless it holds a unit, and when it comes back it skips to the step the others are at. Every claim names the run it belongs to
-/// (its epoch), so a latecomer of an earlier run can take nothing. Waiting spins briefly, then gives its turn away, then sleeps: nobody is busy
-/// while no call is running. Results do not depend on who takes which unit.
+/// A step is over when its units are done, not when the members have met: <see cref="StepClaims"/> are made one by one, a member that lost its core to
+/// another process is not waited for unless it holds a unit, and when it comes back it skips to the step the others are at. Waiting spins briefly, then
+/// gives its turn away, then sleeps: nobody is busy while no call is running. Results do not depend on who takes which unit.
 /// </remarks>
 internal sealed class ThreadTeam : IDisposable
 {
@@ -23,8 +21,8 @@ internal sealed class ThreadTeam : IDisposable
     private readonly Lock _entry = new();
     private readonly object _gate = new();
     private Step[] _steps = [];
-    private Progress[] _progress = [];
-    private int _epoch;
+    private StepClaims _claims;
+    private long _epoch;
     private int _sleepers;
     private volatile bool _stopping;
     private volatile Exception? _failure;
@@ -36,6 +34,7 @@ internal sealed class ThreadTeam : IDisposable
     {
         Size = size;
         _cores = cores;
+        _claims = new StepClaims(0, size);
         _helpers = new Thread[size - 1];
         for (int i = 0; i < _helpers.Length; i++)
         {
@@ -95,10 +94,10 @@ internal sealed class ThreadTeam : IDisposable
         long began = profile is null ? 0 : Stopwatch.GetTimestamp();
         for (int i = 0; i < steps.Length; i++)
         {
-            Advance(steps[i], ref _progress[i], epoch, 0);
+            Advance(steps[i], _claims, i, epoch, 0);
             if (profile is not null) began = profile.Add(steps[i], began);
             if (_failure is null && !cancel.IsCancellationRequested) continue;
-            Abandon(i + 1, steps.Length);
+            Abandon(i + 1, steps.Length, epoch);
             if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);
             cancel.ThrowIfCancellationRequested();
         }
@@ -107,18 +106,10 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>Opens a run: counters first, then the epoch that lets helpers in.</summary>
     private int Publish(Step[] steps)
     {
-        int epoch = _epoch == -1 ? 1 : _epoch + 1;   // 0 marks a closed step
-        // A latecomer may still look at the old array; its claims fail by epoch there.
-        if (_progress.Length < steps.Length) _progress = new Progress[steps.Length];
-        for (int i = 0; i < steps.Length; i++)
-        {
-            // Closed first: a latecomer that reads what is new here cannot claim by what was old.
-            ref Progress progress = ref _progress[i];
-            Interlocked.Exchange(ref progress.Next, 0);
-            progress.Units = steps[i].Units;
-            progress.Done = 0;
-            Volatile.Write(ref progress.Next, (long)epoch << 32);
-        }
+        int epoch = _epoch == -1 ? 1 : (int)_epoch + 1;   // 0 is no run's
+        // A latecomer may still look at the old claims: it finds all of them taken.
+        if (_claims.Steps < steps.Length) _claims = new StepClaims(steps.Length, Size);
+        for (int i = 0; i < steps.Length; i++) _claims.Open(i, epoch, steps[i].Units);
         _steps = steps;
         _failure = null;
         Interlocked.Exchange(ref _epoch, epoch);
@@ -129,59 +120,54 @@ internal sealed class ThreadTeam : IDisposable
     private void Serve(int member)
     {
         if (_cores is not null) CoreAffinity.Pin(_cores[member]);
-        for (int last = 0; ;)
+        for (long last = 0; ;)
         {
             Await(ref _epoch, last, whileEqual: true, epoch: 0);
             if (_stopping) return;
-            int epoch = Volatile.Read(ref _epoch);
+            int epoch = (int)Volatile.Read(ref _epoch);
             Step[] steps = _steps;
-            Progress[] progress = _progress;
+            StepClaims claims = _claims;
             if (Volatile.Read(ref _epoch) != epoch) continue;   // a newer run was opened while we read
             for (int i = 0; i < steps.Length; i++)
-                if (!Advance(steps[i], ref progress[i], epoch, member)) break;
+                if (!Advance(steps[i], claims, i, epoch, member)) break;
             last = epoch;
         }
     }
 
     /// <summary>Takes units until there are none, then waits for those that others took.</summary>
     /// <returns>False when the run is over.</returns>
-    private bool Advance(Step step, ref Progress progress, int epoch, int member)
+    private bool Advance(Step step, StepClaims claims, int index, int epoch, int member)
     {
-        int units;
-        while (true)
+        // The run's own count, not the step's: the step may already look at the next batch when a latecomer comes by.
+        if (!claims.TryUnits(index, epoch, out int units)) return false;
+        while (claims.TryTake(index, epoch, units, member, out int unit))
         {
-            long next = Volatile.Read(ref progress.Next);
-            if ((int)(next >> 32) != epoch) return false;
-            // The run's own count, not the step's: the step may already look at the next batch when a latecomer comes by.
-            units = Volatile.Read(ref progress.Units);
-            if ((int)next >= units) break;
-            if (Interlocked.CompareExchange(ref progress.Next, next + 1, next) != next) continue;
             try
             {
-                step.Run((int)next, member);
+                step.Run(unit, member);
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
                 _failure = e;   // the caller throws it on
             }
-            if (Interlocked.Increment(ref progress.Done) == units && Volatile.Read(ref _sleepers) > 0) Wake();
+            if (claims.Finish(index) == units && Volatile.Read(ref _sleepers) > 0) Wake();
         }
-        if (Size > 1) Await(ref progress.Done, units, whileEqual: false, epoch);
+        if (Size > 1) Await(ref claims.Done(index), units, whileEqual: false, epoch);
         return true;
     }
 
     /// <summary>Closes the steps of a run that ends early and waits for the units in flight.</summary>
-    private void Abandon(int from, int to)
+    private void Abandon(int from, int to, int epoch)
     {
         for (int i = from; i < to; i++)
         {
-            int claimed = (int)Interlocked.Exchange(ref _progress[i].Next, 0);
-            while (Volatile.Read(ref _progress[i].Done) < claimed) Thread.Yield();
+            int claimed = _claims.Close(i, epoch);
+            while (Volatile.Read(ref _claims.Done(i)) < claimed) Thread.Yield();
         }
     }
 
     /// <summary>Waits until <paramref name="place"/> differs from the value (or equals it); a wait of another epoch ends at once.</summary>
-    private void Await(ref int place, int value, bool whileEqual, int epoch)
+    private void Await(ref long place, long value, bool whileEqual, int epoch)
     {
         for (int turn = 0; turn < Spins + Yields; turn++)
         {
@@ -197,26 +183,12 @@ internal sealed class ThreadTeam : IDisposable
         }
     }
 
-    private bool Ready(ref int place, int value, bool whileEqual, int epoch) =>
+    private bool Ready(ref long place, long value, bool whileEqual, int epoch) =>
         Volatile.Read(ref place) == value != whileEqual || _stopping || (epoch != 0 && Volatile.Read(ref _epoch) != epoch);
 
     private void Wake()
     {
         if (Volatile.Read(ref _sleepers) == 0) return;
         lock (_gate) Monitor.PulseAll(_gate);
-    }
-
-    /// <summary>How far a step is. Two cache lines: claims do not disturb those who wait for the end.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 128)]
-    private struct Progress
-    {
-        /// <summary>Epoch in the upper half, next unit in the lower.</summary>
-        [FieldOffset(0)] public long Next;
-
-        /// <summary>Units of this run.</summary>
-        [FieldOffset(8)] public int Units;
-
-        /// <summary>Units that are done.</summary>
-        [FieldOffset(64)] public int Done;
     }
 }
