@@ -118,7 +118,8 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
     private Matrix At(Activation a)
     {
         RegisterSpec register = _plan.Registers[a.Register];
-        float* data = register.ArenaOffset < 0 ? _logits : _arena + (long)register.ArenaOffset * _capacity;
-        return new Matrix(data + a.Offset, register.Width, a.Width);
+        int offset = _model.ArenaRows.Offset(a.Register);
+        return offset < 0 ? new Matrix(_logits + a.Offset, register.Width, a.Width)
+            : new Matrix(_arena + (long)offset * _capacity + a.Offset, ArenaRows.Stride(register.Width), a.Width);
     }
 }

@@ -18,7 +18,7 @@ internal sealed unsafe class CpuExecutable : IExecutable
         _model = model;
         Shape = shape;
         int capacity = Math.Max(shape.Tokens, shape.Outputs);
-        _arena = new NativeBuffer((long)model.Plan.ArenaFloatsPerRow * capacity * sizeof(float));
+        _arena = new NativeBuffer((long)model.ArenaRows.FloatsPerRow * capacity * sizeof(float));
         _logits = new NativeBuffer((long)model.Plan.VocabularySize * shape.Outputs * sizeof(float));
         Rows = new BatchRows(shape);
         _compiled = new CpuCompiler(model, Rows, (float*)_arena.Address, (float*)_logits.Address, capacity);

@@ -21,6 +21,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ThreadTeam team, CpuIsa isa)
     {
         Plan = plan;
+        ArenaRows = new ArenaRows(plan);
         Team = team;
         Isa = isa;
         Code = isa == CpuIsa.Auto && Avx512Support.IsAvailable ? new CodeCache() : null;
@@ -56,6 +57,9 @@ internal sealed unsafe class CpuModel : ILoadedModel
     }
 
     public Plan Plan { get; }
+
+    /// <summary>Where the values of the plan lie in an executable's arena.</summary>
+    public ArenaRows ArenaRows { get; }
 
     public ThreadTeam Team { get; }
 

@@ -38,14 +38,24 @@ internal static class SsdScanCode
     /// <summary>States advanced together: with two groups, sixteen registers of h.</summary>
     public const int StatesTogether = 8;
 
+    /// <summary>Sums that states take turns with: one chain of additions would keep a token from ending before the next ones fill the processor's queue.</summary>
+    private const int Turns = 2;
+
     private const int Line = 64;
 
     private const Gpr X = Gpr.Rsi, Y = Gpr.Rdx, B = Gpr.Rcx, C = Gpr.R8, InScales = Gpr.R9, OutScales = Gpr.R10, Factors = Gpr.R11, Counts = Gpr.Rax;
     private const Gpr Left = Gpr.Rbx, Segments = Gpr.Rbp, H = Gpr.R12, D = Gpr.R13, Arguments = Gpr.Rdi;
 
+    /// <summary>How many tokens ahead B and C are asked for: from token to token they lie pages apart, which the processor does not foresee.</summary>
+    private const int TokensAhead = 8;
+
+    private const Gpr BAhead = Gpr.R14, CAhead = Gpr.R15;
+
+    private static readonly Gpr[] Saved = [Left, Segments, H, D, BAhead, CAhead];
+
     public static void Emit(Assembler a, SsdScanShape shape)
     {
-        foreach (Gpr saved in (ReadOnlySpan<Gpr>)[Left, Segments, H, D]) a.Push(saved);
+        foreach (Gpr saved in Saved) a.Push(saved);
         a.Mov(Left, new Mem(Arguments, 16 * 8));
         a.Kmovw(Live(0), Left);
         a.Mov(Left, new Mem(Arguments, 17 * 8));
@@ -54,11 +64,17 @@ internal static class SsdScanCode
         foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[X, Y, B, C, InScales, OutScales, Factors, Counts, Segments]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
         a.Mov(H, new Mem(Arguments, 13 * 8));
         a.Mov(D, new Mem(Arguments, 14 * 8));
+        a.Mov(BAhead, new Mem(Arguments, 11 * 8));
+        a.Shl(BAhead, TokensAhead);
+        a.Mov(CAhead, new Mem(Arguments, 12 * 8));
+        a.Shl(CAhead, TokensAhead);
         ForEach(shape, (g, s) => a.Vmovups(State(g, s), Stored(shape, g, s)));
         int segment = a.Position;
         ForEach(shape, (g, s) => a.Vmulps(State(g, s), State(g, s), new Mem(Factors).ToAllLanes));
         a.Mov(Left, new Mem(Counts));
         int token = a.Position;
+        a.PrefetchT0(new Mem(B, 0, BAhead));
+        a.PrefetchT0(new Mem(C, 0, CAhead));
         Token(a, shape);
         int stride = 9;
         foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[X, Y, B, C]) a.Add(pointer, new Mem(Arguments, 8 * stride++));
@@ -76,7 +92,7 @@ internal static class SsdScanCode
             a.Vmulps(State(g, s), State(g, s), new Mem(Factors).ToAllLanes);
             a.VmovupsStore(Stored(shape, g, s), State(g, s));
         });
-        foreach (Gpr saved in (ReadOnlySpan<Gpr>)[D, H, Segments, Left]) a.Pop(saved);
+        for (int i = Saved.Length - 1; i >= 0; i--) a.Pop(Saved[i]);
         a.Return();
     }
 
@@ -96,15 +112,16 @@ internal static class SsdScanCode
             for (int g = 0; g < shape.Groups; g++)
             {
                 a.Vfmadd231ps(State(g, s), Input(g), b);
-                if (s == 0) a.Vmulps(Sum(g), State(g, s), c);
-                else a.Vfmadd231ps(Sum(g), State(g, s), c);
+                if (s < Turns) a.Vmulps(Sum(g, s), State(g, s), c);
+                else a.Vfmadd231ps(Sum(g, s), State(g, s), c);
             }
         }
         for (int g = 0; g < shape.Groups; g++)
         {
             if (shape.First) a.Vmulps(Row(g), Row(g), new Mem(D).ToAllLanes);
             else a.Vmovups(Row(g), new Mem(Y, g * Line), mask: Live(g));
-            a.Vfmadd231ps(Row(g), Sum(g), new Mem(OutScales).ToAllLanes);
+            if (shape.States > 1) a.Vaddps(Sum(g, 0), Sum(g, 0), Sum(g, 1));
+            a.Vfmadd231ps(Row(g), Sum(g, 0), new Mem(OutScales).ToAllLanes);
             a.VmovupsStore(new Mem(Y, g * Line), Row(g), mask: Live(g));
         }
     }
@@ -123,7 +140,7 @@ internal static class SsdScanCode
 
     private static Zmm Input(int group) => new(18 + group);
 
-    private static Zmm Sum(int group) => new(20 + group);
+    private static Zmm Sum(int group, int state) => new(20 + Turns * group + state % Turns);
 
     private static Mask Live(int group) => new(1 + group);
 }
