@@ -7,7 +7,7 @@ namespace MambaRT.Tests;
 /// <summary>Every quantized type on every kind of dot product that this machine has: the same bits, one row at a time and as panels.</summary>
 public sealed unsafe class Int8KernelTests
 {
-    private const int Rows = 21, Activations = 7;
+    private const int Rows = 21, Activations = 10;
 
     /// <summary>Types that run decoded.</summary>
     private static readonly string[] WithoutKernel = ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "TQ1_0", "TQ2_0", "MXFP4"];
@@ -116,10 +116,10 @@ public sealed unsafe class Int8KernelTests
             for (int begin = 0; begin < Rows; begin += WeightKernel.PanelRows)
             {
                 int count = Math.Min(WeightKernel.PanelRows, Rows - begin);
-                int together = Math.Min(Activations, own.RowsForPanels - 1);
-                for (int first = 0; first < Activations; first += together)
+                // One, two, three activation rows and so on, up to what the kernel takes at once.
+                for (int first = 0, rows = 1; first < Activations; first += rows, rows = Math.Min(rows + 1, own.RowsForPanels - 1))
                 {
-                    int rows = Math.Min(together, Activations - first);
+                    rows = Math.Min(rows, Activations - first);
                     for (int t = 0; t < rows; t++) Round(_few, t, first + t);
                     own.Dot(begin, count, few, rows, sums, (byte*)scratch.Address);
                     for (int t = 0; t < rows; t++)

@@ -144,6 +144,21 @@ internal sealed class Assembler : MachineCode
     /// <summary>The lower lanes of both, in turns.</summary>
     public void Vunpcklps(Zmm to, Zmm a, Operand b, int bits) => Vector(new(1, 0, false, 0x14), to.Index, a.Index, b, bits);
 
+    /// <summary>The lower two ints of each quarter of both, in turns.</summary>
+    public void Vpunpckldq(Zmm to, Zmm a, Operand b) => Vector(new(1, 1, false, 0x62), to.Index, a.Index, b);
+
+    /// <summary>The upper two ints of each quarter of both, in turns.</summary>
+    public void Vpunpckhdq(Zmm to, Zmm a, Operand b) => Vector(new(1, 1, false, 0x6a), to.Index, a.Index, b);
+
+    /// <summary>The lower half of each quarter of both.</summary>
+    public void Vpunpcklqdq(Zmm to, Zmm a, Operand b) => Vector(new(1, 1, true, 0x6c), to.Index, a.Index, b);
+
+    /// <summary>The upper half of each quarter of both.</summary>
+    public void Vpunpckhqdq(Zmm to, Zmm a, Operand b) => Vector(new(1, 1, true, 0x6d), to.Index, a.Index, b);
+
+    /// <summary>Replaces one of the lowest eight 16-bit lanes.</summary>
+    public void Vpinsrw(Zmm to, Zmm from, in Mem value, int which) => Vector(new(1, 1, false, 0xc4), to.Index, from.Index, value, 128, unit: 2, immediate: which);
+
     public void Vpxord(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 1, false, 0xef), to.Index, a.Index, b, bits);
 
     public void Vpandd(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 1, false, 0xdb), to.Index, a.Index, b, bits);

@@ -15,7 +15,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
     /// <summary>What the panels may take of the second-level cache.</summary>
     private const long PanelBudget = 256 << 10;
 
-    private readonly nint[] _products = Emit(code, weights.Columns), _dots = EmitDots(code, weights);
+    private readonly nint[] _products = Emit(code, weights.Columns), _dots = EmitDots(code, weights), _transposed = EmitTransposed(code, weights);
     private readonly long _panelBytes = PanelBytes(weights.Columns);
 
     public override bool ReadsQuantized => true;
@@ -34,6 +34,13 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
             return;
         }
         QuantizedRows rounded = x.Quantized!;   // ReadsQuantized: the compiler gave it
+        if (rows >= TransposedDotCode.LeastRows && count == TransposedDotCode.Lanes && _transposed.Length > 0)
+        {
+            QuantizedRow first = rounded.Row(0);
+            var whole = new TransposedDotArguments { Weights = Address + begin * RowBytes, Values = first.Values, Starts = first.Starts32, Scales = first.Scales, Y = y };
+            ((delegate* unmanaged<void*, void>)_transposed[rows - TransposedDotCode.LeastRows])(&whole);
+            return;
+        }
         var arguments = new DotArguments
         {
             Weights = Address + begin * RowBytes, RowBytes = RowBytes, Count = count, Values = rounded.Row(0).Values, Starts = rounded.Lanes.Starts(0), Y = y,
@@ -101,6 +108,14 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
         if (DotUnpack.For(weights.Type.Name) is not DotUnpack unpack) return [];
         nint[] dots = new nint[RowLanes.Rows];
         for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new DotShape(unpack, weights.Columns, i + 1), DotCode.Emit);
+        return dots;
+    }
+
+    private static nint[] EmitTransposed(CodeCache code, TensorView weights)
+    {
+        if (weights.Type != QuantTypes.Q8_0) return [];
+        nint[] dots = new nint[RowLanes.Rows - TransposedDotCode.LeastRows + 1];
+        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new TransposedDotShape(weights.Columns, TransposedDotCode.LeastRows + i), TransposedDotCode.Emit);
         return dots;
     }
 
