@@ -1,13 +1,12 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text.RegularExpressions;
 using MambaRT.Formats;
 using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 
 /// <summary>Stores a model's weights in fewer bits.</summary>
-internal sealed partial class QuantizeCommand : Verb
+internal sealed class QuantizeCommand : Verb
 {
     private readonly Argument<string[]> _names = new("IN OUT TYPE")
     {
@@ -15,7 +14,7 @@ internal sealed partial class QuantizeCommand : Verb
         Arity = new ArgumentArity(2, 3),
     };
 
-    private readonly Option<string?> _policy = OptionOf.Choice("--policy", [], "Who chooses each tensor's type: our recipe for state-space models, or llama.cpp's rules; ssm when not given.", ["ssm", "llama"]);
+    private readonly Option<string?> _policy = StorageChoice.Policy();
     private readonly Option<string[]> _overrides = OptionOf.Texts("--override", ["--tensor-type"], "PATTERN=TYPE", "A type for all tensors with this in their names, where * stands for any text; may be given several times, the last that matches holds.");
     private readonly Option<string?> _importance = OptionOf.Text("--imatrix", [], "FILE", "Which columns matter, as 'mambart imatrix' or llama.cpp writes it.");
     private readonly Option<bool> _again = OptionOf.Flag("--allow-requantize", "Also quantizes weights that are quantized already, which adds the errors up.");
@@ -44,7 +43,7 @@ internal sealed partial class QuantizeCommand : Verb
         ModelFile input = ModelLocator.Find(names[0]);
         using GgufFile file = GgufFile.Open(input.Path, new GgufOpenOptions { Offset = input.Offset, Length = input.Length });
         QuantizationPlan plan = Quantizer.Plan(file, options);
-        NoteStoredOtherwise(plan);
+        StorageChoice.NoteOtherwise(Terminal, plan.StoredOtherwise);
         var clock = Stopwatch.StartNew();
         if (!dryRun)
         {
@@ -60,7 +59,7 @@ internal sealed partial class QuantizeCommand : Verb
     private QuantizationOptions ReadOptions(ParseResult arguments, string target) => new()
     {
         Target = QuantTarget.ByName(target) ?? throw new UsageException($"'{Show.Text(target, 60)}' is not a type to quantize to; choose {string.Join(", ", QuantTarget.All)}."),
-        Policy = arguments.GetValue(_policy) == "llama" ? QuantPolicy.Llama : QuantPolicy.Ssm,
+        Policy = StorageChoice.Of(arguments.GetValue(_policy)),
         Overrides = [.. (arguments.GetValue(_overrides) ?? []).Select(ReadOverride)],
         Importance = arguments.GetValue(_importance) is { } path ? ReadImportance(path) : null,
         AllowRequantize = arguments.GetValue(_again),
@@ -78,13 +77,6 @@ internal sealed partial class QuantizeCommand : Verb
     private static ImportanceMatrix ReadImportance(string path) => File.Exists(path) ? ImportanceMatrix.Read(path)
         : throw new FileNotFoundException($"There is no file '{path}'; make an importance matrix with 'mambart imatrix'.");
 
-    /// <summary>One line for the tensors that are alike in all layers.</summary>
-    private void NoteStoredOtherwise(QuantizationPlan plan)
-    {
-        foreach (var alike in plan.StoredOtherwise.GroupBy(t => (Name: Layer.Replace(t.Tensor, "blk.*."), t.Columns, t.Asked, t.Stored)))
-            Terminal.Note($"{alike.Key.Name}{(alike.Count() > 1 ? $" ({alike.Count()} tensors)" : "")}: rows of {alike.Key.Columns} values are not whole blocks of {alike.Key.Asked}; stored as {alike.Key.Stored}.");
-    }
-
     private void WriteTable(QuantizationPlan plan)
     {
         Listing.Write(Terminal, "Tensors", ["name", "shape", "now", "then", "bytes"], [.. plan.Tensors.Select(tensor =>
@@ -99,7 +91,7 @@ internal sealed partial class QuantizeCommand : Verb
         json.Writer.WriteStartObject();
         if (output is not null) json.Writer.WriteString("output", output);
         json.Writer.WriteString("type", options.Target.Name);
-        json.Writer.WriteString("policy", options.Policy == QuantPolicy.Llama ? "llama" : "ssm");
+        json.Writer.WriteString("policy", StorageChoice.NameOf(options.Policy));
         json.Writer.WriteNumber("values", plan.Values);
         json.Writer.WriteNumber("tensor_bytes", plan.Bytes);
         json.Number("bits_per_weight", plan.BitsPerWeight);
@@ -121,7 +113,4 @@ internal sealed partial class QuantizeCommand : Verb
         json.Writer.WriteEndObject();
         json.End();
     }
-
-    [GeneratedRegex(@"^blk\.[0-9]+\.", RegexOptions.CultureInvariant)]
-    private static partial Regex Layer { get; }
 }

@@ -12,7 +12,7 @@ public sealed record ConversionReport
     /// <summary>Bytes of the file.</summary>
     public required long FileBytes { get; init; }
 
-    /// <summary>Tensors whose rows are not whole blocks of the type asked for, so that another one was taken.</summary>
+    /// <summary>Tensors whose rows are not whole blocks of the type chosen, so that another one was taken.</summary>
     public required IReadOnlyList<StoredOtherwise> StoredOtherwise { get; init; }
 
     /// <summary>What else a user should know, one sentence each.</summary>

@@ -17,6 +17,14 @@ internal interface ITensorRows
     /// <summary>Values in a row, whole blocks of <see cref="Type"/>.</summary>
     int Columns { get; }
 
-    /// <summary>Reads a row as it shall be written; rows are read once, in order.</summary>
+    /// <summary>Reads a row as it shall be written. Several threads read at once, in any order.</summary>
     void ReadRow(int row, Span<float> values);
+
+    /// <summary>The row's bytes where it is stored as <see cref="Type"/> already and shall be copied, else none.</summary>
+    ReadOnlySpan<byte> StoredRow(int row) => default;
+
+    /// <summary>Told of every row, in order, when it is written: its memory is not needed any more.</summary>
+    void Written(int row)
+    {
+    }
 }

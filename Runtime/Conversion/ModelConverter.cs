@@ -5,13 +5,13 @@ namespace MambaRT.Runtime;
 /// <summary>Turns checkpoints as model hubs store them (config.json, safetensors or PyTorch weights, tokenizer.json) into GGUF files.</summary>
 public static class ModelConverter
 {
-    /// <summary>Converts a folder. Tensors are streamed row by row; the same input and options give the same bytes.</summary>
+    /// <summary>Converts a folder. Tensors are streamed; the same input and options give the same bytes, and those of converting to F32 and quantizing that.</summary>
     /// <param name="directory">The folder; it is only read.</param>
     /// <param name="outputPath">The file to write; it appears when it is complete, and an error leaves what was there.</param>
     /// <param name="options">What to make.</param>
     /// <param name="progress">Told after each tensor: how many are done, of how many, and its name.</param>
-    /// <param name="cancel">Stops within about the time of one row.</param>
-    /// <exception cref="ArgumentException">The output is a folder or would replace an input, or the type cannot be written.</exception>
+    /// <param name="cancel">Stops within about the time of some rows.</param>
+    /// <exception cref="ArgumentException">The output is a folder or would replace an input.</exception>
     /// <exception cref="IOException">A file is missing, cannot be read or cannot be written.</exception>
     /// <exception cref="FormatException">The checkpoint is damaged, incomplete, or its parts disagree; the message names the key or tensor.</exception>
     /// <exception cref="NotSupportedException">The architecture, a variant of it, the tokenizer or the storage is not one that MambaRT converts.</exception>
@@ -19,19 +19,18 @@ public static class ModelConverter
     public static ConversionReport Convert(string directory, string outputPath, ConversionOptions options,
         IProgress<(int Done, int Total, string Tensor)>? progress = null, CancellationToken cancel = default)
     {
-        if (!options.Type.CanEncode)
-            throw new ArgumentException($"MambaRT reads {options.Type} but does not write it; choose one of {string.Join(", ", QuantTypes.All.Where(t => t.CanEncode))}.", nameof(options));
         HubCheckpoint.CheckOutput(outputPath);
         WholeFile.EnsureWritable(outputPath);
         using HubCheckpoint checkpoint = HubCheckpoint.Open(directory);
         checkpoint.Weights.CheckOutput(outputPath);
         GgufMetadata metadata = Metadata(checkpoint, options);
-        IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata, options.Type);
+        IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata, options);
         CheckShapes(checkpoint, metadata, tensors);
         List<string> notes = TokenizerImport.Write(checkpoint, options.Tokenizer, metadata);
         notes.AddRange(LlamaCppDifferences.Find(metadata, tensors));
 
         var writer = new GgufWriter(metadata);
+        var encoder = new RowEncoder(options.Threads, cancel);
         for (int i = 0; i < tensors.Count; i++)
         {
             TensorImport tensor = tensors[i];
@@ -39,7 +38,7 @@ public static class ModelConverter
             writer.AddTensor(tensor.Name, tensor.Type, tensor.Dimensions, stream =>
             {
                 checkpoint.Weights.EnsureReadable();
-                TensorEncoder.Write(tensor, stream, cancel);
+                encoder.Write(tensor, [], stream);
                 progress?.Report((done, tensors.Count, tensor.Name));
             });
         }
@@ -49,8 +48,8 @@ public static class ModelConverter
             Architecture = checkpoint.Architecture.Id,
             Tensors = tensors.Count,
             FileBytes = new FileInfo(outputPath).Length,
-            StoredOtherwise = [.. tensors.Where(t => t.Rule.TakesType && t.Type != options.Type)
-                .Select(t => new StoredOtherwise(t.Name, t.Columns, options.Type, t.Type))],
+            StoredOtherwise = [.. tensors.Where(t => t.Type != t.Asked)
+                .Select(t => new StoredOtherwise(t.Name, t.Columns, t.Asked, t.Type))],
             Notes = notes,
         };
     }
@@ -63,7 +62,7 @@ public static class ModelConverter
         metadata.Set("general.name", options.Name ?? new DirectoryInfo(checkpoint.Directory).Name);
         if (options.License is not null) metadata.Set("general.license", options.License);
         checkpoint.Architecture.Import.WriteKeys(checkpoint.Config, metadata);
-        if (FileType.Of(options.Type) is uint type) metadata.Set("general.file_type", type);
+        metadata.Set("general.file_type", options.Target.FileType);
         metadata.Set("general.quantization_version", 2u);
         return metadata;
     }

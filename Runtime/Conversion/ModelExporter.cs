@@ -10,12 +10,12 @@ public static class ModelExporter
 {
     private const string WeightsName = "model.safetensors";
 
-    /// <summary>Exports a model. Tensors are streamed row by row; the same input and options give the same bytes.</summary>
+    /// <summary>Exports a model. Tensors are streamed; the same input and options give the same bytes.</summary>
     /// <param name="modelPath">The GGUF file; it is only read.</param>
     /// <param name="directory">The folder to write; it appears when it is complete, and an error leaves what was there.</param>
     /// <param name="options">What to make.</param>
     /// <param name="progress">Told after each tensor: how many are done, of how many, and its name.</param>
-    /// <param name="cancel">Stops within about the time of one row.</param>
+    /// <param name="cancel">Stops within about the time of some rows.</param>
     /// <exception cref="ArgumentException">The type is none of a checkpoint.</exception>
     /// <exception cref="IOException">A file is missing, cannot be read or cannot be written, or the folder has files.</exception>
     /// <exception cref="FormatException">The file is damaged, or a weight cannot be stored; the message names the key or tensor.</exception>
@@ -89,6 +89,7 @@ public static class ModelExporter
     private static SafetensorsWriter Announce(IReadOnlyList<TensorExport> tensors, IProgress<(int Done, int Total, string Tensor)>? progress, CancellationToken cancel)
     {
         var writer = new SafetensorsWriter();
+        var encoder = new RowEncoder(threads: 0, cancel);
         for (int i = 0; i < tensors.Count; i++)
         {
             TensorExport tensor = tensors[i];
@@ -96,7 +97,7 @@ public static class ModelExporter
             writer.AddTensor(tensor.HubName, tensor.Type, tensor.Shape, stream =>
             {
                 tensor.File.EnsureReadable();
-                TensorEncoder.Write(tensor, stream, cancel);
+                encoder.Write(tensor, [], stream);
                 progress?.Report((done, tensors.Count, tensor.Name));
             });
         }

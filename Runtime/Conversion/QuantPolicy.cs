@@ -17,15 +17,19 @@ internal static class QuantPolicies
     /// <summary>The type that a policy wants for a tensor; whether the tensor's rows allow it is for <see cref="Fit"/>.</summary>
     /// <param name="policy">Whose choice.</param>
     /// <param name="target">What is made.</param>
-    /// <param name="role">What the tensor does; not <see cref="TensorRole.Kept"/>.</param>
+    /// <param name="name">The tensor's name in GGUF.</param>
+    /// <param name="tied">Whether the model has no head of its own.</param>
     /// <param name="columns">Values in its rows.</param>
-    /// <param name="isFirstLayer">Whether it belongs to layer 0.</param>
     /// <param name="dModel">The width of the residual stream.</param>
-    public static QuantType Choose(QuantPolicy policy, QuantTarget target, TensorRole role, int columns, bool isFirstLayer, int dModel) =>
-        target.Type.BlockLength == 1 ? target.Type
-        : policy == QuantPolicy.Ssm ? SsmRecipe.Choose(target, role, isFirstLayer, dModel)
-        : role == TensorRole.Head ? LlamaHead(target.Type, columns)
-        : target.Type;
+    /// <returns>null for tensors that stay as they are.</returns>
+    public static QuantType? Choose(QuantPolicy policy, QuantTarget target, string name, bool tied, int columns, int dModel)
+    {
+        TensorRole role = TensorRoles.Of(name, tied);
+        if (role == TensorRole.Kept) return null;
+        if (target.Type.BlockLength == 1) return target.Type;
+        if (policy == QuantPolicy.Ssm) return SsmRecipe.Choose(target, role, name.StartsWith("blk.0.", StringComparison.Ordinal), dModel);
+        return role == TensorRole.Head ? LlamaHead(target.Type, columns) : target.Type;
+    }
 
     /// <summary>The type itself where a row is whole blocks, else the one that takes its place.</summary>
     /// <remarks>

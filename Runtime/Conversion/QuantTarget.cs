@@ -9,11 +9,14 @@ namespace MambaRT.Runtime;
 /// <remarks>Immutable. S, M and L differ under <see cref="QuantPolicy.Ssm"/> only: llama.cpp's rules tell them apart by tensors that these models do not have.</remarks>
 public sealed record QuantTarget(string Name, uint FileType, QuantType Type)
 {
-    /// <summary>Every target. Where several have one type, the first is what a file of that type alone is called.</summary>
+    /// <summary>Halves: what a checkpoint becomes when nobody asks for another type.</summary>
+    public static QuantTarget F16 { get; } = new("F16", 1, QuantTypes.F16);
+
+    /// <summary>Every target.</summary>
     public static IReadOnlyList<QuantTarget> All { get; } =
     [
         new("F32", 0, QuantTypes.F32),
-        new("F16", 1, QuantTypes.F16),
+        F16,
         new("BF16", 32, QuantTypes.BF16),
         new("Q8_0", 7, QuantTypes.Q8_0),
         new("Q6_K", 18, QuantTypes.Q6_K),

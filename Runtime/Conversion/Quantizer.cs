@@ -50,7 +50,7 @@ public static class Quantizer
             {
                 file.EnsureReadable();
                 file.TryGet(tensor.Source.Name, out TensorView view);
-                encoder.Write(view, tensor.Stored, $"{file.Path}: tensor '{tensor.Source.Name}'", Importance(tensor.Source, options), stream, rows => progress?.Invoke((done + (double)rows * view.Columns) / total));
+                encoder.Write(new PlannedRows(file, tensor, view), Importance(tensor.Source, options), stream, rows => progress?.Invoke((done + (double)rows * view.Columns) / total));
                 done += tensor.Values;
                 file.EnsureReadable();   // what was read was still the file's
             });
@@ -59,10 +59,8 @@ public static class Quantizer
 
     private static PlannedTensor Plan(GgufFile file, GgufTensorInfo tensor, bool tied, int dModel, QuantizationOptions options, HashSet<QuantOverride> used)
     {
-        TensorRole role = TensorRoles.Of(tensor.Name, tied);
-        if (role == TensorRole.Kept) return new PlannedTensor(tensor, tensor.Type, tensor.Type);
-        QuantType asked = QuantPolicies.Choose(options.Policy, options.Target, role, tensor.Columns,
-            isFirstLayer: tensor.Name.StartsWith("blk.0.", StringComparison.Ordinal), dModel);
+        if (QuantPolicies.Choose(options.Policy, options.Target, tensor.Name, tied, tensor.Columns, dModel) is not { } asked)
+            return new PlannedTensor(tensor, tensor.Type, tensor.Type);
         foreach (QuantOverride choice in options.Overrides)
         {
             if (!choice.Matches(tensor.Name)) continue;
@@ -112,4 +110,20 @@ public static class Quantizer
 
     private static string Resolved(string path) =>
         (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? Path.GetFullPath(path);
+
+    /// <summary>A tensor of the source on its way into the new file; copied where it keeps its type.</summary>
+    private sealed class PlannedRows(GgufFile file, PlannedTensor tensor, TensorView view) : ITensorRows
+    {
+        public string Subject => $"{file.Path}: tensor '{tensor.Source.Name}'";
+
+        public QuantType Type => tensor.Stored;
+
+        public int Rows => view.Rows;
+
+        public int Columns => view.Columns;
+
+        public void ReadRow(int row, Span<float> values) => view.DecodeRow(row, values);
+
+        public ReadOnlySpan<byte> StoredRow(int row) => view.Type == tensor.Stored ? view.Row(row) : default;
+    }
 }

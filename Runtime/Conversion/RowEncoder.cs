@@ -2,7 +2,8 @@ using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>Encodes the rows of matrices on a fixed number of threads and writes them in order.</summary>
+/// <summary>Encodes the rows of tensors on a fixed number of threads and writes them in order.</summary>
+/// <remarks>Memory: a batch of encoded rows and a row of float32 for each thread, whatever the tensor's size.</remarks>
 internal sealed class RowEncoder
 {
     private const int BatchBytes = 8 << 20;
@@ -27,43 +28,43 @@ internal sealed class RowEncoder
         _pieces = count * PiecesPerThread;
     }
 
-    /// <summary>Writes a matrix as another type; a matrix of that type is copied as it is.</summary>
-    /// <param name="view">The matrix.</param>
-    /// <param name="type">How it is stored.</param>
-    /// <param name="subject">What errors are about.</param>
+    /// <summary>Writes a tensor.</summary>
+    /// <param name="tensor">Its rows, and the type they are stored as.</param>
     /// <param name="importance">Weight of each column's squared error, or empty.</param>
     /// <param name="stream">Where the rows go.</param>
-    /// <param name="report">Told how many rows are written, after each batch.</param>
+    /// <param name="report">Told how many rows are written, after each batch; may be null.</param>
     /// <exception cref="FormatException">A value is not finite, or too large for the type.</exception>
     /// <exception cref="OperationCanceledException">The token fired.</exception>
-    public void Write(TensorView view, QuantType type, string subject, ReadOnlySpan<float> importance, Stream stream, Action<long> report)
+    public void Write(ITensorRows tensor, ReadOnlySpan<float> importance, Stream stream, Action<long>? report = null)
     {
-        int rowBytes = checked((int)type.RowBytes(view.Columns)), batchRows = Math.Min(view.Rows, Math.Max(1, BatchBytes / rowBytes));
+        int rowBytes = checked((int)tensor.Type.RowBytes(tensor.Columns)), batchRows = Math.Min(tensor.Rows, Math.Max(1, BatchBytes / Math.Max(1, rowBytes)));
         float[] weights = importance.ToArray();
         if (_batch.Length < (long)batchRows * rowBytes) _batch = new byte[checked(batchRows * rowBytes)];
-        for (int first = 0; first < view.Rows; first += batchRows)
+        for (int first = 0; first < tensor.Rows; first += batchRows)
         {
-            int count = Math.Min(batchRows, view.Rows - first);
-            Encode(view, type, subject, weights, first, count);
+            int count = Math.Min(batchRows, tensor.Rows - first);
+            Encode(tensor, rowBytes, weights, first, count);
             stream.Write(_batch, 0, count * rowBytes);
-            report(first + count);
+            for (int row = first; row < first + count; row++) tensor.Written(row);
+            report?.Invoke(first + count);
         }
     }
 
-    private void Encode(TensorView view, QuantType type, string subject, float[] weights, int first, int count)
+    private void Encode(ITensorRows tensor, int rowBytes, float[] weights, int first, int count)
     {
-        int rowBytes = (int)type.RowBytes(view.Columns), pieces = Math.Min(count, _pieces);
+        int pieces = Math.Min(count, _pieces);
         try
         {
-            Parallel.For(0, pieces, _parallel, () => new float[view.Columns], (piece, _, values) =>
+            Parallel.For(0, pieces, _parallel, () => new float[tensor.Columns], (piece, _, values) =>
             {
                 for (int row = (int)((long)count * piece / pieces), end = (int)((long)count * (piece + 1) / pieces); row < end; row++)
                 {
                     Span<byte> to = _batch.AsSpan(row * rowBytes, rowBytes);
-                    view.DecodeRow(first + row, values);
-                    Check(values, type, subject);
-                    if (view.Type == type) view.Row(first + row).CopyTo(to);
-                    else type.EncodeRow(values, weights, to);
+                    tensor.ReadRow(first + row, values);
+                    Check(values, tensor);
+                    ReadOnlySpan<byte> stored = tensor.StoredRow(first + row);
+                    if (stored.IsEmpty) tensor.Type.EncodeRow(values, weights, to);
+                    else stored.CopyTo(to);
                 }
                 return values;
             }, _ => { });
@@ -74,15 +75,15 @@ internal sealed class RowEncoder
         }
     }
 
-    private static void Check(ReadOnlySpan<float> values, QuantType type, string subject)
+    private static void Check(ReadOnlySpan<float> values, ITensorRows tensor)
     {
         float largest = 0;
         foreach (float value in values)
         {
-            if (!float.IsFinite(value)) throw new FormatException($"{subject} holds {value}; every weight must be a finite number. Download or convert the model again.");
+            if (!float.IsFinite(value)) throw new FormatException($"{tensor.Subject} holds {value}; every weight must be a finite number. Download or make the model again.");
             largest = Math.Max(largest, Math.Abs(value));
         }
-        if (largest > LargestHalf && type != QuantTypes.F32 && type != QuantTypes.BF16)
-            throw new FormatException($"{subject} holds a value of magnitude {largest}, too large for {type}; choose F32 or BF16.");
+        if (largest > LargestHalf && tensor.Type != QuantTypes.F32 && tensor.Type != QuantTypes.BF16)
+            throw new FormatException($"{tensor.Subject} holds a value of magnitude {largest}, too large for {tensor.Type}; choose F32 or BF16.");
     }
 }

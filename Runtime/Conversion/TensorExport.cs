@@ -28,8 +28,12 @@ internal sealed record TensorExport(TensorRule Rule, GgufFile File, string Name,
     public void ReadRow(int row, Span<float> values)
     {
         View.DecodeRow(row, values);
-        if (row == Rows - 1) File.Release(Name);
         if (!Rule.IsLogarithm) return;
         foreach (ref float value in values) value = Logarithm.OfA(value);
+    }
+
+    public void Written(int row)
+    {
+        if (row == Rows - 1) File.Release(Name);
     }
 }

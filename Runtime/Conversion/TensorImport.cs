@@ -8,9 +8,14 @@ namespace MambaRT.Runtime;
 /// <param name="Name">Name in GGUF.</param>
 /// <param name="Values">Its values in the checkpoint.</param>
 /// <param name="Dimensions">Sizes in GGUF, fastest first.</param>
-/// <param name="Type">How it is stored.</param>
-internal sealed record TensorImport(TensorRule Rule, CheckpointTensor Source, string Name, CheckpointMatrix Values, long[] Dimensions, QuantType Type) : ITensorRows
+internal sealed record TensorImport(TensorRule Rule, CheckpointTensor Source, string Name, CheckpointMatrix Values, long[] Dimensions) : ITensorRows
 {
+    /// <summary>The type chosen for it.</summary>
+    public QuantType Asked { get; init; } = QuantTypes.F32;
+
+    /// <summary>The type it gets, as its rows allow.</summary>
+    public QuantType Type { get; init; } = QuantTypes.F32;
+
     public string Subject => $"{Source.File}: tensor '{Source.Name}'{(Rule.IsLogarithm ? ", as -exp," : "")}";
 
     public int Rows => Values.Rows;
@@ -20,8 +25,9 @@ internal sealed record TensorImport(TensorRule Rule, CheckpointTensor Source, st
     public void ReadRow(int row, Span<float> values)
     {
         Values.DecodeRow(row, values);
-        Values.ReleaseAfter(row);
         if (!Rule.IsLogarithm) return;
         foreach (ref float value in values) value = Logarithm.ToA(value);
     }
+
+    public void Written(int row) => Values.ReleaseAfter(row);
 }

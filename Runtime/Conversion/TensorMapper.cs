@@ -6,28 +6,28 @@ namespace MambaRT.Runtime;
 internal sealed class TensorMapper
 {
     private readonly HubCheckpoint _checkpoint;
-    private readonly QuantType _asked;
     private readonly int _groups;
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<TensorImport> _tensors = [];
 
-    private TensorMapper(HubCheckpoint checkpoint, GgufMetadata metadata, QuantType asked)
+    private TensorMapper(HubCheckpoint checkpoint, GgufMetadata metadata)
     {
         _checkpoint = checkpoint;
-        _asked = asked;
         _groups = new ModelMetadata(metadata).Size("ssm.group_count", missing: 1);
     }
 
     /// <summary>The tensors to write: those of the stack, then layer by layer.</summary>
     /// <exception cref="FormatException">A tensor is missing or has no place.</exception>
     /// <exception cref="NotSupportedException">A tensor's element type is not a float type.</exception>
-    public static IReadOnlyList<TensorImport> Map(HubCheckpoint checkpoint, GgufMetadata metadata, QuantType asked)
+    public static IReadOnlyList<TensorImport> Map(HubCheckpoint checkpoint, GgufMetadata metadata, ConversionOptions options)
     {
-        var mapper = new TensorMapper(checkpoint, metadata, asked);
+        var mapper = new TensorMapper(checkpoint, metadata);
         int layers = checkpoint.Config.Size("num_hidden_layers");
         foreach ((TensorRule rule, string hub, string gguf) in TensorRule.Expand(checkpoint.Architecture.Import.Tensors, layers)) mapper.Add(rule, hub, gguf);
         mapper.RefuseUnexpected();
-        return mapper._tensors;
+        bool tied = !mapper._tensors.Exists(t => t.Name == "output.weight");
+        int dModel = mapper._tensors[0].Columns;   // the first rule's is the embedding
+        return mapper._tensors.ConvertAll(t => Typed(t, options, tied, dModel));
     }
 
     private void Add(TensorRule rule, string hub, string gguf)
@@ -42,7 +42,7 @@ internal sealed class TensorMapper
         _used.Add(hub);
         CheckpointMatrix values = source.Matrix();
         if (rule.Presence == TensorPresence.UntiedHead && values.SameBits(_tensors[0].Values)) return;   // the first rule's is the embedding
-        _tensors.Add(new TensorImport(rule, source, gguf, values, Dimensions(rule.Form, source, values), Type(rule, values)));
+        _tensors.Add(new TensorImport(rule, source, gguf, values, Dimensions(rule.Form, source, values)));
     }
 
     private bool IsNeeded(TensorPresence presence) => presence == TensorPresence.UntiedHead
@@ -66,8 +66,12 @@ internal sealed class TensorMapper
         return [count / _groups, _groups];
     }
 
-    private QuantType Type(TensorRule rule, CheckpointMatrix values) =>
-        !rule.TakesType ? QuantTypes.F32 : values.Columns % _asked.BlockLength == 0 ? _asked : QuantTypes.F16;
+    private static TensorImport Typed(TensorImport tensor, ConversionOptions options, bool tied, int dModel)
+    {
+        if (!tensor.Rule.TakesType) return tensor;
+        QuantType asked = QuantPolicies.Choose(options.Policy, options.Target, tensor.Name, tied, tensor.Columns, dModel) ?? QuantTypes.F32;
+        return tensor with { Asked = asked, Type = QuantPolicies.Fit(asked, tensor.Columns) };
+    }
 
     private void RefuseUnexpected()
     {

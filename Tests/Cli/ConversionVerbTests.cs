@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MambaRT.Cli;
+using MambaRT.Formats;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -37,6 +38,26 @@ public sealed class ConversionVerbTests
     }
 
     [Fact]
+    public void Convert_ToATargetOfQuantize_ListsWhatIsStoredOtherwise()
+    {
+        using var folder = new TemporaryFolder();
+        CommandLine run = CommandLine.Run(["convert", ModelData.PathOf("oracles", "mamba"), "-o", folder["m.gguf"], "--type", "q4_k_m", "--policy", "llama", "-t", "1", "--json"]);
+
+        Assert.Equal(("Q4_K_M", "llama"), (run.Json().GetProperty("target").GetString(), run.Json().GetProperty("policy").GetString()));
+        Assert.Contains("blk.*.ssm_in.weight (3 tensors): rows of 64 values are not whole blocks of Q4_K; stored as Q5_0.", run.Error, StringComparison.Ordinal);
+        JsonElement first = run.Json().GetProperty("stored_otherwise")[0];
+        Assert.Equal(("blk.0.ssm_in.weight", "Q4_K", "Q5_0"), (first.GetProperty("tensor").GetString(), first.GetProperty("asked").GetString(), first.GetProperty("type").GetString()));
+        Assert.Equal("Q5_0", StoredType(folder["m.gguf"], "blk.0.ssm_in.weight"));
+        foreach (string[] wrong in (string[][])[["--type", "Q9_9"], ["--policy", "mine"], ["-t", "-1"]])
+        {
+            CommandLine refused = CommandLine.Run(["convert", ModelData.PathOf("oracles", "mamba"), "-o", folder["n.gguf"], .. wrong]);
+            Assert.Equal((2, ""), (refused.Code, refused.Output));
+            Assert.Contains(wrong[0], refused.ErrorLines[0], StringComparison.Ordinal);
+        }
+        Assert.Equal(["m.gguf"], folder.Files);
+    }
+
+    [Fact]
     public void Convert_FolderThatIsNoMamba_ExitsWith1InOneLine()
     {
         using var folder = new TemporaryFolder();
@@ -63,5 +84,11 @@ public sealed class ConversionVerbTests
         CommandLine again = CommandLine.Run(["export", story, "-o", folder["hub"]]);
         Assert.Equal(1, again.Code);
         Assert.Contains("--force", Assert.Single(again.ErrorLines), StringComparison.Ordinal);
+    }
+
+    private static string StoredType(string path, string tensor)
+    {
+        using GgufFile file = GgufFile.Open(path);
+        return file.Tensors.Single(t => t.Name == tensor).Type.Name;
     }
 }

@@ -63,7 +63,10 @@ internal sealed class CheckpointFolder : IDisposable
     }
 
     public ConversionReport Convert(QuantType? type = null, string? name = null) =>
-        ModelConverter.Convert(PathOf("."), Output, new ConversionOptions { Type = type ?? QuantTypes.F32, Name = name });
+        ModelConverter.Convert(PathOf("."), Output, new ConversionOptions { Target = QuantTarget.ByName((type ?? QuantTypes.F32).Name)!, Name = name });
+
+    public ConversionReport Convert(QuantTarget target, QuantPolicy policy, int threads = 0) =>
+        ModelConverter.Convert(PathOf("."), Output, new ConversionOptions { Target = target, Policy = policy, Threads = threads });
 
     public void Dispose() => _folder.Dispose();
 }

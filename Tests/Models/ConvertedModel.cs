@@ -12,7 +12,7 @@ internal sealed class ConvertedModel : IDisposable
     public ConvertedModel(string folder, QuantType type, string backend)
     {
         string path = _folder["model.gguf"];
-        ModelConverter.Convert(folder, path, new ConversionOptions { Type = type });
+        ModelConverter.Convert(folder, path, new ConversionOptions { Target = QuantTarget.ByName(type.Name)! });
         _backend = TestBackends.Create(backend);
         Model = Model.Open(path, _backend);
     }

@@ -52,6 +52,30 @@ public class ConverterTests
         Assert.Contains(report.Notes, note => note.Contains("llama.cpp", StringComparison.Ordinal));   // it has projection biases
     }
 
+    /// <summary>Mamba2Config of transformers has 8 groups where config.json names none.</summary>
+    [Fact]
+    public void Convert_Mamba2WithoutGroups_HasEight()
+    {
+        using var folder = new CheckpointFolder("mamba2");
+        folder.Set("n_groups", null);
+        folder.Edit(tensors =>
+        {
+            // Eight heads of 16 and eight groups of 16 states: 128 channels and 2 · 8 · 16 of B and C, where two groups had 2 · 2 · 16.
+            foreach (string name in tensors.Keys.ToArray())
+            {
+                (long[] shape, float[] values) = tensors[name];
+                long more = name.Contains("conv1d", StringComparison.Ordinal) || name.Contains("in_proj", StringComparison.Ordinal) ? 2 * (8 - 2) * 16 : 0;
+                if (more == 0) continue;
+                long width = values.Length / shape[0];
+                tensors[name] = ([shape[0] + more, .. shape[1..]], [.. values, .. new float[more * width]]);
+            }
+        });
+        folder.Convert();
+        using GgufFile file = GgufFile.Open(folder.Output);
+        Assert.Equal(8, file.Metadata.GetInt32("mamba2.ssm.group_count"));
+        Assert.Equal([16L, 8], Dimensions(file, "blk.0.ssm_norm.weight"));
+    }
+
     [Fact]
     public void Convert_Logarithms_BecomeNegativeExponentials()
     {
@@ -145,6 +169,9 @@ public class ConverterTests
         using var folder = new CheckpointFolder("mamba");
         folder.Edit(tensors => tensors[InProjection].Values[^1] = weight);
         Refuses<FormatException>(folder, InProjection, "finite");
+        string message = Assert.Throws<FormatException>(() => folder.Convert(QuantTarget.ByName("Q4_0")!, QuantPolicy.Ssm, threads: 3)).Message;
+        Assert.Contains(InProjection, message, StringComparison.Ordinal);
+        Assert.Equal("older", File.ReadAllText(folder.Output));
     }
 
     [Fact]
@@ -262,24 +289,55 @@ public class ConverterTests
         Assert.Equal(weights, File.ReadAllBytes(folder.PathOf("model.safetensors")));
     }
 
-    [Fact]
-    public void Convert_EveryType_IsWrittenOrRefused()
+    /// <summary>What goes straight into a type is what goes there by way of F32: the whole file, byte for byte, by either policy.</summary>
+    [Theory]
+    [InlineData("Q4_K_M", QuantPolicy.Ssm)]
+    [InlineData("IQ4_XS", QuantPolicy.Llama)]
+    [InlineData("Q5_0", QuantPolicy.Ssm)]
+    [InlineData("Q8_0", QuantPolicy.Llama)]
+    public void Convert_ToBlocks_GivesTheBytesOfQuantizingTheF32File(string target, QuantPolicy policy)
     {
-        foreach (QuantType type in QuantTypes.All)
+        using var temporary = new TemporaryFolder();
+        foreach (QuantType source in (QuantType[])[QuantTypes.F32, QuantTypes.F16, QuantTypes.BF16])
         {
             using var folder = new CheckpointFolder("mamba2_g1");
-            if (!type.CanEncode)
+            ExportAs(folder, source);
+            folder.Convert(QuantTypes.F32);
+            var options = new QuantizationOptions { Target = QuantTarget.ByName(target)!, Policy = policy };
+            QuantizationPlan plan;
+            using (GgufFile file = GgufFile.Open(folder.Output))
             {
-                Assert.Contains("Q8_0", Assert.Throws<ArgumentException>(() => folder.Convert(type)).Message, StringComparison.Ordinal);
-                continue;
+                plan = Quantizer.Plan(file, options);
+                Quantizer.Write(file, plan, temporary["quantized.gguf"], options);
             }
-            ConversionReport report = folder.Convert(type);
-            using GgufFile file = GgufFile.Open(folder.Output);
-            bool wide = 64 % type.BlockLength == 0;   // the embedding's rows have 64 values
-            Assert.Equal(wide ? type : QuantTypes.F16, file.Tensors.Single(t => t.Name == "token_embd.weight").Type);
-            Assert.Equal(!wide, report.StoredOtherwise.Any(t => t.Tensor == "token_embd.weight"));
-            Assert.True(file.Metadata.Contains("general.file_type"), $"{type} has no number");
+
+            ConversionReport report = folder.Convert(QuantTarget.ByName(target)!, policy, threads: 3);
+
+            Assert.Equal(File.ReadAllBytes(temporary["quantized.gguf"]), File.ReadAllBytes(folder.Output));
+            Assert.Equal(plan.StoredOtherwise, report.StoredOtherwise);
         }
+    }
+
+    [Theory, MemberData(nameof(QuantizerTests.Targets), MemberType = typeof(QuantizerTests))]
+    public void Convert_EveryTarget_IsWrittenWithWhatFits(string name)
+    {
+        QuantTarget target = QuantTarget.ByName(name)!;
+        using var folder = new CheckpointFolder("mamba2_g1");
+        ConversionReport report = folder.Convert(target, QuantPolicy.Llama);
+        using GgufFile file = GgufFile.Open(folder.Output);
+        GgufTensorInfo projection = file.Tensors.Single(t => t.Name == "blk.0.ssm_in.weight");
+        bool wide = 64 % target.Type.BlockLength == 0;   // its rows have 64 values
+        Assert.Equal(wide, target.Type == projection.Type);
+        Assert.Equal(!wide, report.StoredOtherwise.Any(t => t.Tensor == projection.Name && t.Asked == target.Type && t.Stored == projection.Type));
+        Assert.Equal(target.FileType, (uint)file.Metadata.GetInt32("general.file_type"));
+    }
+
+    /// <summary>Turns the weights of a folder into another float type, as the exporter writes it.</summary>
+    private static void ExportAs(CheckpointFolder folder, QuantType type)
+    {
+        folder.Convert(QuantTypes.F32);
+        ModelExporter.Export(folder.Output, folder.PathOf("as"), new ExportOptions { Type = type });
+        foreach (string file in (string[])["model.safetensors", "config.json"]) File.Copy(folder.PathOf(Path.Combine("as", file)), folder.PathOf(file), overwrite: true);
     }
 
     private static long[] Dimensions(GgufFile file, string tensor) => [.. file.Tensors.Single(t => t.Name == tensor).Dimensions];

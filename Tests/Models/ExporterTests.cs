@@ -43,7 +43,7 @@ public class ExporterTests
             using var folder = new CheckpointFolder(oracle);
             folder.Convert(type, "same");
             ModelExporter.Export(folder.Output, folder.PathOf("back"), new ExportOptions());
-            ModelConverter.Convert(folder.PathOf("back"), folder.PathOf("again.gguf"), new ConversionOptions { Type = type, Name = "same" });
+            ModelConverter.Convert(folder.PathOf("back"), folder.PathOf("again.gguf"), new ConversionOptions { Target = QuantTarget.ByName(type.Name)!, Name = "same" });
             Assert.Equal(File.ReadAllBytes(folder.Output), File.ReadAllBytes(folder.PathOf("again.gguf")));
         }
     }
@@ -57,7 +57,7 @@ public class ExporterTests
             using var folder = new TemporaryFolder();
             TinyModels.WriteFile(folder["a.gguf"], name, type);
             ModelExporter.Export(folder["a.gguf"], folder["hub"], new ExportOptions { Type = QuantTypes.F32 });
-            ModelConverter.Convert(folder["hub"], folder["b.gguf"], new ConversionOptions { Type = type });
+            ModelConverter.Convert(folder["hub"], folder["b.gguf"], new ConversionOptions { Target = QuantTarget.ByName(type.Name)! });
             float[] expected = Logits(folder["a.gguf"]), found = Logits(folder["b.gguf"]);
             // A of these models is no exponential of a float32, so it may come back one unit off in the last place; and where the type is
             // quantized, their narrow dt projections, F32 here, are converted to F16.
@@ -175,7 +175,7 @@ public class ExporterTests
         string story = ModelData.PathOf("models", DefaultModel.FileName);
         ExportReport report = ModelExporter.Export(story, folder["hub"], new ExportOptions());
         Assert.Equal(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"], report.Files);
-        ModelConverter.Convert(folder["hub"], folder["back.gguf"], new ConversionOptions { Type = QuantTypes.Q8_0 });
+        ModelConverter.Convert(folder["hub"], folder["back.gguf"], new ConversionOptions { Target = QuantTarget.ByName("Q8_0")! });
         using GgufFile before = GgufFile.Open(story), after = GgufFile.Open(folder["back.gguf"]);
         foreach ((string key, GgufValue value) in before.Metadata.Entries)
         {

@@ -46,7 +46,7 @@ public class OriginalCheckpointTests
     public void Original_Converted_HasTheTensorsOfItsTwin(string checkpoint, string oracle)
     {
         using var folder = new TemporaryFolder();
-        var options = new ConversionOptions { Type = QuantTypes.F16 };
+        var options = new ConversionOptions { Target = QuantTarget.F16 };
         ModelConverter.Convert(ModelData.PathOf("checkpoints", checkpoint), folder["original.gguf"], options);
         ModelConverter.Convert(ModelData.PathOf("oracles", oracle), folder["hub.gguf"], options);
         using GgufFile original = GgufFile.Open(folder["original.gguf"]), hub = GgufFile.Open(folder["hub.gguf"]);

@@ -126,7 +126,7 @@ public class StoryModelTests
     {
         using var folder = new TemporaryFolder();
         string path = folder["model.gguf"];
-        ModelConverter.Convert(Environment.GetEnvironmentVariable(F16Folder)!, path, new ConversionOptions { Type = QuantTypes.Q8_0, Name = "Llama MambaStory 25M" });
+        ModelConverter.Convert(Environment.GetEnvironmentVariable(F16Folder)!, path, new ConversionOptions { Target = QuantTarget.ByName("Q8_0")!, Name = "Llama MambaStory 25M" });
         Assert.Equal(File.ReadAllBytes(BundledPath), File.ReadAllBytes(path));
     }
 
