@@ -14,7 +14,7 @@ internal static class GroupSearch
 
     /// <summary>Codes c and d of x ≈ d · c · level, groups one after the other.</summary>
     /// <param name="x">The block.</param>
-    /// <param name="w">Weights, as many.</param>
+    /// <param name="w">Weights, as many, or none.</param>
     /// <param name="lowest">The lowest code, negative; the highest is −lowest − 1.</param>
     /// <param name="codes">One code for each group, written.</param>
     /// <returns>d.</returns>
@@ -22,8 +22,7 @@ internal static class GroupSearch
     {
         int length = x.Length / codes.Length;
         Span<float> scales = stackalloc float[codes.Length];
-        for (int g = 0; g < scales.Length; g++)
-            scales[g] = ScaleSearch.Scale<TLevels>(x.Slice(g * length, length), w.Slice(g * length, length));
+        ScaleSearch.Scales<TLevels>(x, w, scales);
         float largest = ScaleSearch.Largest(scales);
         Half best = (Half)(largest / lowest);
         if (best == (Half)0)
@@ -42,7 +41,7 @@ internal static class GroupSearch
         {
             float error = 0, xa = 0, aa = 0;
             for (int g = 0; g < tried.Length; g++)
-                error += Refine<TLevels>(x.Slice(g * length, length), w.Slice(g * length, length), (float)d, lowest, ref tried[g], ref xa, ref aa);
+                error += Refine<TLevels>(x.Slice(g * length, length), Part(w, g, length), (float)d, lowest, ref tried[g], ref xa, ref aa);
             if (!(error < least)) break;
             (least, best) = (error, d);
             tried.CopyTo(codes);
@@ -57,11 +56,11 @@ internal static class GroupSearch
     {
         int length = x.Length / s.Length;
         Span<float> scales = stackalloc float[s.Length], minima = stackalloc float[s.Length];
+        ScaleSearch.ScalesAndOffsets(x, w, high, offsetAtMostZero: true, scales, minima);
         float largestScale = 0, largestMinimum = 0;
         for (int g = 0; g < scales.Length; g++)
         {
-            (scales[g], float offset) = ScaleSearch.ScaleAndOffset(x.Slice(g * length, length), w.Slice(g * length, length), high, offsetAtMostZero: true);
-            minima[g] = -offset;
+            minima[g] = -minima[g];
             largestScale = Math.Max(largestScale, scales[g]);
             largestMinimum = Math.Max(largestMinimum, minima[g]);
         }
@@ -82,7 +81,7 @@ internal static class GroupSearch
             float error = 0;
             PairSums sums = default;
             for (int g = 0; g < trialS.Length; g++)
-                error += Refine(x.Slice(g * length, length), w.Slice(g * length, length), (float)shared.D, (float)shared.DMin, high, highestCode, ref trialS[g], ref trialM[g], ref sums);
+                error += Refine(x.Slice(g * length, length), Part(w, g, length), (float)shared.D, (float)shared.DMin, high, highestCode, ref trialS[g], ref trialM[g], ref sums);
             if (!(error < least)) break;
             (least, best) = (error, shared);
             trialS.CopyTo(s);
@@ -96,20 +95,18 @@ internal static class GroupSearch
     private static int Code(float value, Half unit, int highest) =>
         unit == (Half)0 ? 0 : (int)Math.Clamp(MathF.Round(value / (float)unit), 0, highest);
 
+    /// <summary>The weights of a group, or none.</summary>
+    private static ReadOnlySpan<float> Part(ReadOnlySpan<float> w, int group, int length) => w.IsEmpty ? w : w.Slice(group * length, length);
+
     /// <summary>Tries the eight codes around one, takes the best, and adds up what the shared scale's fit needs.</summary>
-    /// <returns>The group's error.</returns>
+    /// <returns>The group's error less Σ w x², which is the same for every choice.</returns>
     private static float Refine<TLevels>(ReadOnlySpan<float> x, ReadOnlySpan<float> w, float d, int lowest, ref int code, ref float xa, ref float aa) where TLevels : struct, ILevelGrid
     {
         Vector256<float> codes = Vector256.Create((float)code) + Vector256.Create(-4f, -3, -2, -1, 0, 1, 2, 3);
         codes = Vector256.Min(Vector256.Max(codes, Vector256.Create((float)lowest)), Vector256.Create(-lowest - 1f));
-        Vector256<float> scale = codes * d, inverse = Inverse(scale), error = default, xq = default, qq = default;
-        for (int k = 0; k < x.Length; k++)
-        {
-            Vector256<float> value = Vector256.Create(x[k]), weight = Vector256.Create(w[k]), q = TLevels.Nearest(value * inverse), off = value - q * scale, wq = weight * q;
-            error += weight * off * off;
-            xq += wq * value;
-            qq += wq * q;
-        }
+        Vector256<float> scale = codes * d, inverse = Inverse(scale);
+        (Vector256<float> xq, Vector256<float> qq) = w.IsEmpty ? Sums<TLevels, Alike>(x, w, inverse) : Sums<TLevels, Weighted>(x, w, inverse);
+        Vector256<float> error = scale * (scale * qq - xq - xq);
         int best = ScaleSearch.Least(error);
         float chosen = codes[best];
         code = (int)chosen;
@@ -118,8 +115,29 @@ internal static class GroupSearch
         return error[best];
     }
 
+    /// <summary>Σ w x q and Σ w q² of eight inverse scales; even values and odd ones apart, as a sum waits for itself.</summary>
+    private static (Vector256<float> Xq, Vector256<float> Qq) Sums<TLevels, TWeights>(ReadOnlySpan<float> x, ReadOnlySpan<float> w, Vector256<float> inverse)
+        where TLevels : struct, ILevelGrid where TWeights : struct, IWeighting
+    {
+        Vector256<float> xqA = default, qqA = default, xqB = default, qqB = default;
+        for (int k = 1; k < x.Length; k += 2)
+        {
+            Vector256<float> valueA = Vector256.Create(x[k - 1]), valueB = Vector256.Create(x[k]);
+            Vector256<float> qA = TLevels.Nearest(valueA, inverse), qB = TLevels.Nearest(valueB, inverse), wqA = TWeights.Weigh(w, k - 1, qA), wqB = TWeights.Weigh(w, k, qB);
+            xqA = Vector256.FusedMultiplyAdd(wqA, valueA, xqA);
+            qqA = Vector256.FusedMultiplyAdd(wqA, qA, qqA);
+            xqB = Vector256.FusedMultiplyAdd(wqB, valueB, xqB);
+            qqB = Vector256.FusedMultiplyAdd(wqB, qB, qqB);
+        }
+        return (xqA + xqB, qqA + qqB);
+    }
+
     /// <summary>Tries pairs of codes around one, s ± 1 and m ± 2, takes the best, and adds up what the fit of the shared scales needs.</summary>
-    private static float Refine(ReadOnlySpan<float> x, ReadOnlySpan<float> w, float d, float dmin, int high, int highestCode, ref int s, ref int m, ref PairSums sums)
+    private static float Refine(ReadOnlySpan<float> x, ReadOnlySpan<float> w, float d, float dmin, int high, int highestCode, ref int s, ref int m, ref PairSums sums) =>
+        w.IsEmpty ? Refine<Alike>(x, w, d, dmin, high, highestCode, ref s, ref m, ref sums) : Refine<Weighted>(x, w, d, dmin, high, highestCode, ref s, ref m, ref sums);
+
+    private static float Refine<TWeights>(ReadOnlySpan<float> x, ReadOnlySpan<float> w, float d, float dmin, int high, int highestCode, ref int s, ref int m, ref PairSums sums)
+        where TWeights : struct, IWeighting
     {
         Vector256<float> around = Vector256.Create((float)s), below = Vector256.Create((float)m), highest = Vector256.Create((float)highestCode);
         Vector256<float> sA = Clamp(around + Vector256.Create(-1f, -1, -1, -1, -1, 0, 0, 0), highest), sB = Clamp(around + Vector256.Create(0f, 0, 1, 1, 1, 1, 1, 2), highest);
@@ -129,20 +147,20 @@ internal static class GroupSearch
         float sumW = 0, sumWx = 0;
         for (int k = 0; k < x.Length; k++)
         {
-            Vector256<float> value = Vector256.Create(x[k]), weight = Vector256.Create(w[k]), aboveA = value + minA, aboveB = value + minB;
-            Vector256<float> nearA = ScaleSearch.Nearest(aboveA * inverseA, 0, high), nearB = ScaleSearch.Nearest(aboveB * inverseB, 0, high);
+            Vector256<float> value = Vector256.Create(x[k]), aboveA = value + minA, aboveB = value + minB;
+            Vector256<float> nearA = ScaleSearch.Nearest(aboveA, inverseA, 0, high), nearB = ScaleSearch.Nearest(aboveB, inverseB, 0, high);
             Vector256<float> offA = Vector256.FusedMultiplyAdd(-nearA, scaleA, aboveA), offB = Vector256.FusedMultiplyAdd(-nearB, scaleB, aboveB);
-            Vector256<float> wqA = weight * nearA, wqB = weight * nearB;
-            errorA = Vector256.FusedMultiplyAdd(weight * offA, offA, errorA);
-            errorB = Vector256.FusedMultiplyAdd(weight * offB, offB, errorB);
+            Vector256<float> wqA = TWeights.Weigh(w, k, nearA), wqB = TWeights.Weigh(w, k, nearB);
+            errorA = Vector256.FusedMultiplyAdd(TWeights.Weigh(w, k, offA), offA, errorA);
+            errorB = Vector256.FusedMultiplyAdd(TWeights.Weigh(w, k, offB), offB, errorB);
             qA += wqA;
             qB += wqB;
             qqA = Vector256.FusedMultiplyAdd(wqA, nearA, qqA);
             qqB = Vector256.FusedMultiplyAdd(wqB, nearB, qqB);
             xqA = Vector256.FusedMultiplyAdd(wqA, value, xqA);
             xqB = Vector256.FusedMultiplyAdd(wqB, value, xqB);
-            sumW += w[k];
-            sumWx += w[k] * x[k];
+            sumW += TWeights.Of(w, k);
+            sumWx += TWeights.Of(w, k) * x[k];
         }
         Vector256<float> better = Vector256.LessThan(errorB, errorA), error = Vector256.ConditionalSelect(better, errorB, errorA);
         int lane = ScaleSearch.Least(error);

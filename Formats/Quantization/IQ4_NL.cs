@@ -39,13 +39,31 @@ public struct IQ4_NLBlock : IBlockEncoder<IQ4_NLBlock>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out IQ4_NLBlock block)
     {
-        Span<float> weights = stackalloc float[32];
-        Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
         block = default;
-        block.d = (Half)ScaleSearch.Scale<UnevenLevels>(values, weights);
-        UnevenLevels.Quantize(values, (float)block.d, q);
-        Nibbles.Pack(q, block.qs);
+        EncodeAll(values, importance, new Span<IQ4_NLBlock>(ref block));
+    }
+
+    /// <inheritdoc/>
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<IQ4_NLBlock> blocks)
+    {
+        const int Values = 32 * ScaleSearch.Lanes;
+        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes];
+        Span<byte> q = stackalloc byte[32];
+        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
+        {
+            Span<IQ4_NLBlock> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
+            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
+            ScaleSearch.Scales<UnevenLevels>(x, w, scales[..these.Length]);
+            for (int i = 0; i < these.Length; i++)
+            {
+                ref IQ4_NLBlock block = ref these[i];
+                block.d = (Half)scales[i];
+                UnevenLevels.Quantize(x.Slice(32 * i, 32), (float)block.d, q);
+                Nibbles.Pack(q, block.qs);
+            }
+            values = values[x.Length..];
+            if (!importance.IsEmpty) importance = importance[x.Length..];
+        }
     }
 
     /// <summary>The sixteen levels of IQ4_NL and IQ4_XS, a constant of the format.</summary>

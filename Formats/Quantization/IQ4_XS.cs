@@ -50,10 +50,10 @@ public struct IQ4_XSBlock : IBlockEncoder<IQ4_XSBlock>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out IQ4_XSBlock block)
     {
-        Span<float> weights = stackalloc float[256];
+        Span<float> room = stackalloc float[256];
         Span<int> codes = stackalloc int[8];
         Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
+        ReadOnlySpan<float> weights = ScaleSearch.Weights(importance, room, 256);
         block = default;
         block.d = GroupSearch.Scales<UnevenLevels>(values, weights, -32, codes);
         Span<byte> sl = block.sl, qs = block.qs;

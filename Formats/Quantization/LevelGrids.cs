@@ -12,8 +12,8 @@ internal interface ILevelGrid
     /// <summary>The highest level.</summary>
     static abstract float High { get; }
 
-    /// <summary>The level nearest to each value.</summary>
-    static abstract Vector256<float> Nearest(Vector256<float> values);
+    /// <summary>The level nearest to each value times <paramref name="inverse"/>.</summary>
+    static abstract Vector256<float> Nearest(Vector256<float> values, Vector256<float> inverse);
 }
 
 /// <summary>−4 to 3: Q3_K.</summary>
@@ -23,7 +23,7 @@ internal readonly struct Signed3 : ILevelGrid
 
     public static float High => 3;
 
-    public static Vector256<float> Nearest(Vector256<float> values) => ScaleSearch.Nearest(values, Low, High);
+    public static Vector256<float> Nearest(Vector256<float> values, Vector256<float> inverse) => ScaleSearch.Nearest(values, inverse, Low, High);
 }
 
 /// <summary>−8 to 7: Q4_0.</summary>
@@ -33,7 +33,7 @@ internal readonly struct Signed4 : ILevelGrid
 
     public static float High => 7;
 
-    public static Vector256<float> Nearest(Vector256<float> values) => ScaleSearch.Nearest(values, Low, High);
+    public static Vector256<float> Nearest(Vector256<float> values, Vector256<float> inverse) => ScaleSearch.Nearest(values, inverse, Low, High);
 }
 
 /// <summary>−16 to 15: Q5_0.</summary>
@@ -43,7 +43,7 @@ internal readonly struct Signed5 : ILevelGrid
 
     public static float High => 15;
 
-    public static Vector256<float> Nearest(Vector256<float> values) => ScaleSearch.Nearest(values, Low, High);
+    public static Vector256<float> Nearest(Vector256<float> values, Vector256<float> inverse) => ScaleSearch.Nearest(values, inverse, Low, High);
 }
 
 /// <summary>−32 to 31: Q6_K.</summary>
@@ -53,7 +53,7 @@ internal readonly struct Signed6 : ILevelGrid
 
     public static float High => 31;
 
-    public static Vector256<float> Nearest(Vector256<float> values) => ScaleSearch.Nearest(values, Low, High);
+    public static Vector256<float> Nearest(Vector256<float> values, Vector256<float> inverse) => ScaleSearch.Nearest(values, inverse, Low, High);
 }
 
 /// <summary>The sixteen uneven levels of IQ4_NL and IQ4_XS.</summary>
@@ -63,9 +63,9 @@ internal readonly struct UnevenLevels : ILevelGrid
 
     public static float High => 113;
 
-    public static Vector256<float> Nearest(Vector256<float> values)
+    public static Vector256<float> Nearest(Vector256<float> values, Vector256<float> inverse)
     {
-        Vector256<int> index = Index(values), within = index & Vector256.Create(7);
+        Vector256<int> index = Index(values * inverse), within = index & Vector256.Create(7);
         return Vector256.ConditionalSelect(Vector256.GreaterThan(index, Vector256.Create(7)).AsSingle(),
             Vector256.ShuffleNative(Vector256.Create(1f, 13, 25, 38, 53, 69, 89, 113), within),
             Vector256.ShuffleNative(Vector256.Create(-127f, -104, -83, -65, -49, -35, -22, -10), within));

@@ -47,10 +47,10 @@ public struct Q2_KBlock : IBlockEncoder<Q2_KBlock>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q2_KBlock block)
     {
-        Span<float> weights = stackalloc float[256];
+        Span<float> room = stackalloc float[256];
         Span<int> s = stackalloc int[16], m = stackalloc int[16];
         Span<byte> q = stackalloc byte[16];
-        ScaleSearch.Weights(importance, weights);
+        ReadOnlySpan<float> weights = ScaleSearch.Weights(importance, room, 256);
         block = default;
         (block.d, block.dmin) = GroupSearch.ScalesAndMinima(values, weights, 3, 15, s, m);
         Span<byte> scales = block.scales, qs = block.qs;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace MambaRT.Formats;
 
@@ -48,10 +49,10 @@ public struct Q3_KBlock : IBlockEncoder<Q3_KBlock>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q3_KBlock block)
     {
-        Span<float> weights = stackalloc float[256];
+        Span<float> room = stackalloc float[256];
         Span<int> codes = stackalloc int[16];
         Span<byte> q = stackalloc byte[16];
-        ScaleSearch.Weights(importance, weights);
+        ReadOnlySpan<float> weights = ScaleSearch.Weights(importance, room, 256);
         block = default;
         block.d = GroupSearch.Scales<Signed3>(values, weights, -32, codes);
         Span<byte> hmask = block.hmask, qs = block.qs, scales = block.scales;
@@ -63,11 +64,10 @@ public struct Q3_KBlock : IBlockEncoder<Q3_KBlock>
             ScaleSearch.Quantize(values.Slice(16 * group, 16), (float)block.d * codes[group], 0, -4, 3, q);
             int shift = group & 6, bit = group >> 1;
             Span<byte> low = qs.Slice(32 * (group >> 3) + 16 * (group & 1), 16), high = hmask.Slice(16 * (group & 1), 16);
-            for (int k = 0; k < low.Length; k++)
-            {
-                low[k] |= (byte)((q[k] & 3) << shift);
-                high[k] |= (byte)(q[k] >> 2 << bit);
-            }
+            Vector128<byte> numbers = Vector128.Create(q);   // shifted in pairs of bytes: no bit leaves its own
+            Vector128<ushort> lowBits = (numbers & Vector128.Create((byte)3)).AsUInt16() << shift, highBits = (numbers & Vector128.Create((byte)4)).AsUInt16() >> 2 << bit;
+            (Vector128.Create<byte>(low) | lowBits.AsByte()).CopyTo(low);
+            (Vector128.Create<byte>(high) | highBits.AsByte()).CopyTo(high);
         }
     }
 

@@ -38,12 +38,30 @@ public struct Q4_0Block : IBlockEncoder<Q4_0Block>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q4_0Block block)
     {
-        Span<float> weights = stackalloc float[32];
-        Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
         block = default;
-        block.d = (Half)ScaleSearch.Scale<Signed4>(values, weights);
-        ScaleSearch.Quantize(values, (float)block.d, 0, -8, 7, q);
-        Nibbles.Pack(q, block.qs);
+        EncodeAll(values, importance, new Span<Q4_0Block>(ref block));
+    }
+
+    /// <inheritdoc/>
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q4_0Block> blocks)
+    {
+        const int Values = 32 * ScaleSearch.Lanes;
+        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes];
+        Span<byte> q = stackalloc byte[32];
+        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
+        {
+            Span<Q4_0Block> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
+            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
+            ScaleSearch.Scales<Signed4>(x, w, scales[..these.Length]);
+            for (int i = 0; i < these.Length; i++)
+            {
+                ref Q4_0Block block = ref these[i];
+                block.d = (Half)scales[i];
+                ScaleSearch.Quantize(x.Slice(32 * i, 32), (float)block.d, 0, -8, 7, q);
+                Nibbles.Pack(q, block.qs);
+            }
+            values = values[x.Length..];
+            if (!importance.IsEmpty) importance = importance[x.Length..];
+        }
     }
 }

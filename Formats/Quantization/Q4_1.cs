@@ -41,13 +41,30 @@ public struct Q4_1Block : IBlockEncoder<Q4_1Block>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q4_1Block block)
     {
-        Span<float> weights = stackalloc float[32];
-        Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
-        (float scale, float offset) = ScaleSearch.ScaleAndOffset(values, weights, 15, offsetAtMostZero: false);
         block = default;
-        (block.d, block.m) = ((Half)scale, (Half)offset);
-        ScaleSearch.Quantize(values, (float)block.d, (float)block.m, 0, 15, q);
-        Nibbles.Pack(q, block.qs);
+        EncodeAll(values, importance, new Span<Q4_1Block>(ref block));
+    }
+
+    /// <inheritdoc/>
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q4_1Block> blocks)
+    {
+        const int Values = 32 * ScaleSearch.Lanes;
+        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes], offsets = stackalloc float[ScaleSearch.Lanes];
+        Span<byte> q = stackalloc byte[32];
+        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
+        {
+            Span<Q4_1Block> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
+            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
+            ScaleSearch.ScalesAndOffsets(x, w, 15, offsetAtMostZero: false, scales[..these.Length], offsets[..these.Length]);
+            for (int i = 0; i < these.Length; i++)
+            {
+                ref Q4_1Block block = ref these[i];
+                (block.d, block.m) = ((Half)scales[i], (Half)offsets[i]);
+                ScaleSearch.Quantize(x.Slice(32 * i, 32), (float)block.d, (float)block.m, 0, 15, q);
+                Nibbles.Pack(q, block.qs);
+            }
+            values = values[x.Length..];
+            if (!importance.IsEmpty) importance = importance[x.Length..];
+        }
     }
 }

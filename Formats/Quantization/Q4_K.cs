@@ -48,10 +48,10 @@ public struct Q4_KBlock : IBlockEncoder<Q4_KBlock>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q4_KBlock block)
     {
-        Span<float> weights = stackalloc float[256];
+        Span<float> room = stackalloc float[256];
         Span<int> s = stackalloc int[8], m = stackalloc int[8];
         Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
+        ReadOnlySpan<float> weights = ScaleSearch.Weights(importance, room, 256);
         block = default;
         (block.d, block.dmin) = GroupSearch.ScalesAndMinima(values, weights, 15, 63, s, m);
         PackScalesAndMins(s, m, block.scales);

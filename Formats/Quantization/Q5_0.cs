@@ -42,13 +42,31 @@ public struct Q5_0Block : IBlockEncoder<Q5_0Block>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q5_0Block block)
     {
-        Span<float> weights = stackalloc float[32];
-        Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
         block = default;
-        block.d = (Half)ScaleSearch.Scale<Signed5>(values, weights);
-        ScaleSearch.Quantize(values, (float)block.d, 0, -16, 15, q);
-        Nibbles.Pack(q, block.qs);
-        block.h = Nibbles.FifthBits(q);
+        EncodeAll(values, importance, new Span<Q5_0Block>(ref block));
+    }
+
+    /// <inheritdoc/>
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q5_0Block> blocks)
+    {
+        const int Values = 32 * ScaleSearch.Lanes;
+        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes];
+        Span<byte> q = stackalloc byte[32];
+        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
+        {
+            Span<Q5_0Block> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
+            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
+            ScaleSearch.Scales<Signed5>(x, w, scales[..these.Length]);
+            for (int i = 0; i < these.Length; i++)
+            {
+                ref Q5_0Block block = ref these[i];
+                block.d = (Half)scales[i];
+                ScaleSearch.Quantize(x.Slice(32 * i, 32), (float)block.d, 0, -16, 15, q);
+                Nibbles.Pack(q, block.qs);
+                block.h = Nibbles.FifthBits(q);
+            }
+            values = values[x.Length..];
+            if (!importance.IsEmpty) importance = importance[x.Length..];
+        }
     }
 }

@@ -45,14 +45,31 @@ public struct Q5_1Block : IBlockEncoder<Q5_1Block>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q5_1Block block)
     {
-        Span<float> weights = stackalloc float[32];
-        Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
-        (float scale, float offset) = ScaleSearch.ScaleAndOffset(values, weights, 31, offsetAtMostZero: false);
         block = default;
-        (block.d, block.m) = ((Half)scale, (Half)offset);
-        ScaleSearch.Quantize(values, (float)block.d, (float)block.m, 0, 31, q);
-        Nibbles.Pack(q, block.qs);
-        block.h = Nibbles.FifthBits(q);
+        EncodeAll(values, importance, new Span<Q5_1Block>(ref block));
+    }
+
+    /// <inheritdoc/>
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q5_1Block> blocks)
+    {
+        const int Values = 32 * ScaleSearch.Lanes;
+        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes], offsets = stackalloc float[ScaleSearch.Lanes];
+        Span<byte> q = stackalloc byte[32];
+        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
+        {
+            Span<Q5_1Block> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
+            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
+            ScaleSearch.ScalesAndOffsets(x, w, 31, offsetAtMostZero: false, scales[..these.Length], offsets[..these.Length]);
+            for (int i = 0; i < these.Length; i++)
+            {
+                ref Q5_1Block block = ref these[i];
+                (block.d, block.m) = ((Half)scales[i], (Half)offsets[i]);
+                ScaleSearch.Quantize(x.Slice(32 * i, 32), (float)block.d, (float)block.m, 0, 31, q);
+                Nibbles.Pack(q, block.qs);
+                block.h = Nibbles.FifthBits(q);
+            }
+            values = values[x.Length..];
+            if (!importance.IsEmpty) importance = importance[x.Length..];
+        }
     }
 }

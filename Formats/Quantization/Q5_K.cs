@@ -51,10 +51,10 @@ public struct Q5_KBlock : IBlockEncoder<Q5_KBlock>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q5_KBlock block)
     {
-        Span<float> weights = stackalloc float[256];
+        Span<float> room = stackalloc float[256];
         Span<int> s = stackalloc int[8], m = stackalloc int[8];
         Span<byte> q = stackalloc byte[32];
-        ScaleSearch.Weights(importance, weights);
+        ReadOnlySpan<float> weights = ScaleSearch.Weights(importance, room, 256);
         block = default;
         (block.d, block.dmin) = GroupSearch.ScalesAndMinima(values, weights, 31, 63, s, m);
         Q4_KBlock.PackScalesAndMins(s, m, block.scales);

@@ -50,10 +50,10 @@ public struct Q6_KBlock : IBlockEncoder<Q6_KBlock>
     /// <inheritdoc/>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q6_KBlock block)
     {
-        Span<float> weights = stackalloc float[256];
+        Span<float> room = stackalloc float[256];
         Span<int> codes = stackalloc int[16];
         Span<byte> q = stackalloc byte[16];
-        ScaleSearch.Weights(importance, weights);
+        ReadOnlySpan<float> weights = ScaleSearch.Weights(importance, room, 256);
         block = default;
         block.d = GroupSearch.Scales<Signed6>(values, weights, -128, codes);
         Span<byte> ql = block.ql, qh = block.qh;
