@@ -34,11 +34,12 @@ internal static unsafe class Bits
 
     /// <summary>Looks sixteen levels up: the non-linear values of IQ4_NL and IQ4_XS, as signed bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Levels(Vector256<byte> nibbles)
-    {
-        Vector128<byte> table = Vector128.Create(IQ4_NLBlock.Levels).AsByte();
-        return Vector256.Create(Vector128.Shuffle(table, nibbles.GetLower()), Vector128.Shuffle(table, nibbles.GetUpper()));
-    }
+    public static Vector256<byte> Levels(Vector256<byte> nibbles) => LookUp(Vector128.Create(IQ4_NLBlock.Levels).AsByte(), nibbles);
+
+    /// <summary>Looks 32 numbers below sixteen up in a table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> LookUp(Vector128<byte> table, Vector256<byte> nibbles) =>
+        Vector256.Create(Vector128.Shuffle(table, nibbles.GetLower()), Vector128.Shuffle(table, nibbles.GetUpper()));
 
     /// <summary>Sixteen small integers times d, in order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

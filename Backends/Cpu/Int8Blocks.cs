@@ -26,6 +26,9 @@ internal unsafe interface IInt8Block
     /// <summary>Whether offsets can be other than zero.</summary>
     static abstract bool HasOffset { get; }
 
+    /// <summary>Whether a row's last block may hold fewer values than its length: a multiple of 32.</summary>
+    static virtual bool EndsEarly => false;
+
     /// <summary>q of values 32·<paramref name="part"/> to 32·part + 31, in order.</summary>
     static abstract Vector256<byte> Load(byte* block, int part);
 

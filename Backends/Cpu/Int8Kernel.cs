@@ -6,33 +6,42 @@ using MambaRT.Formats;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Quantized weights against 8-bit activations, one row at a time: integer products within a group, float32 across groups.</summary>
-internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : WeightKernel(weights)
+internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights, Staging? staging = null) : WeightKernel(weights)
     where TBlock : struct, IInt8Block where TDot : struct, IInt8Dot
 {
     /// <summary>Two pages: from 1 KiB on farther was faster, up to here (mamba-1.4b Q8_0, one thread: 27, 31, 34 GB/s at 1, 4, 8 KiB).</summary>
     private const int AheadBytes = 8192;
 
+    private readonly BlockRows _blocks = new(weights, staging);
+    private readonly long _panelBytes = (Int8Panel<TBlock, TDot>.Bytes(weights.Columns) + 63) / 64 * 64;
+
     public override bool ReadsQuantized => true;
 
-    public override long ScratchBytes => Int8Panel<TBlock, TDot>.Bytes(Columns);
+    public override long ScratchBytes => _panelBytes + _blocks.ScratchBytes;
 
     /// <summary>Laying rows out is read-ahead, unpacking and one pass for all activation rows: it pays from the second on.</summary>
     public override int RowsForPanels => 2;
 
     public override void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch)
     {
-        for (int t = 0; t < rows; t++)
+        int together = _blocks.Together;
+        for (int first = 0; first < count; first += together)
         {
-            QuantizedRow q = x.Quantized!.Row(t);   // ReadsQuantized: the compiler gave it
-            byte* blocks = Address + begin * RowBytes;
-            for (int i = 0; i < count; i++, blocks += RowBytes) y[t * PanelRows + i] = TBlock.Length == 32 ? Dot32(blocks, q) : Dot256(blocks, q);
+            int last = Math.Min(first + together, count);
+            byte* blocks = _blocks.Take(begin + first, last - first, scratch);
+            for (int t = 0; t < rows; t++)
+            {
+                QuantizedRow q = x.Quantized!.Row(t);   // ReadsQuantized: the compiler gave it
+                byte* row = blocks;
+                for (int i = first; i < last; i++, row += _blocks.Stride) y[t * PanelRows + i] = TBlock.Length == 32 ? Dot32(row, q) : Dot256(row, q);
+            }
         }
     }
 
     public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
     {
         var panel = new Int8Panel<TBlock, TDot>(scratch, Columns);
-        panel.Pack(Address + begin * RowBytes, RowBytes, count, ahead: PanelRows * RowBytes);
+        panel.Pack(_blocks.Take(begin, count, scratch + _panelBytes), _blocks.Stride, count, ahead: _blocks.Staged ? 0 : PanelRows * RowBytes);
         float* tile = stackalloc float[Int8Panel<TBlock, TDot>.Tile * PanelRows];
         for (int t = 0; t < rows; t += Int8Panel<TBlock, TDot>.Tile)
         {
@@ -101,9 +110,10 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : Weig
     {
         float* scales = stackalloc float[40], offsets = scales + 16, combined = scales + 32;
         Vector256<float> even = default, odd = default, low = default, high = default;
-        for (int at = 0; at < Columns; at += 256, block += TBlock.Bytes)
+        int whole = Columns / 256 * 256;
+        for (int at = 0; at < whole; at += 256, block += TBlock.Bytes)
         {
-            Ahead(block, TBlock.Bytes);
+            if (!_blocks.Staged) Ahead(block, TBlock.Bytes);
             TBlock.Scales(block, scales, offsets);
             int i = at / 32;
             if (TBlock.Zero != 0 || TBlock.HasOffset)
@@ -122,6 +132,11 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights) : Weig
             odd = Part(block, 5, values, scales, combined, x.Scales + i, odd);
             even = Part(block, 6, values, scales, combined, x.Scales + i, even);
             odd = Part(block, 7, values, scales, combined, x.Scales + i, odd);
+        }
+        if (TBlock.EndsEarly && whole < Columns)
+        {
+            TBlock.Scales(block, scales, offsets);
+            for (int part = 0; part < (Columns - whole) / 32; part++) even = Part(block, part, x.Values + whole, scales, combined, x.Scales + whole / 32, even);
         }
         return Vector256.Sum(even + odd + (low + high));
     }

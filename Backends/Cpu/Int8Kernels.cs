@@ -38,7 +38,7 @@ internal static class Int8Kernels
         "Q6_K" => new Vnni512Kernel<Q6_KInt8>(weights, code, plain),
         "IQ4_NL" => new Vnni512Kernel<IQ4_NLInt8>(weights, code, plain),
         "IQ4_XS" => new Vnni512Kernel<IQ4_XSInt8>(weights, code, plain),
-        _ => plain,
+        _ => Staging.For(weights.Type) is Staging staging ? new Vnni512Kernel<StagedInt8>(weights, code, plain, staging) : plain,
     };
 
     /// <summary>The kernel of a type on one kind of dot product.</summary>
@@ -56,6 +56,6 @@ internal static class Int8Kernels
         "Q6_K" => new Int8Kernel<Q6_KInt8, TDot>(weights),
         "IQ4_NL" => new Int8Kernel<IQ4_NLInt8, TDot>(weights),
         "IQ4_XS" => new Int8Kernel<IQ4_XSInt8, TDot>(weights),
-        _ => null,
+        _ => Staging.For(weights.Type) is Staging staging ? new Int8Kernel<StagedInt8, TDot>(weights, staging) : null,
     };
 }

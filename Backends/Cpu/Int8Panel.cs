@@ -82,6 +82,9 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
         }
     }
 
+    /// <summary>Values of the block at a column.</summary>
+    private int ValuesOf(int at) => TBlock.EndsEarly ? Math.Min(TBlock.Length, _columns - at) : TBlock.Length;
+
     private void PackScales(byte** rows, int at, int half)
     {
         float* scales = stackalloc float[32], offsets = scales + 16;
@@ -96,7 +99,7 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
         for (int r = half; r < half + 8; r++)
         {
             TBlock.Scales(rows[r], scales, offsets);
-            for (int g = 0; g < TBlock.Length / TBlock.Group; g++)
+            for (int g = 0; g < ValuesOf(at) / TBlock.Group; g++)
             {
                 toScales[g * Rows + r] = scales[g];
                 if (TBlock.HasOffset) toOffsets[g * Rows + r] = offsets[g];
@@ -116,7 +119,7 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
     {
         int* to = (int*)_values + (long)at / 4 * Rows + half;
         byte* a = rows[half], b = rows[half + 1], c = rows[half + 2], d = rows[half + 3], e = rows[half + 4], f = rows[half + 5], g = rows[half + 6], h = rows[half + 7];
-        for (int part = 0; part < TBlock.Length / 32; part++, to += 8 * Rows)
+        for (int part = 0; part < ValuesOf(at) / 32; part++, to += 8 * Rows)
             Transpose.Store(Part(a, part), Part(b, part), Part(c, part), Part(d, part), Part(e, part), Part(f, part), Part(g, part), Part(h, part), to, Rows);
     }
 

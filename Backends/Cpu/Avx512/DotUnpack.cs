@@ -35,6 +35,9 @@ internal abstract class DotUnpack
     /// <summary>Bytes that a step takes of what lies beside the columns: supers or quads; 0 for none.</summary>
     public abstract int SuperBytes { get; }
 
+    /// <summary>Rows that <see cref="Staging"/> has unpacked.</summary>
+    public static DotUnpack Staged { get; } = new StagedUnpack();
+
     /// <summary>The layout of a type, or null.</summary>
     public static DotUnpack? For(string type) => Layouts.GetValueOrDefault(type);
 

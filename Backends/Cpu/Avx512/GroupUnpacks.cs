@@ -52,7 +52,7 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
         }
     }
 
-    public sealed override void Part(Assembler a, DotShape shape, int i, int columns) => throw new InvalidOperationException("Rows are whole blocks of 256 columns.");
+    public override void Part(Assembler a, DotShape shape, int i, int columns) => throw new InvalidOperationException("Rows are whole blocks of 256 columns.");
 
     /// <summary>Leaves the scale of each group in a lane of <see cref="Groups"/>.</summary>
     protected abstract void Scales(Assembler a, Mem block);

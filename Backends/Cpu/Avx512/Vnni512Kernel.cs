@@ -7,7 +7,9 @@ namespace MambaRT.Backends.Cpu;
 /// <param name="weights">The matrix.</param>
 /// <param name="code">Where the emitted code is kept.</param>
 /// <param name="plain">Multiplies a few rows where the type has no <see cref="DotUnpack"/>.</param>
-internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache code, WeightKernel plain) : WeightKernel(weights) where TBlock : struct, IInt8Block
+/// <param name="staging">Unpacks rows to blocks of <typeparamref name="TBlock"/> first; null = they are stored as such.</param>
+internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache code, WeightKernel plain, Staging? staging = null) : WeightKernel(weights)
+    where TBlock : struct, IInt8Block
 {
     /// <summary>Panels laid out together: activations are read once for all of them.</summary>
     private const int MostPanels = 4;
@@ -15,14 +17,16 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
     /// <summary>What the panels may take of the second-level cache.</summary>
     private const long PanelBudget = 256 << 10;
 
-    private readonly nint[] _products = Emit(code, weights.Columns), _dots = EmitDots(code, weights), _transposed = EmitTransposed(code, weights);
+    private readonly nint[] _products = Emit(code, weights.Columns), _transposed = EmitTransposed(code, weights);
+    private readonly nint[] _dots = EmitDots(code, staging != null ? DotUnpack.Staged : DotUnpack.For(weights.Type.Name), weights.Columns);
+    private readonly BlockRows _blocks = new(weights, staging);
     private readonly long _panelBytes = PanelBytes(weights.Columns);
 
     public override bool ReadsQuantized => true;
 
     public override int PanelsTogether => (int)Math.Clamp(PanelBudget / _panelBytes, TileStore.Pair, MostPanels);
 
-    public override long ScratchBytes => Math.Max(plain.ScratchBytes, PanelsTogether * _panelBytes);
+    public override long ScratchBytes => Math.Max(plain.ScratchBytes, PanelsTogether * _panelBytes + _blocks.ScratchBytes);
 
     public override int RowsForPanels => _dots.Length == 0 ? plain.RowsForPanels : _dots.Length + 1;
 
@@ -41,18 +45,28 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
             ((delegate* unmanaged<void*, void>)_transposed[rows - TransposedDotCode.LeastRows])(&whole);
             return;
         }
-        var arguments = new DotArguments
+        var arguments = new DotArguments { RowBytes = _blocks.Stride, Values = rounded.Row(0).Values, Starts = rounded.Lanes.Starts(0) };
+        int together = _blocks.Together;
+        for (int first = 0; first < count; first += together)
         {
-            Weights = Address + begin * RowBytes, RowBytes = RowBytes, Count = count, Values = rounded.Row(0).Values, Starts = rounded.Lanes.Starts(0), Y = y,
-        };
-        ((delegate* unmanaged<void*, void>)_dots[rows - 1])(&arguments);
+            int some = Math.Min(together, count - first);
+            arguments.Weights = _blocks.Take(begin + first, some, scratch);
+            arguments.Count = some;
+            arguments.Y = y + first;
+            ((delegate* unmanaged<void*, void>)_dots[rows - 1])(&arguments);
+        }
     }
 
     public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
     {
         int panels = (count + PanelRows - 1) / PanelRows;
+        byte* staged = scratch + PanelsTogether * _panelBytes;
         for (int p = 0; p < panels; p++)
-            Panel(scratch, p).Pack(Address + (begin + p * PanelRows) * RowBytes, RowBytes, Math.Min(PanelRows, count - p * PanelRows), ahead: panels * PanelRows * RowBytes);
+        {
+            int rowsOf = Math.Min(PanelRows, count - p * PanelRows);
+            byte* blocks = _blocks.Take(begin + p * PanelRows, rowsOf, staged);
+            Panel(scratch, p).Pack(blocks, _blocks.Stride, rowsOf, ahead: _blocks.Staged ? 0 : panels * PanelRows * RowBytes);
+        }
         for (int t = 0; t < rows;)
         {
             (int height, int tiles) = TileStore.Next(rows - t);
@@ -103,11 +117,11 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
         return products;
     }
 
-    private static nint[] EmitDots(CodeCache code, TensorView weights)
+    private static nint[] EmitDots(CodeCache code, DotUnpack? unpack, int columns)
     {
-        if (DotUnpack.For(weights.Type.Name) is not DotUnpack unpack) return [];
+        if (unpack == null) return [];
         nint[] dots = new nint[RowLanes.Rows];
-        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new DotShape(unpack, weights.Columns, i + 1), DotCode.Emit);
+        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new DotShape(unpack, columns, i + 1), DotCode.Emit);
         return dots;
     }
 
