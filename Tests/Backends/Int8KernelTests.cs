@@ -43,6 +43,16 @@ public sealed unsafe class Int8KernelTests
         if (code != null) Check(type, expected, sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto, code)!));
     }
 
+    [Theory]
+    [InlineData("Q4_K")]
+    [InlineData("MXFP4")]
+    public void DecodingKernel_TypeThatMayHaveNoKernelYet_IsExactButForRounding(string type)
+    {
+        using Sample sample = new(QuantTypes.ByName(type)!);
+
+        Check(type, sample.Exact(), sample.Run(new DecodingKernel(sample.View)));
+    }
+
     private static void Check(string type, double[] expected, (float[] Dots, float[] Panels) got)
     {
         (float[] dots, float[] panels) = got;
@@ -71,13 +81,14 @@ public sealed unsafe class Int8KernelTests
         private readonly CodeCache? _code = Avx512Support.IsAvailable ? new CodeCache() : null;
         private readonly QuantizedRows _rounded, _few;
         private readonly float[][] _inputs = new float[Activations][];
-        private readonly NativeBuffer _output = new((long)Activations * Rows * sizeof(float));
+        private readonly NativeBuffer _output = new((long)Activations * Rows * sizeof(float)), _values;
 
         public Sample(QuantType type)
         {
             Columns = type.BlockLength == 256 ? 768 : 27 * 32;   // 27 blocks: no whole number of any step
             _rounded = new QuantizedRows(Activations, Columns);
             _few = new QuantizedRows(Activations, Columns, _code);
+            _values = new NativeBuffer((long)Activations * Columns * sizeof(float));
             var random = new Random(11);
             byte[] bytes = new byte[type.RowBytes(Columns) * Rows];
             random.NextBytes(bytes);
@@ -87,6 +98,7 @@ public sealed unsafe class Int8KernelTests
                     // Any two bytes may be a scale: no exponent is left that makes it infinite or large.
                     if (at % 2 == 1) bytes[block + at] &= 0xbb;
                 }
+            // The scale of MXFP4 is an exponent of its own: between 2^-8 and 2^7.
             for (int block = 0; block < bytes.Length && type == QuantTypes.MXFP4; block += type.BlockBytes) bytes[block] = (byte)(120 + random.Next(16));
             _weights.AddRaw("w", type, Rows, Columns, bytes);
             _weights.TryGet("w", out TensorView view);
@@ -95,6 +107,8 @@ public sealed unsafe class Int8KernelTests
             {
                 _inputs[t] = [.. Enumerable.Range(0, Columns).Select(_ => random.NextSingle() * 2 - 1)];
                 Round(_rounded, t, t);
+                QuantizedRow x = _rounded.Row(t);
+                for (int i = 0; i < Columns; i++) Values(t).Data[i] = x.Values[i] * x.Scales[i / QuantizedRows.Block];
             }
         }
 
@@ -102,10 +116,13 @@ public sealed unsafe class Int8KernelTests
 
         public TensorView View { get; }
 
+        /// <summary>The rounded activations in float32, from a row on.</summary>
+        private Matrix Values(int row) => new((float*)_values.Address + row * Columns, Columns, Columns);
+
         public (float[] Dots, float[] Panels) Run(object kernel)
         {
             var own = (WeightKernel)kernel;
-            LinearInput input = new(default, _rounded), few = new(default, _few);
+            LinearInput input = new(Values(0), _rounded);
             using var scratch = new NativeBuffer(own.ScratchBytes);
             float* sums = stackalloc float[Activations * WeightKernel.PanelRows];
             float[] dots = new float[Activations * Rows];
@@ -118,7 +135,7 @@ public sealed unsafe class Int8KernelTests
                 {
                     rows = Math.Min(rows, Activations - first);
                     for (int t = 0; t < rows; t++) Round(_few, t, first + t);
-                    own.Dot(begin, count, few, rows, sums, (byte*)scratch.Address);
+                    own.Dot(begin, count, new LinearInput(Values(first), _few), rows, sums, (byte*)scratch.Address);
                     for (int t = 0; t < rows; t++)
                         for (int i = 0; i < count; i++) dots[(first + t) * Rows + begin + i] = sums[t * WeightKernel.PanelRows + i];
                 }
@@ -154,6 +171,7 @@ public sealed unsafe class Int8KernelTests
             _code?.Dispose();
             _weights.Dispose();
             _rounded.Dispose();
+            _values.Dispose();
             _output.Dispose();
         }
     }
