@@ -12,6 +12,7 @@ namespace MambaRT.Backends.Cpu;
 internal sealed unsafe class CpuModel : ILoadedModel
 {
     private readonly IWeightSource _source;
+    private readonly CodeCache? _code;
     private readonly NativeBuffer?[] _decoded;
     private readonly long[] _stateOffsets;
     private readonly LaneLayout?[] _layouts;
@@ -24,7 +25,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
         ArenaRows = new ArenaRows(plan);
         Team = team;
         Isa = isa;
-        Code = isa == CpuIsa.Auto && Avx512Support.IsAvailable ? new CodeCache() : null;
+        _code = isa == CpuIsa.Auto && Avx512Support.IsAvailable ? new CodeCache() : null;
         Observer = options.Observer;
         _source = source;
         Views = new TensorView[plan.Weights.Length];
@@ -67,7 +68,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     public CpuIsa Isa { get; }
 
     /// <summary>The emitted AVX-512 kernels, or null where there are none.</summary>
-    public CodeCache? Code { get; }
+    public CodeCache? Code => Avx512Support.IsAvailable ? _code : null;
 
     /// <summary>Channels of a group of the selective scan.</summary>
     public int ScanLanes(int dState) => Code != null && dState <= SelectiveScanCode.MostStates ? SelectiveScanCode.Lanes : SelectiveScanStep.Lanes;

@@ -14,7 +14,7 @@ internal static class Int8Kernels
     public static WeightKernel? TryCreate(TensorView weights, CpuIsa isa, CodeCache? code = null)
     {
         WeightKernel? plain = Plain(weights, isa);
-        return code == null || plain == null ? plain : Emitted(weights, code, plain);
+        return !Avx512Support.IsAvailable || code == null || plain == null ? plain : Emitted(weights, code, plain);
     }
 
     private static WeightKernel? Plain(TensorView weights, CpuIsa isa) =>

@@ -56,7 +56,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
         _starts = (int*)(_sums16 + 2 * blocks);
         _starts16 = _starts + blocks;
         _lanes = code != null ? new RowLanes(width) : null;
-        if (code != null) _code = code.Get(new QuantizeShape(Stride), QuantizeCode.Emit);
+        if (Avx512Support.IsAvailable && code != null) _code = code.Get(new QuantizeShape(Stride), QuantizeCode.Emit);
     }
 
     /// <summary>Columns.</summary>

@@ -80,5 +80,5 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     };
 
     private static WeightKernel Float(FloatPanelKernel plain, FloatStorage? storage, CodeCache? code) =>
-        code == null ? plain : new Avx512FloatKernel(plain, storage, code);
+        !Avx512Support.IsAvailable || code == null ? plain : new Avx512FloatKernel(plain, storage, code);
 }

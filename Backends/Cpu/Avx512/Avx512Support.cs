@@ -6,9 +6,12 @@ namespace MambaRT.Backends.Cpu;
 /// <summary>Whether this process can run the kernels of this folder: the processor, the system's register saving, and memory for code.</summary>
 internal static unsafe class Avx512Support
 {
-    /// <summary>AVX-512 F, DQ, BW, VL and VNNI on x86-64 Linux, and permission to make code.</summary>
-    public static bool IsAvailable { get; } =
+    private static readonly bool Detected =
         OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && X86Base.IsSupported && HasInstructions() && SystemSavesRegisters();
+
+    /// <summary>AVX-512 F, DQ, BW, VL and VNNI on x86-64 Linux, and permission to make code.</summary>
+    /// <remarks>A constant on other architectures: an executable for them is compiled without what stands behind it.</remarks>
+    public static bool IsAvailable => X86Base.IsSupported && Detected;
 
     private static bool HasInstructions()
     {
