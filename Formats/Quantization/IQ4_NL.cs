@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of four bits with one scale, each an index into sixteen uneven levels: d * Levels[q].</summary>
 /// <remarks>18 bytes. Fields in file order; ggml's block_iq4_nl.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct IQ4_NLBlock : IBlockEncoder<IQ4_NLBlock>
+public struct IQ4_NLBlock : IBlockEncoder<IQ4_NLBlock>, ISearchedBlock<IQ4_NLBlock>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -40,30 +40,20 @@ public struct IQ4_NLBlock : IBlockEncoder<IQ4_NLBlock>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out IQ4_NLBlock block)
     {
         block = default;
-        EncodeAll(values, importance, new Span<IQ4_NLBlock>(ref block));
+        SearchedBlocks.Encode(values, importance, new Span<IQ4_NLBlock>(ref block));
     }
 
     /// <inheritdoc/>
-    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<IQ4_NLBlock> blocks)
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<IQ4_NLBlock> blocks) => SearchedBlocks.Encode(values, importance, blocks);
+
+    static void ISearchedBlock<IQ4_NLBlock>.Search(ReadOnlySpan<float> x, ReadOnlySpan<float> w, Span<float> scales, Span<float> offsets) =>
+        ScaleSearch.Scales<UnevenLevels>(x, w, scales);
+
+    static void ISearchedBlock<IQ4_NLBlock>.Store(ReadOnlySpan<float> x, float scale, float offset, Span<byte> q, ref IQ4_NLBlock block)
     {
-        const int Values = 32 * ScaleSearch.Lanes;
-        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes];
-        Span<byte> q = stackalloc byte[32];
-        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
-        {
-            Span<IQ4_NLBlock> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
-            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
-            ScaleSearch.Scales<UnevenLevels>(x, w, scales[..these.Length]);
-            for (int i = 0; i < these.Length; i++)
-            {
-                ref IQ4_NLBlock block = ref these[i];
-                block.d = (Half)scales[i];
-                UnevenLevels.Quantize(x.Slice(32 * i, 32), (float)block.d, q);
-                Nibbles.Pack(q, block.qs);
-            }
-            values = values[x.Length..];
-            if (!importance.IsEmpty) importance = importance[x.Length..];
-        }
+        block.d = (Half)scale;
+        UnevenLevels.Quantize(x, (float)block.d, q);
+        Nibbles.Pack(q, block.qs);
     }
 
     /// <summary>The sixteen levels of IQ4_NL and IQ4_XS, a constant of the format.</summary>

@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of four bits with one scale: (q - 8) * d.</summary>
 /// <remarks>18 bytes. Fields in file order; ggml's block_q4_0.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q4_0Block : IBlockEncoder<Q4_0Block>
+public struct Q4_0Block : IBlockEncoder<Q4_0Block>, ISearchedBlock<Q4_0Block>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -39,29 +39,19 @@ public struct Q4_0Block : IBlockEncoder<Q4_0Block>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q4_0Block block)
     {
         block = default;
-        EncodeAll(values, importance, new Span<Q4_0Block>(ref block));
+        SearchedBlocks.Encode(values, importance, new Span<Q4_0Block>(ref block));
     }
 
     /// <inheritdoc/>
-    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q4_0Block> blocks)
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q4_0Block> blocks) => SearchedBlocks.Encode(values, importance, blocks);
+
+    static void ISearchedBlock<Q4_0Block>.Search(ReadOnlySpan<float> x, ReadOnlySpan<float> w, Span<float> scales, Span<float> offsets) =>
+        ScaleSearch.Scales<Signed4>(x, w, scales);
+
+    static void ISearchedBlock<Q4_0Block>.Store(ReadOnlySpan<float> x, float scale, float offset, Span<byte> q, ref Q4_0Block block)
     {
-        const int Values = 32 * ScaleSearch.Lanes;
-        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes];
-        Span<byte> q = stackalloc byte[32];
-        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
-        {
-            Span<Q4_0Block> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
-            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
-            ScaleSearch.Scales<Signed4>(x, w, scales[..these.Length]);
-            for (int i = 0; i < these.Length; i++)
-            {
-                ref Q4_0Block block = ref these[i];
-                block.d = (Half)scales[i];
-                ScaleSearch.Quantize(x.Slice(32 * i, 32), (float)block.d, 0, -8, 7, q);
-                Nibbles.Pack(q, block.qs);
-            }
-            values = values[x.Length..];
-            if (!importance.IsEmpty) importance = importance[x.Length..];
-        }
+        block.d = (Half)scale;
+        ScaleSearch.Quantize(x, (float)block.d, 0, -8, 7, q);
+        Nibbles.Pack(q, block.qs);
     }
 }

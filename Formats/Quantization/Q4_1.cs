@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of four bits with a scale and a minimum: q * d + m.</summary>
 /// <remarks>20 bytes. Fields in file order; ggml's block_q4_1.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q4_1Block : IBlockEncoder<Q4_1Block>
+public struct Q4_1Block : IBlockEncoder<Q4_1Block>, ISearchedBlock<Q4_1Block>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -42,29 +42,19 @@ public struct Q4_1Block : IBlockEncoder<Q4_1Block>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q4_1Block block)
     {
         block = default;
-        EncodeAll(values, importance, new Span<Q4_1Block>(ref block));
+        SearchedBlocks.Encode(values, importance, new Span<Q4_1Block>(ref block));
     }
 
     /// <inheritdoc/>
-    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q4_1Block> blocks)
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q4_1Block> blocks) => SearchedBlocks.Encode(values, importance, blocks);
+
+    static void ISearchedBlock<Q4_1Block>.Search(ReadOnlySpan<float> x, ReadOnlySpan<float> w, Span<float> scales, Span<float> offsets) =>
+        ScaleSearch.ScalesAndOffsets(x, w, 15, offsetAtMostZero: false, scales, offsets);
+
+    static void ISearchedBlock<Q4_1Block>.Store(ReadOnlySpan<float> x, float scale, float offset, Span<byte> q, ref Q4_1Block block)
     {
-        const int Values = 32 * ScaleSearch.Lanes;
-        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes], offsets = stackalloc float[ScaleSearch.Lanes];
-        Span<byte> q = stackalloc byte[32];
-        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
-        {
-            Span<Q4_1Block> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
-            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
-            ScaleSearch.ScalesAndOffsets(x, w, 15, offsetAtMostZero: false, scales[..these.Length], offsets[..these.Length]);
-            for (int i = 0; i < these.Length; i++)
-            {
-                ref Q4_1Block block = ref these[i];
-                (block.d, block.m) = ((Half)scales[i], (Half)offsets[i]);
-                ScaleSearch.Quantize(x.Slice(32 * i, 32), (float)block.d, (float)block.m, 0, 15, q);
-                Nibbles.Pack(q, block.qs);
-            }
-            values = values[x.Length..];
-            if (!importance.IsEmpty) importance = importance[x.Length..];
-        }
+        (block.d, block.m) = ((Half)scale, (Half)offset);
+        ScaleSearch.Quantize(x, (float)block.d, (float)block.m, 0, 15, q);
+        Nibbles.Pack(q, block.qs);
     }
 }

@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// <summary>32 values of five bits with one scale: (q - 16) * d.</summary>
 /// <remarks>22 bytes. Fields in file order; ggml's block_q5_0.</remarks>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct Q5_0Block : IBlockEncoder<Q5_0Block>
+public struct Q5_0Block : IBlockEncoder<Q5_0Block>, ISearchedBlock<Q5_0Block>
 {
     /// <summary>Scale.</summary>
     public Half d;
@@ -43,30 +43,20 @@ public struct Q5_0Block : IBlockEncoder<Q5_0Block>
     public static void Encode(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, out Q5_0Block block)
     {
         block = default;
-        EncodeAll(values, importance, new Span<Q5_0Block>(ref block));
+        SearchedBlocks.Encode(values, importance, new Span<Q5_0Block>(ref block));
     }
 
     /// <inheritdoc/>
-    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q5_0Block> blocks)
+    public static void EncodeAll(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<Q5_0Block> blocks) => SearchedBlocks.Encode(values, importance, blocks);
+
+    static void ISearchedBlock<Q5_0Block>.Search(ReadOnlySpan<float> x, ReadOnlySpan<float> w, Span<float> scales, Span<float> offsets) =>
+        ScaleSearch.Scales<Signed5>(x, w, scales);
+
+    static void ISearchedBlock<Q5_0Block>.Store(ReadOnlySpan<float> x, float scale, float offset, Span<byte> q, ref Q5_0Block block)
     {
-        const int Values = 32 * ScaleSearch.Lanes;
-        Span<float> room = stackalloc float[Values], scales = stackalloc float[ScaleSearch.Lanes];
-        Span<byte> q = stackalloc byte[32];
-        for (; blocks.Length > 0; blocks = blocks[Math.Min(ScaleSearch.Lanes, blocks.Length)..])
-        {
-            Span<Q5_0Block> these = blocks[..Math.Min(ScaleSearch.Lanes, blocks.Length)];
-            ReadOnlySpan<float> x = values[..(32 * these.Length)], w = ScaleSearch.Weights(importance.IsEmpty ? [] : importance[..x.Length], room, 32);
-            ScaleSearch.Scales<Signed5>(x, w, scales[..these.Length]);
-            for (int i = 0; i < these.Length; i++)
-            {
-                ref Q5_0Block block = ref these[i];
-                block.d = (Half)scales[i];
-                ScaleSearch.Quantize(x.Slice(32 * i, 32), (float)block.d, 0, -16, 15, q);
-                Nibbles.Pack(q, block.qs);
-                block.h = Nibbles.FifthBits(q);
-            }
-            values = values[x.Length..];
-            if (!importance.IsEmpty) importance = importance[x.Length..];
-        }
+        block.d = (Half)scale;
+        ScaleSearch.Quantize(x, (float)block.d, 0, -16, 15, q);
+        Nibbles.Pack(q, block.qs);
+        block.h = Nibbles.FifthBits(q);
     }
 }
