@@ -56,7 +56,7 @@ internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanel
         {
             byte* w = Address + (begin + i) * RowBytes;
             if (rows == 1) y[i] = Dot(w, x.Values.Row(0), Columns);
-            for (int t = 0; t < rows && rows > 1; t += 4) DotFour(w, x.Values, t, Math.Min(4, rows - t), Columns, y + t * PanelRows + i);
+            for (int t = 0; t < rows && rows > 1; t += 4) DotFour(w, x.Values, t, Math.Min(4, rows - t), Columns, y + t * count + i, count);
         }
     }
 
@@ -69,8 +69,8 @@ internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanel
         return scratch;
     }
 
-    /// <summary>Up to four activation rows, so that weights are converted once for them; y[r·PanelRows] for row r.</summary>
-    private static void DotFour(byte* w, in Matrix x, int row, int height, int count, float* y)
+    /// <summary>Up to four activation rows, so that weights are converted once for them; y[r·stride] for row r.</summary>
+    private static void DotFour(byte* w, in Matrix x, int row, int height, int count, float* y, int stride)
     {
         float* xa = x.Row(row), xb = x.Row(row + Math.Min(1, height - 1)), xc = x.Row(row + Math.Min(2, height - 1)), xd = x.Row(row + Math.Min(3, height - 1));
         Vector256<float> a = default, b = default, c = default, d = default;
@@ -92,7 +92,7 @@ internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanel
             sums[2] += v * xc[i];
             sums[3] += v * xd[i];
         }
-        for (int r = 0; r < height; r++) y[r * PanelRows] = sums[r];
+        for (int r = 0; r < height; r++) y[r * stride] = sums[r];
     }
 
     /// <summary>Four partial sums of eight lanes.</summary>
@@ -129,7 +129,7 @@ internal sealed unsafe class DecodingKernel(TensorView weights) : FloatPanelKern
                 for (; k + 8 <= Columns; k += 8) lanes = Vector256.FusedMultiplyAdd(Vector256.Load(w + k), Vector256.Load(values + k), lanes);
                 float sum = Vector256.Sum(lanes);
                 for (; k < Columns; k++) sum += w[k] * values[k];
-                y[t * PanelRows + i] = sum;
+                y[t * count + i] = sum;
             }
         }
     }

@@ -33,7 +33,7 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights, Stagin
             {
                 QuantizedRow q = x.Quantized!.Row(t);   // ReadsQuantized: the compiler gave it
                 byte* row = blocks;
-                for (int i = first; i < last; i++, row += _blocks.Stride) y[t * PanelRows + i] = TBlock.Length == 32 ? Dot32(row, q) : Dot256(row, q);
+                for (int i = first; i < last; i++, row += _blocks.Stride) y[t * count + i] = TBlock.Length == 32 ? Dot32(row, q) : Dot256(row, q);
             }
         }
     }

@@ -12,6 +12,9 @@ internal sealed unsafe class LinearStep(
     /// </summary>
     private const long MostBytesPerUnit = 256 << 10, LeastBytesPerUnit = 32 << 10, UnitsPerMember = 4;
 
+    /// <summary>Columns of a unit of decode, so that their sums fit the stack.</summary>
+    private const int MostDotColumns = 1024;
+
     private readonly int _dotColumns = DotColumns(kernel, members);
 
     private readonly int _panelColumns = WeightKernel.PanelRows * kernel.PanelsTogether;
@@ -21,7 +24,8 @@ internal sealed unsafe class LinearStep(
     private static int DotColumns(WeightKernel kernel, int members)
     {
         long bytes = Math.Clamp(kernel.Rows * kernel.BytesPerRow / (members * UnitsPerMember), LeastBytesPerUnit, MostBytesPerUnit);
-        return (int)Math.Max(1, bytes / Math.Max(1, kernel.BytesPerRow) / WeightKernel.PanelRows) * WeightKernel.PanelRows;
+        long panels = bytes / Math.Max(1, kernel.BytesPerRow) / WeightKernel.PanelRows;
+        return (int)Math.Clamp(panels, 1, MostDotColumns / WeightKernel.PanelRows) * WeightKernel.PanelRows;
     }
 
     public override void Run(int unit, int member)
@@ -34,13 +38,9 @@ internal sealed unsafe class LinearStep(
             kernel.Multiply(first, Math.Min(_panelColumns, kernel.Rows - first), x, count, own, store);
             return;
         }
-        float* sums = stackalloc float[kernel.RowsForPanels * WeightKernel.PanelRows];
-        int end = Math.Min((unit + 1) * _dotColumns, kernel.Rows);
-        for (int begin = unit * _dotColumns; begin < end; begin += WeightKernel.PanelRows)
-        {
-            int columns = Math.Min(WeightKernel.PanelRows, end - begin);
-            kernel.Dot(begin, columns, x, count, sums, own);
-            for (int t = 0; t < count; t++) store.Row(t, begin, columns, sums + t * WeightKernel.PanelRows);
-        }
+        int begin = unit * _dotColumns, columns = Math.Min(_dotColumns, kernel.Rows - begin);
+        float* sums = stackalloc float[count * columns];
+        kernel.Dot(begin, columns, x, count, sums, own);
+        for (int t = 0; t < count; t++) store.Row(t, begin, columns, sums + t * columns);
     }
 }

@@ -58,7 +58,7 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     /// <summary>From this many activation rows on, <see cref="Multiply"/> is the faster.</summary>
     public abstract int RowsForPanels { get; }
 
-    /// <summary>y[t·PanelRows + i] = weight row begin + i · activation row t, for i below count (at most <see cref="PanelRows"/>) and t below rows: decode.</summary>
+    /// <summary>y[t·count + i] = weight row begin + i · activation row t, for i below count and t below rows: decode.</summary>
     public abstract void Dot(int begin, int count, in LinearInput x, int rows, float* y, byte* scratch);
 
     /// <summary>Panels that one call of <see cref="Multiply"/> may take.</summary>

@@ -137,7 +137,7 @@ public sealed unsafe class Int8KernelTests
                     for (int t = 0; t < rows; t++) Round(_few, t, first + t);
                     own.Dot(begin, count, new LinearInput(Values(first), _few), rows, sums, (byte*)scratch.Address);
                     for (int t = 0; t < rows; t++)
-                        for (int i = 0; i < count; i++) dots[(first + t) * Rows + begin + i] = sums[t * WeightKernel.PanelRows + i];
+                        for (int i = 0; i < count; i++) dots[(first + t) * Rows + begin + i] = sums[t * count + i];
                 }
                 own.Multiply(begin, count, input, Activations, (byte*)scratch.Address, store);
             }

@@ -23,40 +23,78 @@ internal readonly record struct DotShape(DotUnpack Unpack, int Columns, int Rows
 internal unsafe struct DotArguments
 {
     public byte* Weights;
-    public long RowBytes, Count;
+    public long RowBytes;
     public sbyte* Values;
     public int* Starts;
+    public DotRows Rows;
+}
+
+/// <summary>Weight rows in one or two streams, and where their sums go; distances are in bytes.</summary>
+internal unsafe struct DotRows
+{
+    public long Count, Second;
     public float* Y;
+    public long YStride, YSecond;
+
+    /// <summary>The two halves of <paramref name="count"/> rows; y[t·stride + i] for activation row t and weight row i.</summary>
+    public static DotRows Halves(int count, long rowBytes, float* y, int stride) => new()
+    {
+        Count = count / 2, Second = count / 2 * rowBytes, Y = y, YStride = (long)stride * sizeof(float), YSecond = count / 2 * sizeof(float),
+    };
+
+    /// <summary>All rows in one stream; or one row, which both streams take.</summary>
+    public static DotRows All(int count, float* y, int stride) => new() { Count = count, Y = y, YStride = (long)stride * sizeof(float) };
+}
+
+/// <summary>One of the weight rows that are read together: where it is, and which registers hold its sums.</summary>
+/// <param name="Index">0 or 1.</param>
+internal readonly record struct DotStream(int Index)
+{
+    /// <summary>A byte of the present step.</summary>
+    public Mem At(int offset) => Index == 0 ? new Mem(DotCode.W, offset) : new Mem(DotCode.W, offset, DotCode.Second);
+
+    /// <summary>The sum with activation row t.</summary>
+    public Zmm Sum(int t) => new(4 * Index + t);
 }
 
 /// <summary>Some weight rows by one to four activation rows in AVX-512 VNNI: the weights pass once, straight from the file's mapping.</summary>
 /// <remarks>
-/// A lane is four neighbouring columns. zmm0 to 3 and 4 to 7 hold the sums of the activation rows, in turns; zmm8 on are free for the unpacking of a
-/// type, which its <see cref="DotUnpack"/> writes.
+/// A lane is four neighbouring columns. zmm0 to 3 hold the sums of a weight row with the activation rows, 4 to 7 those of another row far from it: memory
+/// answers two streams sooner than one (mamba-1.4b Q8_0, medians: 10.8 for 10.0 GB/s with one thread, 20.0 for 18.3 with two). zmm8 on are free for the
+/// unpacking of a type, which its <see cref="DotUnpack"/> writes.
 /// </remarks>
 internal static class DotCode
 {
     /// <summary>
-    /// How far ahead memory is asked for: two pages, past what the processor foresees, which stops at the end of a page. Four rows of Q8_0 from DRAM: 6.2, 7.3,
-    /// 8.1, 9.5, 9.6 GB/s at 0.5, 1, 2, 5, 8 KiB where plain reads reach 12.5.
+    /// How far ahead memory is asked for in all streams together: past what the processor foresees, which stops at the end of a page. Four rows of Q8_0 from
+    /// DRAM in one stream: 6.2, 7.3, 8.1, 9.5, 9.6 GB/s at 0.5, 1, 2, 5, 8 KiB where plain reads reach 12.5.
     /// </summary>
-    public const int AheadBytes = 8192;
+    private const int AheadBytes = 8192;
 
-    public const Gpr W = Gpr.Rsi, X = Gpr.Rdx, Lanes = Gpr.Rcx, Column = Gpr.Rax, Super = Gpr.R8;
+    /// <summary>Weight rows read together.</summary>
+    public const int Streams = 2;
+
+    public const Gpr W = Gpr.Rsi, Second = Gpr.Rbp, X = Gpr.Rdx, Lanes = Gpr.Rcx, Column = Gpr.Rax, Super = Gpr.R8;
     private const Gpr RowStart = Gpr.R9, Y = Gpr.R10, Left = Gpr.R11, Count = Gpr.Rbx, Arguments = Gpr.Rdi;
+    private const int RowsAt = 32;   // of DotRows in the arguments
 
     /// <summary>A mask for one float.</summary>
     public static readonly Mask OneLane = new(7);
+
+    /// <summary>What <see cref="Store"/> may use: no constant of an unpacking lies there.</summary>
+    public static readonly Zmm Spare = new(31);
 
     public static void Emit(Assembler a, DotShape shape)
     {
         DotUnpack unpack = shape.Unpack;
         a.Push(Count);
+        a.Push(Second);
         a.Mov(RowStart, new Mem(Arguments, 0));
-        a.Mov(Count, new Mem(Arguments, 16));
-        a.Mov(X, new Mem(Arguments, 24));
-        a.Mov(Lanes, new Mem(Arguments, 32));
-        a.Mov(Y, new Mem(Arguments, 40));
+        a.Mov(X, new Mem(Arguments, 16));
+        a.Mov(Lanes, new Mem(Arguments, 24));
+        a.Mov(Count, new Mem(Arguments, RowsAt));
+        a.Mov(Second, new Mem(Arguments, RowsAt + 8));
+        a.Mov(Y, new Mem(Arguments, RowsAt + 16));
         a.MovImmediate(Left, 1);
         a.Kmovw(OneLane, Left);
         unpack.Prepare(a, Left);
@@ -64,20 +102,36 @@ internal static class DotCode
         a.Mov(W, RowStart);
         a.MovImmediate(Column, 0);
         a.MovImmediate(Super, 0);
-        for (int t = 0; t < shape.Rows; t++)
-            for (int turn = 0; turn < 2; turn++) a.Vpxord(Sum(t, turn), Sum(t, turn), Sum(t, turn));
+        ForEach(Streams, shape.Rows, (stream, t) => a.Vpxord(stream.Sum(t), stream.Sum(t), stream.Sum(t)));
         Steps(a, shape);
-        for (int t = 0; t < shape.Rows; t++) Store(a, Sum(t, 0), Sum(t, 1), new Mem(Y, t * WeightKernel.PanelRows * sizeof(float)));
+        Store(a, Streams, shape.Rows, new Mem(Arguments, RowsAt), (stream, t) => stream.Sum(t));
         a.Add(RowStart, new Mem(Arguments, 8));
-        a.Add(Y, sizeof(float));
         a.Sub(Count, 1);
         a.JumpBackIfNotZero(row);
+        a.Pop(Second);
         a.Pop(Count);
         a.Return();
     }
 
-    /// <summary>The sum of activation row t; steps take turns with two of them.</summary>
-    public static Zmm Sum(int t, int turn) => new(4 * (turn % 2) + t);
+    /// <summary>Calls for each stream and activation row.</summary>
+    public static void ForEach(int streams, int rows, Action<DotStream, int> write)
+    {
+        for (int t = 0; t < rows; t++)
+            for (int i = 0; i < streams; i++) write(new DotStream(i), t);
+    }
+
+    /// <summary>Writes the sums of a weight row of each stream, over all lanes, and moves y (r10) on by one. Uses rax, r11 and the register <see cref="Spare"/>.</summary>
+    public static void Store(Assembler a, int streams, int rows, Mem arguments, Func<DotStream, int, Zmm> sum)
+    {
+        a.Mov(Left, Y);
+        a.Mov(Column, arguments.Plus(32));
+        for (int t = 0; t < rows; t++)
+        {
+            for (int i = 0; i < streams; i++) StoreSum(a, sum(new DotStream(i), t), i == 0 ? new Mem(Left) : new Mem(Left, 0, Column));
+            a.Add(Left, arguments.Plus(24));
+        }
+        a.Add(Y, sizeof(float));
+    }
 
     /// <summary>Columns of activation row t from the present one on.</summary>
     public static Mem Values(DotShape shape, int t, int column) => new(X, t * shape.ValueStride + column, Column);
@@ -109,14 +163,27 @@ internal static class DotCode
         {
             a.MovImmediate(Left, whole / together);
             int loop = a.Position;
-            for (int line = 0; line < unpack.Bytes * together; line += 64) a.PrefetchT1(new Mem(W, AheadBytes + line));
-            for (int i = 0; i < together; i++) unpack.Step(a, shape, i);
+            Ahead(a, Streams, unpack.Bytes * together);
+            for (int i = 0; i < together; i++) Step(a, shape, i);
             Advance(a, unpack, together);
             a.Sub(Left, 1);
             a.JumpBackIfNotZero(loop);
         }
-        for (int i = 0; i < left; i++) unpack.Step(a, shape, i);
-        if (shape.Columns % unpack.Columns is not 0 and int columns) unpack.Part(a, shape, left, columns);
+        for (int i = 0; i < left; i++) Step(a, shape, i);
+        if (shape.Columns % unpack.Columns is not 0 and int columns)
+            for (int i = 0; i < Streams; i++) unpack.Part(a, shape, new DotStream(i), left, columns);
+    }
+
+    private static void Step(Assembler a, DotShape shape, int i)
+    {
+        for (int stream = 0; stream < Streams; stream++) shape.Unpack.Step(a, shape, new DotStream(stream), i);
+    }
+
+    /// <summary>Asks for what the streams come to after <see cref="AheadBytes"/>.</summary>
+    public static void Ahead(Assembler a, int streams, int bytes)
+    {
+        for (int line = 0; line < bytes; line += 64)
+            for (int i = 0; i < streams; i++) a.PrefetchT1(new DotStream(i).At(AheadBytes / streams + line));
     }
 
     private static void Advance(Assembler a, DotUnpack unpack, int steps)
@@ -126,10 +193,10 @@ internal static class DotCode
         if (unpack.SuperBytes > 0) a.Add(Super, unpack.SuperBytes * steps);
     }
 
-    /// <summary>The sum over all lanes of both, to memory.</summary>
-    public static void Store(Assembler a, Zmm sum, Zmm other, in Mem to)
+    /// <summary>The sum over all lanes, to memory.</summary>
+    private static void StoreSum(Assembler a, Zmm sum, in Mem to)
     {
-        a.Vaddps(sum, sum, other);
+        Zmm other = Spare;
         a.Vextractf64x4(other, sum, 1);
         a.Vaddps(sum, sum, other, 256);
         a.Vextractf32x4(other, sum, 1, 256);

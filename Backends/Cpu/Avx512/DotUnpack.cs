@@ -49,11 +49,12 @@ internal abstract class DotUnpack
     /// <summary>Adds the products of one step to the sums.</summary>
     /// <param name="a">The code.</param>
     /// <param name="shape">What it is written for.</param>
+    /// <param name="w">The weight row.</param>
     /// <param name="i">The step within the loop's body: what it reads lies so many steps past the pointers.</param>
-    public abstract void Step(Assembler a, DotShape shape, int i);
+    public abstract void Step(Assembler a, DotShape shape, DotStream w, int i);
 
     /// <summary>Adds the products of the last columns of a row, fewer than a step has; <paramref name="columns"/> is a multiple of 32.</summary>
-    public abstract void Part(Assembler a, DotShape shape, int i, int columns);
+    public abstract void Part(Assembler a, DotShape shape, DotStream w, int i, int columns);
 
     protected static void SetMask(Assembler a, Mask mask, Gpr free, int bits)
     {

@@ -33,11 +33,11 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
         if (Group == 16) a.Vmovdqu32(ColumnOrder, a.Lanes(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7));   // an activation scale serves two groups
     }
 
-    public sealed override void Step(Assembler a, DotShape shape, int i)
+    public sealed override void Step(Assembler a, DotShape shape, DotStream w, int i)
     {
-        var block = new Mem(DotCode.W);
+        Mem block = w.At(0);
         Scales(a, block);
-        for (int t = 0; t < shape.Rows; t++) ScaleRow(a, shape, t);
+        for (int t = 0; t < shape.Rows; t++) ScaleRow(a, shape, w, t);
         for (int step = 0; step < Steps; step++)
         {
             Load(a, block, step);
@@ -47,12 +47,12 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
                 Begin(a, integers, DotCode.Starts(shape, t, 64 * step), startShift);
                 a.Vpdpbusd(integers, Weights, DotCode.Values(shape, t, 64 * step));
                 a.Vpermps(scales, GroupOrder(step), Scaled(t));
-                AddScaled(a, DotCode.Sum(t, step), integers, scales);
+                AddScaled(a, w.Sum(t), integers, scales);
             }
         }
     }
 
-    public override void Part(Assembler a, DotShape shape, int i, int columns) => throw new InvalidOperationException("Rows are whole blocks of 256 columns.");
+    public override void Part(Assembler a, DotShape shape, DotStream w, int i, int columns) => throw new InvalidOperationException("Rows are whole blocks of 256 columns.");
 
     /// <summary>Leaves the scale of each group in a lane of <see cref="Groups"/>.</summary>
     protected abstract void Scales(Assembler a, Mem block);
@@ -61,7 +61,7 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
     protected abstract void Load(Assembler a, Mem block, int step);
 
     /// <summary>Leaves the products of the scales with those of activation row t in <see cref="Scaled"/>, and adds what offsets bring.</summary>
-    protected virtual void ScaleRow(Assembler a, DotShape shape, int t)
+    protected virtual void ScaleRow(Assembler a, DotShape shape, DotStream w, int t)
     {
         if (Group == 32)
         {
@@ -165,10 +165,10 @@ internal sealed class NibbleGroupsUnpack(bool high) : GroupsUnpack(blockBytes: h
         if (high) a.Vbroadcasti64x4(HighBits, block.Plus(16));
     }
 
-    protected override void ScaleRow(Assembler a, DotShape shape, int t)
+    protected override void ScaleRow(Assembler a, DotShape shape, DotStream w, int t)
     {
-        base.ScaleRow(a, shape, t);
-        a.Vaddps(DotCode.Sum(t, 0), DotCode.Sum(t, 0), Scaled(t), mask: UpperLanes);   // −dmin·min·Σx of the eight groups
+        base.ScaleRow(a, shape, w, t);
+        a.Vaddps(w.Sum(t), w.Sum(t), Scaled(t), mask: UpperLanes);   // −dmin·min·Σx of the eight groups
     }
 
     /// <summary>Two groups: the low and the high halves of 32 bytes.</summary>

@@ -32,9 +32,9 @@ internal sealed class NibbleQuadUnpack(int blockBytes, bool hasOffset, int? star
         a.Vmovdqu32(ScaleOrder, a.Lanes(order));
     }
 
-    public override void Step(Assembler a, DotShape shape, int i)
+    public override void Step(Assembler a, DotShape shape, DotStream w, int i)
     {
-        var first = new Mem(DotCode.W, i * Bytes);
+        Mem first = w.At(i * Bytes);
         a.Vmovdqu32(Low, first.Plus(blockBytes - 16), 128);
         for (int block = 1; block < 4; block++) a.Vinserti32x4(Low, Low, first.Plus((block + 1) * blockBytes - 16), block, 512);
         a.Vpsrlw(High, Low, 4);
@@ -59,13 +59,13 @@ internal sealed class NibbleQuadUnpack(int blockBytes, bool hasOffset, int? star
             a.Vpdpbusd(integers, Low, DotCode.Quad(shape, t, i, 0));
             a.Vpdpbusd(integers, High, DotCode.Quad(shape, t, i, 64));
             a.Vmulps(scales, Scale, DotCode.Quad(shape, t, i, RowLanes.QuadScales));
-            AddScaled(a, DotCode.Sum(t, i), integers, scales);
-            if (hasOffset) a.Vfmadd231ps(DotCode.Sum(t, i), Offset, DotCode.Quad(shape, t, i, RowLanes.QuadSums));
+            AddScaled(a, w.Sum(t), integers, scales);
+            if (hasOffset) a.Vfmadd231ps(w.Sum(t), Offset, DotCode.Quad(shape, t, i, RowLanes.QuadSums));
         }
     }
 
-    public override void Part(Assembler a, DotShape shape, int i, int columns)
+    public override void Part(Assembler a, DotShape shape, DotStream w, int i, int columns)
     {
-        for (int at = 0; at < columns; at += _pairs.Columns) _pairs.StepAt(a, shape, i * Columns + at, half: columns - at == 32);
+        for (int at = 0; at < columns; at += _pairs.Columns) _pairs.StepAt(a, shape, w, i * Columns + at, half: columns - at == 32);
     }
 }

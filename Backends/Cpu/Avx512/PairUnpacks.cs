@@ -23,14 +23,14 @@ internal abstract class PairUnpack(int blockBytes, bool hasOffset, int? startShi
         a.Vmovdqu32(ScaleOrder, a.Lanes(0, 0, 0, 0, second, second, second, second), 256);
     }
 
-    public sealed override void Step(Assembler a, DotShape shape, int i) => StepAt(a, shape, i * Columns, half: false);
+    public sealed override void Step(Assembler a, DotShape shape, DotStream w, int i) => StepAt(a, shape, w, i * Columns, half: false);
 
-    public sealed override void Part(Assembler a, DotShape shape, int i, int columns) => StepAt(a, shape, i * Columns, half: true);
+    public sealed override void Part(Assembler a, DotShape shape, DotStream w, int i, int columns) => StepAt(a, shape, w, i * Columns, half: true);
 
     /// <summary>The blocks at a column past the present one: two, or one.</summary>
-    public void StepAt(Assembler a, DotShape shape, int column, bool half)
+    public void StepAt(Assembler a, DotShape shape, DotStream w, int column, bool half)
     {
-        var first = new Mem(DotCode.W, column / 32 * BlockBytes);
+        Mem first = w.At(column / 32 * BlockBytes);
         Load(a, first, half);
         Spread(a, Scale, first, half, 0);
         if (hasOffset) Spread(a, Offset, first, half, 1);
@@ -40,8 +40,8 @@ internal abstract class PairUnpack(int blockBytes, bool hasOffset, int? startShi
             Begin(a, integers, DotCode.Starts(shape, t, column), startShift);
             a.Vpdpbusd(integers, Weights, DotCode.Values(shape, t, column));
             a.Vmulps(scales, Scale, DotCode.Scales(shape, t, column));
-            AddScaled(a, DotCode.Sum(t, column / Columns), integers, scales);
-            if (hasOffset) a.Vfmadd231ps(DotCode.Sum(t, column / Columns), Offset, DotCode.Sums(shape, t, column));
+            AddScaled(a, w.Sum(t), integers, scales);
+            if (hasOffset) a.Vfmadd231ps(w.Sum(t), Offset, DotCode.Sums(shape, t, column));
         }
     }
 

@@ -32,10 +32,10 @@ internal sealed class TwoBitUnpack() : GroupsUnpack(blockBytes: 84, startShift: 
         a.Vmulps(Minima, Minima, D);
     }
 
-    protected override void ScaleRow(Assembler a, DotShape shape, int t)
+    protected override void ScaleRow(Assembler a, DotShape shape, DotStream w, int t)
     {
-        base.ScaleRow(a, shape, t);
-        a.Vfmadd231ps(DotCode.Sum(t, 0), Minima, DotCode.SmallSums(shape, t));
+        base.ScaleRow(a, shape, w, t);
+        a.Vfmadd231ps(w.Sum(t), Minima, DotCode.SmallSums(shape, t));
     }
 
     /// <summary>Bits 0 and 1, then 2 and 3, of 32 bytes; or 4 and 5, then 6 and 7.</summary>
@@ -61,7 +61,7 @@ internal sealed class StagedUnpack() : GroupsUnpack(blockBytes: StagedInt8.Bytes
     }
 
     /// <summary>The last block is whole: past the row's columns its scales are zero, and so are those of the activations.</summary>
-    public override void Part(Assembler a, DotShape shape, int i, int columns) => Step(a, shape, i);
+    public override void Part(Assembler a, DotShape shape, DotStream w, int i, int columns) => Step(a, shape, w, i);
 
     protected override void Scales(Assembler a, Mem block) => a.Vmovups(Groups, block.Plus(StagedInt8.ScalesAt));
 

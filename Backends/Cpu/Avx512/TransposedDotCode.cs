@@ -16,6 +16,7 @@ internal unsafe struct TransposedDotArguments
     public sbyte* Values;
     public int* Starts;
     public float* Scales, Y;
+    public long YStride;
 }
 
 /// <summary>Sixteen weight rows of Q8_0 by a few activation rows in AVX-512 VNNI, straight from the file's mapping.</summary>
@@ -63,7 +64,11 @@ internal static class TransposedDotCode
         a.Add(Scales, sizeof(float));
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(loop);
-        for (int t = 0; t < shape.Rows; t++) a.VmovupsStore(new Mem(Y, t * Lanes * sizeof(float)), Sum(t));
+        for (int t = 0; t < shape.Rows; t++)
+        {
+            a.VmovupsStore(new Mem(Y), Sum(t));
+            a.Add(Y, new Mem(Arguments, 40));
+        }
         a.Return();
     }
 

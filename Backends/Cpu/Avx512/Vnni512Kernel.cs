@@ -38,23 +38,39 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
             return;
         }
         QuantizedRows rounded = x.Quantized!;   // ReadsQuantized: the compiler gave it
-        if (rows >= TransposedDotCode.LeastRows && count == TransposedDotCode.Lanes && _transposed.Length > 0)
+        int done = rows >= TransposedDotCode.LeastRows && _transposed.Length > 0 ? DotTransposed(begin, count, rounded.Row(0), rows, y) : 0;
+        for (int some; done < count; done += some)
         {
-            QuantizedRow first = rounded.Row(0);
-            var whole = new TransposedDotArguments { Weights = Address + begin * RowBytes, Values = first.Values, Starts = first.Starts32, Scales = first.Scales, Y = y };
-            ((delegate* unmanaged<void*, void>)_transposed[rows - TransposedDotCode.LeastRows])(&whole);
-            return;
+            some = Math.Min(_blocks.Together, count - done);
+            Dot(_blocks.Take(begin + done, some, scratch), some, rounded, rows, y + done, count);
         }
-        var arguments = new DotArguments { RowBytes = _blocks.Stride, Values = rounded.Row(0).Values, Starts = rounded.Lanes.Starts(0) };
-        int together = _blocks.Together;
-        for (int first = 0; first < count; first += together)
+    }
+
+    /// <summary>Whole groups of sixteen weight rows; returns how many rows they are.</summary>
+    private int DotTransposed(int begin, int count, in QuantizedRow x, int rows, float* y)
+    {
+        int whole = count / TransposedDotCode.Lanes * TransposedDotCode.Lanes;
+        var arguments = new TransposedDotArguments { Values = x.Values, Starts = x.Starts32, Scales = x.Scales, YStride = (long)count * sizeof(float) };
+        for (int first = 0; first < whole; first += TransposedDotCode.Lanes)
         {
-            int some = Math.Min(together, count - first);
-            arguments.Weights = _blocks.Take(begin + first, some, scratch);
-            arguments.Count = some;
+            arguments.Weights = Address + (begin + first) * RowBytes;
             arguments.Y = y + first;
-            ((delegate* unmanaged<void*, void>)_dots[rows - 1])(&arguments);
+            ((delegate* unmanaged<void*, void>)_transposed[rows - TransposedDotCode.LeastRows])(&arguments);
         }
+        return whole;
+    }
+
+    /// <summary>Weight rows in two streams; y[t·stride + i].</summary>
+    private void Dot(byte* blocks, int count, QuantizedRows x, int rows, float* y, int stride)
+    {
+        var arguments = new DotArguments { Weights = blocks, RowBytes = _blocks.Stride, Values = x.Row(0).Values, Starts = x.Lanes.Starts(0) };
+        var dot = (delegate* unmanaged<void*, void>)_dots[rows - 1];
+        arguments.Rows = DotRows.Halves(count, _blocks.Stride, y, stride);
+        if (count > 1) dot(&arguments);
+        if (count % 2 == 0) return;
+        arguments.Weights = blocks + (count - 1) * _blocks.Stride;
+        arguments.Rows = DotRows.All(1, y + count - 1, stride);
+        dot(&arguments);
     }
 
     public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)

@@ -93,8 +93,8 @@ internal readonly unsafe struct BlockRows(TensorView weights, Staging? staging)
     /// <summary>Scratch that <see cref="Take"/> needs for the rows of a panel.</summary>
     public long ScratchBytes => staging != null ? WeightKernel.PanelRows * Stride : 0;
 
-    /// <summary>Rows, at most those of a panel, that are taken at a time where each is read once.</summary>
-    public int Together => staging != null ? (int)Math.Clamp(Budget / Stride, 1, WeightKernel.PanelRows) : WeightKernel.PanelRows;
+    /// <summary>Rows that are taken at a time where each is read once: of unpacked ones at most those of a panel.</summary>
+    public int Together => staging != null ? (int)Math.Clamp(Budget / Stride, 1, WeightKernel.PanelRows) : int.MaxValue;
 
     /// <summary>The first of <paramref name="count"/> rows; unpacked ones lie in the scratch.</summary>
     public byte* Take(int begin, int count, byte* scratch)
