@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -49,7 +50,10 @@ internal static unsafe partial class CoreAffinity
     }
 
     /// <summary>Lets the calling thread run on these cores. Where an administrator has taken them away meanwhile, it stays where the system put it.</summary>
-    public static void Set(CoreSet cores) => _ = SetAffinity(0, (nuint)sizeof(CoreSet), &cores);
+    public static void Set(CoreSet cores) => Set(0, cores);
+
+    /// <summary>Lets another thread of this process, named by its number in the system, run on these cores.</summary>
+    public static void Set(int thread, CoreSet cores) => _ = SetAffinity(thread, (nuint)sizeof(CoreSet), &cores);
 
     [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
     private static partial int GetAffinity(int thread, nuint bytes, CoreSet* cores);
@@ -65,7 +69,26 @@ internal static unsafe partial class CoreAffinity
 
         public readonly bool Contains(int core) => core is >= 0 and < MaxCores && (this[core / 64] >> core % 64 & 1) != 0;
 
+        public readonly int Count
+        {
+            get
+            {
+                int count = 0;
+                foreach (ulong bits in this) count += BitOperations.PopCount(bits);
+                return count;
+            }
+        }
+
+        public static CoreSet Of(int core)
+        {
+            CoreSet one = default;
+            one.Add(core);
+            return one;
+        }
+
         public void Add(int core) => this[core / 64] |= 1UL << core % 64;
+
+        public void Remove(int core) => this[core / 64] &= ~(1UL << core % 64);
 
         /// <summary>Such as "0-3, 8".</summary>
         public override readonly string ToString()

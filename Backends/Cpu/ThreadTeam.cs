@@ -13,11 +13,15 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>About 0.1 ms: longer than the pause between two tokens of a small model, short against a scheduler's time slice.</summary>
     private const int Spins = 2000;
 
+    /// <summary>Turns of waiting for others' units after which it is looked whether they are run at all: about 20 µs.</summary>
+    private const int SpinsPerLook = 400;
+
     /// <summary>Turns given away before going to sleep.</summary>
     private const int Yields = 20;
 
     private readonly Thread[] _helpers;
     private readonly int[]? _cores;
+    private readonly Stragglers? _stragglers;
     private readonly Lock _entry = new();
     private readonly object _gate = new();
     private Step[] _steps = [];
@@ -34,6 +38,7 @@ internal sealed class ThreadTeam : IDisposable
     {
         Size = size;
         _cores = cores;
+        _stragglers = cores is null ? Stragglers.For(size) : null;
         _claims = new StepClaims(0, size);
         _helpers = new Thread[size - 1];
         for (int i = 0; i < _helpers.Length; i++)
@@ -60,7 +65,7 @@ internal sealed class ThreadTeam : IDisposable
             ObjectDisposedException.ThrowIf(_stopping, this);
             if (_cores is null)
             {
-                RunSteps(steps, cancel);
+                RunPlaced(steps, cancel);
                 return;
             }
             CoreAffinity.CoreSet before = CoreAffinity.Current;
@@ -85,6 +90,20 @@ internal sealed class ThreadTeam : IDisposable
             Wake();
         }
         foreach (Thread helper in _helpers) helper.Join();
+    }
+
+    /// <summary>Runs the steps where the system puts the threads.</summary>
+    private void RunPlaced(Step[] steps, CancellationToken cancel)
+    {
+        _stragglers?.Enter(0);
+        try
+        {
+            RunSteps(steps, cancel);
+        }
+        finally
+        {
+            _stragglers?.Restore(0);
+        }
     }
 
     private void RunSteps(Step[] steps, CancellationToken cancel)
@@ -120,9 +139,10 @@ internal sealed class ThreadTeam : IDisposable
     private void Serve(int member)
     {
         if (_cores is not null) CoreAffinity.Pin(_cores[member]);
+        _stragglers?.Enter(member);
         for (long last = 0; ;)
         {
-            Await(ref _epoch, last, whileEqual: true, epoch: 0);
+            Await(ref _epoch, last, whileEqual: true, epoch: 0, member);
             if (_stopping) return;
             int epoch = (int)Volatile.Read(ref _epoch);
             Step[] steps = _steps;
@@ -130,6 +150,7 @@ internal sealed class ThreadTeam : IDisposable
             if (Volatile.Read(ref _epoch) != epoch) continue;   // a newer run was opened while we read
             for (int i = 0; i < steps.Length; i++)
                 if (!Advance(steps[i], claims, i, epoch, member)) break;
+            _stragglers?.Restore(member);
             last = epoch;
         }
     }
@@ -142,6 +163,7 @@ internal sealed class ThreadTeam : IDisposable
         if (!claims.TryUnits(index, epoch, out int units)) return false;
         while (claims.TryTake(index, epoch, units, member, out int unit))
         {
+            _stragglers?.Begin(member);
             try
             {
                 step.Run(unit, member);
@@ -150,9 +172,10 @@ internal sealed class ThreadTeam : IDisposable
             {
                 _failure = e;   // the caller throws it on
             }
+            _stragglers?.End(member);
             if (claims.Finish(index) == units && Volatile.Read(ref _sleepers) > 0) Wake();
         }
-        if (Size > 1) Await(ref claims.Done(index), units, whileEqual: false, epoch);
+        if (Size > 1) Await(ref claims.Done(index), units, whileEqual: false, epoch, member);
         return true;
     }
 
@@ -167,11 +190,13 @@ internal sealed class ThreadTeam : IDisposable
     }
 
     /// <summary>Waits until <paramref name="place"/> differs from the value (or equals it); a wait of another epoch ends at once.</summary>
-    private void Await(ref long place, long value, bool whileEqual, int epoch)
+    private void Await(ref long place, long value, bool whileEqual, int epoch, int member)
     {
+        bool forUnits = epoch != 0 && _stragglers != null;
         for (int turn = 0; turn < Spins + Yields; turn++)
         {
             if (Ready(ref place, value, whileEqual, epoch)) return;
+            if (forUnits && turn % SpinsPerLook == SpinsPerLook - 1 && _stragglers!.Lend(member)) break;
             if (turn < Spins) Thread.SpinWait(1);
             else Thread.Yield();
         }
