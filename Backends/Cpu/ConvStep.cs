@@ -4,10 +4,11 @@ using MambaRT.Runtime;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary><see cref="CausalConvOp"/>: a unit is a block of channels over all sequences, so that a window has one owner.</summary>
-internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConvOp op, Matrix x, Matrix y) : Step, IQuantizingStep
+internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConvOp op, Matrix x, Matrix y)
+    : ColumnStep(rows, x.Width, ChannelsTogether, model.Team.Size), IQuantizingStep
 {
     /// <summary>A multiple of the 32 columns that share an activation scale; 4 cache lines.</summary>
-    private const int ChannelsPerUnit = 64;
+    private const int ChannelsTogether = 64;
 
     /// <summary>Rows after which the 8-bit copy is made: their share of y, 16 KiB, is still in the first-level cache.</summary>
     private const int RowsPerPass = 64;
@@ -15,17 +16,15 @@ internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConv
     private readonly delegate* unmanaged<void*, void> _code =
         model.Code != null && op.DConv <= ConvCode.MostTaps ? model.Code.Get(new ConvShape(op.DConv, op.Bias != null), ConvCode.Emit) : null;
 
+    private readonly BatchRows _rows = rows;
     private readonly float* _weight = model.Decoded(op.Weight);
     private readonly float* _bias = op.Bias is WeightRef b ? model.Decoded(b) : null;
 
     public QuantizedRows? Quantized { get; set; }
 
-    public override int Units => Cover(x.Width, ChannelsPerUnit);
-
-    public override void Run(int unit, int member)
+    protected override void RunColumns(int begin, int end, int member)
     {
-        int begin = unit * ChannelsPerUnit, end = Math.Min(begin + ChannelsPerUnit, x.Width);
-        foreach (SequenceSpan span in rows.Spans)
+        foreach (SequenceSpan span in _rows.Spans)
         {
             float* window = model.State(span.Slot, op.Window);
             if (_code != null) RunEmitted(window, span, begin, end);

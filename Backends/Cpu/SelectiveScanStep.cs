@@ -12,13 +12,13 @@ namespace MambaRT.Backends.Cpu;
 /// Three passes over up to 64 rows: Δ = softplus(dt + bias), the recurrence, and the gate. Softplus and gate are long chains of dependent instructions
 /// that would take the registers and the latency slots of the recurrence if they stood inside its loop.
 /// </remarks>
-internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposable
+internal sealed unsafe class SelectiveScanStep : ColumnStep, IQuantizingStep, IDisposable
 {
     /// <summary>Channels of a group in the plain form.</summary>
     public const int Lanes = 8;
 
     /// <summary>Two cache lines of channels; also the 32 columns that share an activation scale.</summary>
-    private const int ChannelsPerUnit = 32;
+    private const int ChannelsTogether = 32;
 
     /// <summary>Rows of a pass: Δ of a unit takes 8 KiB, a part of the first-level cache.</summary>
     private const int RowsPerPass = 64;
@@ -32,13 +32,14 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
     private readonly delegate* unmanaged<void*, void> _code;
 
     public SelectiveScanStep(CpuModel model, BatchRows rows, SelectiveScanOp op, Matrix u, Matrix dt, Matrix B, Matrix C, Matrix z, Matrix y)
+        : base(rows, u.Width, ChannelsTogether, model.Team.Size)
     {
         (_model, _rows, _op, _u, _dt, _b, _c, _z, _y) = (model, rows, op, u, dt, B, C, z, y);
         _a = model.Decoded(op.A);
         _d = model.Decoded(op.D);
         _dtBias = model.Decoded(op.DtBias);
         if (model.ScanLanes(op.DState) == SelectiveScanCode.Lanes) _code = model.Code!.Get(new SelectiveScanShape(op.DState), SelectiveScanCode.Emit);   // those lanes come with the code
-        _deltas = new NativeBuffer(_code != null ? 0 : (long)RowsPerPass * ChannelsPerUnit * sizeof(float) * model.Team.Size);
+        _deltas = new NativeBuffer(_code != null ? 0 : (long)RowsPerPass * ChannelsTogether * sizeof(float) * model.Team.Size);
     }
 
     public QuantizedRows? Quantized { get; set; }
@@ -46,11 +47,8 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
     /// <summary>Bytes of scratch: Δ of a pass, per member.</summary>
     public long ScratchBytes => _deltas.Bytes;
 
-    public override int Units => Cover(_u.Width, ChannelsPerUnit);
-
-    public override void Run(int unit, int member)
+    protected override void RunColumns(int begin, int end, int member)
     {
-        int begin = unit * ChannelsPerUnit, end = Math.Min(begin + ChannelsPerUnit, _u.Width);
         foreach (SequenceSpan span in _rows.Spans)
         {
             float* h = _model.State(span.Slot, _op.State);
@@ -82,8 +80,8 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
 
     private void RunPlain(float* h, int first, int count, int begin, int end, int member)
     {
-        float* deltas = (float*)_deltas.Address + (long)member * RowsPerPass * ChannelsPerUnit;
-        for (int t = 0; t < count; t++) FillDeltas(first + t, begin, end, deltas + t * ChannelsPerUnit);
+        float* deltas = (float*)_deltas.Address + (long)member * RowsPerPass * ChannelsTogether;
+        for (int t = 0; t < count; t++) FillDeltas(first + t, begin, end, deltas + t * ChannelsTogether);
         for (int c = begin; c < end; c += 8)
         {
             float* own = h + (long)c * _op.DState, a = _a + (long)c * _op.DState;
@@ -120,7 +118,7 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
                 sum = Vector256.FusedMultiplyAdd(state, Vector256.Create(*ct++), sum);
             }
             sum.Store(y);
-            deltas += ChannelsPerUnit;
+            deltas += ChannelsTogether;
             u += _u.Stride;
             b += _b.Stride;
             k += _c.Stride;
@@ -134,7 +132,7 @@ internal sealed unsafe class SelectiveScanStep : Step, IQuantizingStep, IDisposa
         for (int t = 0; t < count; t++)
             for (int lane = 0; lane < channels; lane++)
             {
-                float delta = deltas[t * ChannelsPerUnit + lane], x = _u.Row(first + t)[c + lane], sum = _d[c + lane] * x;
+                float delta = deltas[t * ChannelsTogether + lane], x = _u.Row(first + t)[c + lane], sum = _d[c + lane] * x;
                 for (int i = 0; i < _op.DState; i++)
                 {
                     ref float state = ref h[8 * i + lane];

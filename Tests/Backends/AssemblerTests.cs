@@ -84,6 +84,7 @@ public sealed unsafe class AssemblerTests
         ("vpunpcklqdq zmm24, zmm20, zmm22", "6221dd406cc6", a => a.Vpunpcklqdq(Z(24), Z(20), Z(22))),
         ("vpunpckhqdq zmm25, zmm20, zmm22", "6221dd406dce", a => a.Vpunpckhqdq(Z(25), Z(20), Z(22))),
         ("{evex} vpinsrw xmm12, xmm12, [rsi+510], 7", "62711d08c4a6fe01000007", a => a.Vpinsrw(Z(12), Z(12), new Mem(Gpr.Rsi, 510), 7)),
+        ("prefetchw [rdx+r11]", "420f0d0c1a", a => a.PrefetchW(new Mem(Gpr.Rdx, 0, Gpr.R11))),
         ("prefetcht1 [rsi+8192]", "0f189600200000", a => a.PrefetchT1(new Mem(Gpr.Rsi, 8192))),
         ("vpsrld zmm10, zmm10, 4", "62d12d4872d204", a => a.Vpsrld(Z(10), Z(10), 4)),
         ("vmovshdup zmm23, zmm23", "62a17e4816ff", a => a.Vmovshdup(Z(23), Z(23))),

@@ -63,11 +63,14 @@ internal sealed class Assembler : MachineCode
     /// <summary>Asks for a line of memory, for the second-level cache.</summary>
     public void PrefetchT1(in Mem memory) => Prefetch(memory, 2);
 
-    private void Prefetch(in Mem memory, int hint)
+    /// <summary>Asks for a line of memory that will be written, for the first-level cache.</summary>
+    public void PrefetchW(in Mem memory) => Prefetch(memory, 1, 0x0d);
+
+    private void Prefetch(in Mem memory, int hint, byte opcode = 0x18)
     {
         int rex = (int)(memory.Index ?? 0) >> 3 << 1 | (int)memory.Base >> 3;
         if (rex != 0) Raw((byte)(0x40 | rex));
-        Raw(0x0f, 0x18);
+        Raw(0x0f, opcode);
         Address(hint, memory, 1);
     }
 

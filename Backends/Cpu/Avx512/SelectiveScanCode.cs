@@ -33,6 +33,9 @@ internal static class SelectiveScanCode
     /// <summary>How many rows ahead the inputs are asked for: from row to row they lie pages apart, which the processor does not foresee.</summary>
     private const int RowsAhead = 8;
 
+    /// <summary>How far ahead h and A of the next channels are asked for: with one row, reading them is what takes the time.</summary>
+    private const int AheadBytes = 4096;
+
     private static readonly Gpr[] Ahead = [Gpr.R14, Gpr.R15, Gpr.Rbp], Inputs = [U, Dt, Z], Saved = [Left, Bias, Skip, .. Ahead];
 
     /// <summary>States whose instructions are interleaved, so that those that wait for another do not fill the processor's queue.</summary>
@@ -64,6 +67,11 @@ internal static class SelectiveScanCode
         {
             a.Mov(Ahead[i], new Mem(Arguments, (6 + i) * 8));
             a.Shl(Ahead[i], RowsAhead);
+        }
+        for (int i = 0; i < n; i++)
+        {
+            a.PrefetchW(new Mem(H, AheadBytes + i * Line));
+            a.PrefetchT0(new Mem(A, AheadBytes + i * Line));
         }
         if (n <= Resident)
             for (int i = 0; i < n; i++) a.Vmovups(new Zmm(i), new Mem(H, i * Line));

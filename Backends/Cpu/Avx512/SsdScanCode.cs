@@ -49,6 +49,9 @@ internal static class SsdScanCode
     /// <summary>How many tokens ahead B and C are asked for: from token to token they lie pages apart, which the processor does not foresee.</summary>
     private const int TokensAhead = 8;
 
+    /// <summary>How far ahead h of the next states is asked for: with one row, reading it is what takes the time.</summary>
+    private const int AheadBytes = 4096;
+
     private const Gpr BAhead = Gpr.R14, CAhead = Gpr.R15;
 
     private static readonly Gpr[] Saved = [Left, Segments, H, D, BAhead, CAhead];
@@ -68,6 +71,7 @@ internal static class SsdScanCode
         a.Shl(BAhead, TokensAhead);
         a.Mov(CAhead, new Mem(Arguments, 12 * 8));
         a.Shl(CAhead, TokensAhead);
+        ForEach(shape, (g, s) => a.PrefetchW(Stored(shape, g, s).Plus(AheadBytes)));
         ForEach(shape, (g, s) => a.Vmovups(State(g, s), Stored(shape, g, s)));
         int segment = a.Position;
         ForEach(shape, (g, s) => a.Vmulps(State(g, s), State(g, s), new Mem(Factors).ToAllLanes));
