@@ -14,6 +14,9 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
     /// <summary>Rows of a unit: of the plain form, and of the emitted one.</summary>
     private const int PlainRows = 16, EmittedRows = SsdScanCode.Lanes * SsdScanCode.GroupsTogether;
 
+    /// <summary>Bytes of scratch of the emitted form and one member: what lies between passes, then the schedule.</summary>
+    private const long BetweenBytes = SsdSchedule.Tokens * SsdScanCode.BetweenFloats * sizeof(float), EmittedScratch = BetweenBytes + SsdSchedule.Bytes;
+
     private readonly CpuModel _model;
     private readonly BatchRows _rows;
     private readonly SsdScanOp _op;
@@ -36,10 +39,10 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
         _capacity = capacity;
         _layout = new LaneLayout(SsdScanCode.Lanes, op.HeadDim, op.DState);
         if (model.Code != null) _passes = Emit(model.Code);
-        _steps = new NativeBuffer(model.Team.Size * (model.Code != null ? SsdSchedule.Bytes : 2L * capacity * sizeof(float)));
+        _steps = new NativeBuffer(model.Team.Size * (model.Code != null ? EmittedScratch : 2L * capacity * sizeof(float)));
     }
 
-    /// <summary>Bytes of scratch: Δ and decay per token and member.</summary>
+    /// <summary>Bytes of scratch: for each member Δ and decay per token, or what <see cref="SsdScanCode"/> needs.</summary>
     public long ScratchBytes => _steps.Bytes;
 
     public override int Units => _op.NHeads * _unitsPerHead;
@@ -60,39 +63,63 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
         for (int i = 0; i < passes.Length; i++)
         {
             int from = i / SsdScanCode.GroupsTogether * SsdScanCode.StatesTogether, states = Math.Min(SsdScanCode.StatesTogether, _op.DState - from);
-            passes[i] = (nint)code.Get(new SsdScanShape(_op.DState, i % SsdScanCode.GroupsTogether + 1, states, from == 0), SsdScanCode.Emit);
+            passes[i] = (nint)code.Get(new SsdScanShape(_op.DState, i % SsdScanCode.GroupsTogether + 1, states, from == 0, from + states == _op.DState), SsdScanCode.Emit);
         }
         return passes;
     }
 
     private void RunEmitted(int head, int row, int count, int member)
     {
-        var schedule = new SsdSchedule((byte*)_steps.Address + (long)member * SsdSchedule.Bytes);
-        int bc = head / (_op.NHeads / _op.NGroups) * _op.DState, channel = head * _op.HeadDim + row, groups = Cover(count, SsdScanCode.Lanes);
-        float D = _d[head];
+        byte* scratch = (byte*)_steps.Address + EmittedScratch * member;
+        var schedule = new SsdSchedule(scratch + BetweenBytes);
+        int bc = head / (_op.NHeads / _op.NGroups) * _op.DState, channel = head * _op.HeadDim + row;
         foreach (SequenceSpan span in _rows.Spans)
         {
             float* h = _model.State(span.Slot, _op.State) + _layout.Index(channel, 0);
             for (int t = span.Start, end = span.Start + span.Count; t < end; t += SsdSchedule.Tokens)
             {
-                int segments = schedule.Fill(_dt.Row(t) + head, _dt.Stride, Math.Min(SsdSchedule.Tokens, end - t), _dtBias[head], _a[head]);
+                int tokens = Math.Min(SsdSchedule.Tokens, end - t);
+                int segments = schedule.Fill(_dt.Row(t) + head, _dt.Stride, tokens, _dtBias[head], _a[head], _d[head]);
                 var arguments = new SsdScanArguments
                 {
                     X = _x.Row(t) + channel, Y = _y.Row(t) + channel, B = _b.Row(t) + bc, C = _c.Row(t) + bc,
-                    InScales = schedule.InScales, OutScales = schedule.OutScales, Factors = schedule.Factors, Counts = schedule.Counts, Segments = segments,
                     XStride = _x.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
-                    H = h, D = &D, LastFactor = schedule.LastFactor,
+                    InScales = schedule.InScales, SkipScales = schedule.SkipScales, OutScales = schedule.OutScales, Factors = schedule.Factors, Counts = schedule.Counts,
+                    Between = (float*)scratch, H = h, LastFactor = schedule.LastFactor,
                     FirstMask = Mask.OfLanes(count), SecondMask = Mask.OfLanes(count - SsdScanCode.Lanes),
                 };
-                for (int pass = groups - 1; pass < _passes.Length; pass += SsdScanCode.GroupsTogether)
-                {
-                    ((delegate* unmanaged<void*, void>)_passes[pass])(&arguments);
-                    arguments.H += SsdScanCode.StatesTogether * SsdScanCode.Lanes;
-                    arguments.B += SsdScanCode.StatesTogether;
-                    arguments.C += SsdScanCode.StatesTogether;
-                }
+                RunPasses(&arguments, segments, Cover(count, SsdScanCode.Lanes), t + tokens < end);
             }
         }
+    }
+
+    /// <summary>All states over the tokens of a schedule.</summary>
+    /// <param name="arguments">Of the first states.</param>
+    /// <param name="segments">Segments of the schedule.</param>
+    /// <param name="groups">Groups of rows.</param>
+    /// <param name="more">Whether as many tokens of the sequence follow as the schedule's buffers hold, or some of them.</param>
+    private void RunPasses(SsdScanArguments* arguments, int segments, int groups, bool more)
+    {
+        for (int pass = 0; pass < _passes.Length / SsdScanCode.GroupsTogether; pass++)
+        {
+            arguments->Segments = segments;
+            AskAhead(arguments, pass - 1, more);
+            ((delegate* unmanaged<void*, void>)_passes[pass * SsdScanCode.GroupsTogether + groups - 1])(arguments);
+            arguments->H += SsdScanCode.StatesTogether * SsdScanCode.Lanes;
+            arguments->B += SsdScanCode.StatesTogether;
+            arguments->C += SsdScanCode.StatesTogether;
+        }
+    }
+
+    /// <summary>
+    /// Lets a pass ask for one cache line a token: of y, which the last pass writes, then of the x of the tokens that follow. Each pass has time for one.
+    /// </summary>
+    private static void AskAhead(SsdScanArguments* arguments, int line, bool more)
+    {
+        bool y = line is 0 or 1, x = line is 2 or 3 && more;
+        arguments->Ahead = y ? arguments->Y + line * SsdScanCode.Lanes : x ? arguments->X + (line - 2) * SsdScanCode.Lanes : arguments->Between;
+        if (x) arguments->Ahead = (float*)((byte*)arguments->Ahead + SsdSchedule.Tokens * arguments->XStride);
+        arguments->AheadStride = y ? arguments->YStride : x ? arguments->XStride : 0;
     }
 
     private void RunPlain(int head, int first, int count, int member)

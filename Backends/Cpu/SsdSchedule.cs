@@ -9,11 +9,11 @@ namespace MambaRT.Backends.Cpu;
 /// <remarks>A view of scratch for <see cref="Tokens"/> tokens; one member uses it at a time.</remarks>
 internal readonly unsafe struct SsdSchedule(byte* scratch)
 {
-    /// <summary>Tokens of a pass: y of a pair of groups then takes 8 KiB of the first-level cache.</summary>
+    /// <summary>Tokens of a pass: what lies between passes then takes 16 KiB of the first-level cache.</summary>
     public const int Tokens = 64;
 
     /// <summary>Scratch of a schedule.</summary>
-    public const int Bytes = Tokens * (sizeof(long) + 4 * sizeof(float)) + 64;
+    public const int Bytes = Tokens * (sizeof(long) + 5 * sizeof(float)) + 64;
 
     /// <summary>Far from the smallest float, so that 1 / P and what it multiplies stay in range.</summary>
     public const float SmallestProduct = 1e-9f;
@@ -24,6 +24,9 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     /// <summary>Δ / P of each token.</summary>
     public readonly float* InScales = (float*)(scratch + Tokens * sizeof(long));
 
+    /// <summary>D / P of each token.</summary>
+    public readonly float* SkipScales = (float*)(scratch + Tokens * (sizeof(long) + 4 * sizeof(float)));
+
     /// <summary>P of each token: 1 at the first of a segment.</summary>
     public readonly float* OutScales = (float*)(scratch + Tokens * (sizeof(long) + sizeof(float)));
 
@@ -31,7 +34,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     public readonly float* Factors = (float*)(scratch + Tokens * (sizeof(long) + 2 * sizeof(float)));
 
     /// <summary>P of the last token.</summary>
-    public readonly float* LastFactor = (float*)(scratch + Tokens * (sizeof(long) + 4 * sizeof(float)));
+    public readonly float* LastFactor = (float*)(scratch + Tokens * (sizeof(long) + 5 * sizeof(float)));
 
     /// <summary>Computes the schedule of <paramref name="count"/> tokens (at most <see cref="Tokens"/>) and returns its number of segments.</summary>
     /// <param name="dt">dt of the head at the first token.</param>
@@ -39,7 +42,8 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     /// <param name="count">Tokens.</param>
     /// <param name="bias">Bias of dt.</param>
     /// <param name="A">The head's A, below zero.</param>
-    public int Fill(float* dt, int stride, int count, float bias, float A)
+    /// <param name="D">The head's D.</param>
+    public int Fill(float* dt, int stride, int count, float bias, float A, float D)
     {
         // Whole vectors are computed past the last token; the scratch has room, and nothing reads them.
         for (int t = 0; t < count; t++) InScales[t] = dt[(long)t * stride] + bias;
@@ -63,6 +67,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
             Counts[segments - 1]++;
             OutScales[t] = product = next;
             InScales[t] /= product;
+            SkipScales[t] = D / product;
         }
         *LastFactor = product;
         return segments;
