@@ -26,6 +26,7 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
     private readonly NativeBuffer _steps;
     private readonly int _capacity;
     private readonly nint[] _passes = [];
+    private readonly nint _token;
     private readonly LaneLayout _layout;
 
     public SsdScanStep(CpuModel model, BatchRows rows, SsdScanOp op, Matrix x, Matrix dt, Matrix B, Matrix C, Matrix y, int capacity)
@@ -38,7 +39,11 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
         _unitsPerHead = Cover(op.HeadDim, _rowsPerUnit);
         _capacity = capacity;
         _layout = new LaneLayout(SsdScanCode.Lanes, op.HeadDim, op.DState);
-        if (model.Code != null) _passes = Emit(model.Code);
+        if (model.Code != null)
+        {
+            _passes = Emit(model.Code);
+            _token = (nint)model.Code.Get(new SsdTokenShape(op.DState), SsdTokenCode.Emit);
+        }
         _steps = new NativeBuffer(model.Team.Size * (model.Code != null ? EmittedScratch : 2L * capacity * sizeof(float)));
     }
 
@@ -56,40 +61,65 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
 
     public void Dispose() => _steps.Dispose();
 
-    /// <summary>The code of the first states, of the others, and of what is left of them: for one group and for two.</summary>
+    /// <summary>The code of each pass over the states, for one group and for two.</summary>
     private nint[] Emit(CodeCache code)
     {
         nint[] passes = new nint[SsdScanCode.GroupsTogether * Cover(_op.DState, SsdScanCode.StatesTogether)];
         for (int i = 0; i < passes.Length; i++)
         {
             int from = i / SsdScanCode.GroupsTogether * SsdScanCode.StatesTogether, states = Math.Min(SsdScanCode.StatesTogether, _op.DState - from);
-            passes[i] = (nint)code.Get(new SsdScanShape(_op.DState, i % SsdScanCode.GroupsTogether + 1, states, from == 0, from + states == _op.DState), SsdScanCode.Emit);
+            var shape = new SsdScanShape(_op.DState, i % SsdScanCode.GroupsTogether + 1, states, First: from == 0, Last: from + states == _op.DState);
+            passes[i] = (nint)code.Get(shape, SsdScanCode.Emit);
         }
         return passes;
     }
 
     private void RunEmitted(int head, int row, int count, int member)
     {
-        byte* scratch = (byte*)_steps.Address + EmittedScratch * member;
-        var schedule = new SsdSchedule(scratch + BetweenBytes);
-        int bc = head / (_op.NHeads / _op.NGroups) * _op.DState, channel = head * _op.HeadDim + row;
+        int channel = head * _op.HeadDim + row;
         foreach (SequenceSpan span in _rows.Spans)
         {
             float* h = _model.State(span.Slot, _op.State) + _layout.Index(channel, 0);
-            for (int t = span.Start, end = span.Start + span.Count; t < end; t += SsdSchedule.Tokens)
+            if (span.Count == 1) RunToken(head, channel, count, span.Start, h);
+            else RunTokens(head, channel, count, span, h, (byte*)_steps.Address + EmittedScratch * member);
+        }
+    }
+
+    /// <summary>One token of a sequence, group by group.</summary>
+    private void RunToken(int head, int channel, int count, int t, float* h)
+    {
+        Vector256<float> delta = VectorMath.Softplus(Vector256.Create(_dt.Row(t)[head] + _dtBias[head]));
+        float step = delta.ToScalar(), decay = VectorMath.Exp2(delta * Vector256.Create((float)(_a[head] * Math.Log2(Math.E)))).ToScalar();
+        int bc = head / (_op.NHeads / _op.NGroups) * _op.DState;
+        for (int done = 0; done < count; done += SsdScanCode.Lanes)
+        {
+            var arguments = new SsdTokenArguments
             {
-                int tokens = Math.Min(SsdSchedule.Tokens, end - t);
-                int segments = schedule.Fill(_dt.Row(t) + head, _dt.Stride, tokens, _dtBias[head], _a[head], _d[head]);
-                var arguments = new SsdScanArguments
-                {
-                    X = _x.Row(t) + channel, Y = _y.Row(t) + channel, B = _b.Row(t) + bc, C = _c.Row(t) + bc,
-                    XStride = _x.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
-                    InScales = schedule.InScales, SkipScales = schedule.SkipScales, OutScales = schedule.OutScales, Factors = schedule.Factors, Counts = schedule.Counts,
-                    Between = (float*)scratch, H = h, LastFactor = schedule.LastFactor,
-                    FirstMask = Mask.OfLanes(count), SecondMask = Mask.OfLanes(count - SsdScanCode.Lanes),
-                };
-                RunPasses(&arguments, segments, Cover(count, SsdScanCode.Lanes), t + tokens < end);
-            }
+                X = _x.Row(t) + channel + done, Y = _y.Row(t) + channel + done, B = _b.Row(t) + bc, C = _c.Row(t) + bc, H = h + done * _op.DState,
+                Delta = &step, Decay = &decay, D = _d + head, LaneMask = Mask.OfLanes(count - done),
+            };
+            ((delegate* unmanaged<void*, void>)_token)(&arguments);
+        }
+    }
+
+    /// <summary>Several tokens of a sequence, as many at a time as a schedule holds.</summary>
+    private void RunTokens(int head, int channel, int count, SequenceSpan span, float* h, byte* scratch)
+    {
+        var schedule = new SsdSchedule(scratch + BetweenBytes);
+        int bc = head / (_op.NHeads / _op.NGroups) * _op.DState;
+        for (int t = span.Start, end = span.Start + span.Count; t < end; t += SsdSchedule.Tokens)
+        {
+            int tokens = Math.Min(SsdSchedule.Tokens, end - t);
+            int segments = schedule.Fill(_dt.Row(t) + head, _dt.Stride, tokens, _dtBias[head], _a[head], _d[head]);
+            var arguments = new SsdScanArguments
+            {
+                X = _x.Row(t) + channel, Y = _y.Row(t) + channel, B = _b.Row(t) + bc, C = _c.Row(t) + bc,
+                XStride = _x.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
+                InScales = schedule.InScales, SkipScales = schedule.SkipScales, OutScales = schedule.OutScales, Factors = schedule.Factors, Counts = schedule.Counts,
+                Between = (float*)scratch, H = h, LastFactor = schedule.LastFactor,
+                FirstMask = Mask.OfLanes(count), SecondMask = Mask.OfLanes(count - SsdScanCode.Lanes),
+            };
+            RunPasses(&arguments, segments, Cover(count, SsdScanCode.Lanes), t + tokens < end);
         }
     }
 
@@ -97,7 +127,7 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
     /// <param name="arguments">Of the first states.</param>
     /// <param name="segments">Segments of the schedule.</param>
     /// <param name="groups">Groups of rows.</param>
-    /// <param name="more">Whether as many tokens of the sequence follow as the schedule's buffers hold, or some of them.</param>
+    /// <param name="more">Whether more tokens of the sequence follow.</param>
     private void RunPasses(SsdScanArguments* arguments, int segments, int groups, bool more)
     {
         for (int pass = 0; pass < _passes.Length / SsdScanCode.GroupsTogether; pass++)

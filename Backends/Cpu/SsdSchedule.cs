@@ -45,29 +45,36 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     /// <param name="D">The head's D.</param>
     public int Fill(float* dt, int stride, int count, float bias, float A, float D)
     {
-        // Whole vectors are computed past the last token; the scratch has room, and nothing reads them.
+        // Whole vectors are computed past the last token; the scratch has room, and nothing reads them. They start from zeros, as numbers out of the normal range
+        // would take the processor many times as long.
         for (int t = 0; t < count; t++) InScales[t] = dt[(long)t * stride] + bias;
+        for (int t = count; t % 8 != 0; t++) InScales[t] = 0;
         for (int t = 0; t < count; t += 8)
         {
             Vector256<float> delta = VectorMath.Softplus(Vector256.Load(InScales + t));
             delta.Store(InScales + t);
             VectorMath.Exp2(delta * Vector256.Create((float)(A * Math.Log2(Math.E)))).Store(OutScales + t);
         }
-        int segments = 0;
+        int segments = 0, begin = 0;
         float product = 1;
-        for (int t = 0; t < count; t++)
+        (Factors[0], OutScales[0]) = (OutScales[0], 1);
+        for (int t = 1; t < count; t++)
         {
             float next = product * OutScales[t];
-            if (t == 0 || next < SmallestProduct)
+            if (next < SmallestProduct)
             {
+                Counts[segments++] = t - begin;
                 Factors[segments] = next;
-                Counts[segments++] = 0;
-                next = 1;
+                (begin, next) = (t, 1);
             }
-            Counts[segments - 1]++;
             OutScales[t] = product = next;
-            InScales[t] /= product;
-            SkipScales[t] = D / product;
+        }
+        Counts[segments++] = count - begin;
+        for (int t = 0; t < count; t += 8)
+        {
+            Vector256<float> products = Vector256.Load(OutScales + t);
+            (Vector256.Load(InScales + t) / products).Store(InScales + t);
+            (Vector256.Create(D) / products).Store(SkipScales + t);
         }
         *LastFactor = product;
         return segments;

@@ -110,7 +110,7 @@ internal static class OpCases
     private static IEnumerable<OpCase> SsdScans()
     {
         foreach ((int heads, int headDim, int groups, int dState) in new[]
-            { (3, 16, 1, 16), (6, 16, 3, 64), (3, 64, 3, 128), (2, 64, 1, 128), (3, 7, 3, 16), (5, 7, 1, 64), (1, 64, 1, 16), (6, 7, 3, 33) })
+            { (3, 16, 1, 16), (6, 16, 3, 64), (3, 64, 3, 128), (2, 64, 1, 128), (3, 7, 3, 16), (5, 7, 1, 64), (1, 64, 1, 16), (6, 7, 3, 33), (2, 40, 1, 5) })
             yield return Scan($"ssd_scan heads={heads} dim={headDim} groups={groups} state={dState}", heads, headDim, groups, dState, (_, _) => null);
         yield return Scan("ssd_scan heads=6 dim=16 groups=3 state=16 dt=±80", 6, 16, 3, 16, (row, column) => column >= 96 && column < 102 ? (row % 3 - 1) * 80f : null);
 

@@ -28,6 +28,8 @@ internal unsafe struct SsdScanArguments
 /// of the decays since the beginning of a segment: g takes only Δ·x / P·B, and y / P takes D·x / P and g·C. A segment ends before P leaves
 /// [<see cref="SsdSchedule.SmallestProduct"/>, 1]; then g is multiplied by the decay up to the next segment's first token. What g is rounded by
 /// decays as h itself does, so this is as exact as the plain recurrence.</para>
+/// <para>Products of matrices over chunks of tokens need the same two multiply-adds a state, and those within a chunk as well: over 512 tokens of 24 heads of 64 rows
+/// and 128 states they took 273, 259, 262 and 302 ns a token and head in chunks of 16, 32, 64 and 128, where this form took 229 (both in C, on one core).</para>
 /// <para>Between passes Δ·x / P and y / P lie in [tokens, 2, groups, lanes] of the first-level cache: the pass of the first states writes them, that of the last ones
 /// writes y.</para>
 /// </remarks>
