@@ -13,7 +13,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     public const int Tokens = 64;
 
     /// <summary>Scratch of a schedule.</summary>
-    public const int Bytes = Tokens * (sizeof(long) + 5 * sizeof(float)) + 64;
+    public const int Bytes = Tokens * (sizeof(long) + 4 * sizeof(float)) + 64;
 
     /// <summary>Far from the smallest float, so that 1 / P and what it multiplies stay in range.</summary>
     public const float SmallestProduct = 1e-9f;
@@ -25,7 +25,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     public readonly float* InScales = (float*)(scratch + Tokens * sizeof(long));
 
     /// <summary>D / P of each token.</summary>
-    public readonly float* SkipScales = (float*)(scratch + Tokens * (sizeof(long) + 4 * sizeof(float)));
+    public readonly float* SkipScales = (float*)(scratch + Tokens * (sizeof(long) + 3 * sizeof(float)));
 
     /// <summary>P of each token: 1 at the first of a segment.</summary>
     public readonly float* OutScales = (float*)(scratch + Tokens * (sizeof(long) + sizeof(float)));
@@ -34,7 +34,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     public readonly float* Factors = (float*)(scratch + Tokens * (sizeof(long) + 2 * sizeof(float)));
 
     /// <summary>P of the last token.</summary>
-    public readonly float* LastFactor = (float*)(scratch + Tokens * (sizeof(long) + 5 * sizeof(float)));
+    public readonly float* LastFactor = (float*)(scratch + Tokens * (sizeof(long) + 4 * sizeof(float)));
 
     /// <summary>Computes the schedule of <paramref name="count"/> tokens (at most <see cref="Tokens"/>) and returns its number of segments.</summary>
     /// <param name="dt">dt of the head at the first token.</param>
