@@ -19,7 +19,7 @@ internal enum SvgMark : byte
 }
 
 /// <summary>A point, and what it says under the mouse.</summary>
-internal readonly record struct SvgPoint(double X, double Y, string Note = "");
+internal sealed record SvgPoint(double X, double Y, string Note = "");
 
 /// <summary>A drawn series.</summary>
 /// <param name="Name">Its name in the legend; empty for none.</param>
