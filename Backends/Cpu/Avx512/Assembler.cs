@@ -131,6 +131,9 @@ internal sealed class Assembler : MachineCode
     /// <summary>The low bytes of sixteen ints.</summary>
     public void Vpmovdb(Zmm to, Zmm from) => Vector(new(2, 2, false, 0x31), from.Index, 0, to);
 
+    /// <summary>The low halves of sixteen ints.</summary>
+    public void Vpmovdw(Zmm to, Zmm from) => Vector(new(2, 2, false, 0x33), from.Index, 0, to);
+
     /// <summary>Halves, in half as many bits, to float32.</summary>
     public void Vcvtph2ps(Zmm to, Operand from, int bits = 512) => Vector(new(2, 1, false, 0x13), to.Index, 0, from, bits, unit: bits / 16);
 
@@ -182,7 +185,7 @@ internal sealed class Assembler : MachineCode
 
     public void Vpsrld(Zmm to, Operand from, int count) => Vector(new(1, 1, false, 0x72), 2, to.Index, from, immediate: count);
 
-    public void Vpslld(Zmm to, Zmm from, int count) => Vector(new(1, 1, false, 0x72), 6, to.Index, from, immediate: count);
+    public void Vpslld(Zmm to, Operand from, int count) => Vector(new(1, 1, false, 0x72), 6, to.Index, from, immediate: count);
 
     /// <summary>Shifts 16-bit lanes right; lanes without a mask bit keep what <paramref name="to"/> held.</summary>
     public void Vpsrlw(Zmm to, Zmm from, int count, Mask mask = default) => Vector(new(1, 1, false, 0x71), 2, to.Index, from, 512, mask, immediate: count);

@@ -63,7 +63,7 @@ internal abstract class DotUnpack
     }
 
     /// <summary>The sixteen levels of IQ4, 128 higher, in every quarter: a table for <see cref="Assembler.Vpshufb"/>.</summary>
-    protected static void LoadLevels(Assembler a, Zmm to, ReadOnlySpan<sbyte> levels)
+    public static void LoadLevels(Assembler a, Zmm to, ReadOnlySpan<sbyte> levels)
     {
         Span<int> lifted = stackalloc int[4];
         lifted.Clear();

@@ -1,12 +1,16 @@
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>What the code of transposed dot products depends on.</summary>
+/// <param name="Unpack">How blocks of the type become bytes and scales.</param>
 /// <param name="Columns">Columns of the weights, whole blocks.</param>
 /// <param name="Rows">Activation rows, 1 to <see cref="RowLanes.Rows"/>.</param>
-internal readonly record struct TransposedDotShape(int Columns, int Rows)
+internal readonly record struct TransposedDotShape(TransposedUnpack Unpack, int Columns, int Rows)
 {
     /// <summary>Blocks from one activation row to the next.</summary>
     public int BlockStride => QuantizedRows.StrideOf(Columns);
+
+    /// <summary>Bytes from one weight row to the next.</summary>
+    public int RowBytes => Columns / Unpack.Columns * Unpack.Bytes;
 }
 
 /// <summary>What transposed dot products read and write.</summary>
@@ -14,16 +18,20 @@ internal unsafe struct TransposedDotArguments
 {
     public byte* Weights;
     public sbyte* Values;
-    public int* Starts;
+
+    /// <summary>Sums of the activations for a type with an offset, else starts, by groups.</summary>
+    public void* Beside;
+
     public float* Scales, Y;
+    public byte* Scratch;
     public long YStride;
 }
 
-/// <summary>Sixteen weight rows of Q8_0 by a few activation rows in AVX-512 VNNI, straight from the file's mapping.</summary>
+/// <summary>Sixteen weight rows by a few activation rows in AVX-512 VNNI, straight from the file's mapping.</summary>
 /// <remarks>
 /// <see cref="DotCode"/> has columns in its lanes, so each activation row converts and scales sixteen sums for every 64 columns. Here lanes are weight rows: a
-/// block is transposed in registers once for all activation rows, and these convert and scale once for 32 columns of sixteen weight rows. Per 64 bytes of
-/// weights and with four activation rows that is 14 vector instructions instead of 21; with one it would be more.
+/// block is transposed in registers once for all activation rows, and these convert and scale once for a group of columns of sixteen weight rows. With four
+/// activation rows that is two thirds of the vector instructions for Q8_0 and half for Q4_0 and the K-quants; with one it would be more.
 /// </remarks>
 internal static class TransposedDotCode
 {
@@ -33,70 +41,106 @@ internal static class TransposedDotCode
     /// <summary>From this many activation rows on it is the faster.</summary>
     public const int LeastRows = 2;
 
-    private const int BlockBytes = 34, ValuesAt = 2, Columns = QuantizedRows.Block, Line = 64;
+    /// <summary>Scratch that a call needs, at a whole cache line.</summary>
+    public const int ScratchBytes = 32 * Line;
 
-    private const Gpr Arguments = Gpr.Rdi, W = Gpr.Rsi, X = Gpr.Rdx, Starts = Gpr.Rcx, Scales = Gpr.R8, Y = Gpr.R9, Next = Gpr.R10, Left = Gpr.Rax;
+    private const int Line = 64;
 
-    private static readonly Zmm Low = new(12), High = new(13), Scale = new(14), Product = new(15), Signs = new(28);
+    /// <summary>How far ahead memory is asked for, in groups of sixteen rows.</summary>
+    private const int GroupsAhead = 2;
+
+    private const Gpr Arguments = Gpr.Rdi, W = Gpr.Rsi, X = Gpr.Rdx, Beside = Gpr.Rcx, Scales = Gpr.R8, Y = Gpr.R9, Next = Gpr.R10, Scratch = Gpr.R11, Left = Gpr.Rax;
+
+    private static readonly Zmm Low = new(12), High = new(13), Scale = new(14), Product = new(15);
 
     public static void Emit(Assembler a, TransposedDotShape shape)
     {
-        int blocks = shape.Columns / Columns, rowBytes = blocks * BlockBytes;
+        TransposedUnpack unpack = shape.Unpack;
         int index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[W, X, Starts, Scales, Y]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
-        a.Lea(Next, new Mem(W, Lanes * rowBytes));
+        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[W, X, Beside, Scales, Y, Scratch]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
+        a.Lea(Next, new Mem(W, GroupsAhead * Lanes * shape.RowBytes));
         for (int lane = 1; lane < 4; lane++)
         {
             a.MovImmediate(Left, 0xf << 4 * lane);
             a.Kmovw(Quarter(lane), Left);
         }
-        a.Vpbroadcastd(Signs, a.Constant(unchecked((int)0x80808080)));
+        unpack.Prepare(a);
         for (int t = 0; t < shape.Rows; t++) a.Vpxord(Sum(t), Sum(t), Sum(t));
-        a.MovImmediate(Left, blocks);
+        a.MovImmediate(Left, shape.Columns / unpack.Columns);
         int loop = a.Position;
-        // The next sixteen rows, as far on as the present ones are read: rows lie farther apart than the processor looks ahead.
-        for (int line = 0; line < Lanes * BlockBytes; line += Line) a.PrefetchT1(new Mem(Next, line));
-        Block(a, shape, rowBytes);
-        a.Add(W, BlockBytes);
-        a.Add(Next, Lanes * BlockBytes);
-        a.Add(X, Columns);
-        a.Add(Starts, sizeof(int));
-        a.Add(Scales, sizeof(float));
+        unpack.Scales(a, shape.RowBytes);
+        for (int step = 0; step < unpack.Steps; step++) Step(a, shape, step);
+        a.Add(W, unpack.Bytes);
+        a.Add(Next, Lanes * unpack.Bytes);
+        a.Add(X, unpack.Columns);
+        a.Add(Beside, unpack.Columns / unpack.Group * sizeof(int));
+        a.Add(Scales, unpack.Columns / QuantizedRows.Block * sizeof(float));
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(loop);
         for (int t = 0; t < shape.Rows; t++)
         {
             a.VmovupsStore(new Mem(Y), Sum(t));
-            a.Add(Y, new Mem(Arguments, 40));
+            a.Add(Y, new Mem(Arguments, 48));
         }
         a.Return();
     }
 
-    /// <summary>sum += scale · scale of x · Σ w·x over 32 columns; w is made unsigned by adding 128, which the starts take off.</summary>
-    private static void Block(Assembler a, TransposedDotShape shape, int rowBytes)
+    /// <summary>sum += scale · scale of x · Σ w·x of the step's groups (+ offset · Σx); w is 128 too high where there are no offsets, which the starts take off.</summary>
+    private static void Step(Assembler a, TransposedDotShape shape, int step)
     {
-        for (int t = 0; t < shape.Rows; t++) a.Vpbroadcastd(Whole(t), new Mem(Starts, t * shape.BlockStride * sizeof(int)));
-        for (int at = 0; at < Columns; at += 16)
+        TransposedUnpack unpack = shape.Unpack;
+        int groups = unpack.GroupsOfStep;
+        ForEach(groups, shape.Rows, (g, t) =>
         {
-            Transpose(a, rowBytes, at);
+            if (unpack.HasOffset) a.Vpxord(Whole(g, t), Whole(g, t), Whole(g, t));
+            else a.Vpbroadcastd(Whole(g, t), OfGroup(g, t));
+        });
+        for (int chunk = 0; chunk < unpack.Chunks; chunk++)
+        {
+            Transpose(a, shape.RowBytes, unpack.BytesAt(step, chunk));
             for (int j = 0; j < 4; j++)
             {
-                a.Vpxord(Weights(j), Weights(j), Signs);
-                for (int t = 0; t < shape.Rows; t++)
-                    a.Vpdpbusd(Whole(t), Weights(j), new Mem(X, t * shape.BlockStride * Columns + at + 4 * j).ToAllLanes);
+                Ahead(a, unpack, (step * unpack.Chunks + chunk) * 4 + j);
+                for (int part = 0; part < unpack.Parts; part++)
+                {
+                    Zmm quad = unpack.Quad(a, step, chunk, part, j);
+                    int column = unpack.ColumnAt(step, chunk, part) + 4 * j;
+                    for (int t = 0; t < shape.Rows; t++)
+                        a.Vpdpbusd(Whole(part % groups, t), quad, new Mem(X, t * shape.BlockStride * QuantizedRows.Block + column).ToAllLanes);
+                }
             }
         }
-        LoadScales(a, rowBytes);
-        for (int t = 0; t < shape.Rows; t++)
+        for (int g = 0; g < groups; g++)
         {
-            a.Vmulps(Product, Scale, new Mem(Scales, t * shape.BlockStride * sizeof(float)).ToAllLanes);
-            a.Vcvtdq2ps(Whole(t), Whole(t));
-            a.Vfmadd231ps(Sum(t), Whole(t), Product);
+            int group = unpack.ColumnAt(step, 0, g) / unpack.Group, block = unpack.ColumnAt(step, 0, g) / QuantizedRows.Block;
+            a.Vmovups(Scale, Stored(group));
+            for (int t = 0; t < shape.Rows; t++)
+            {
+                a.Vmulps(Product, Scale, new Mem(Scales, (t * shape.BlockStride + block) * sizeof(float)).ToAllLanes);
+                a.Vcvtdq2ps(Whole(g, t), Whole(g, t));
+                a.Vfmadd231ps(Sum(t), Whole(g, t), Product);
+            }
+            if (!unpack.HasOffset) continue;
+            a.Vmovups(Scale, Stored(unpack.Columns / unpack.Group + group));
+            for (int t = 0; t < shape.Rows; t++) a.Vfmadd231ps(Sum(t), Scale, OfGroup(g, t).ToAllLanes);
         }
+
+        Mem OfGroup(int g, int t) =>
+            new(Beside, (t * shape.BlockStride * (QuantizedRows.Block / unpack.Group) + unpack.ColumnAt(step, 0, g) / unpack.Group) * sizeof(int));
     }
 
-    /// <summary>Sixteen columns of sixteen rows: quad j of row 4·lane + q, which came as quad j of quarter lane of loaded q, goes to int 4·lane + q of weights j.</summary>
-    private static void Transpose(Assembler a, int rowBytes, int column)
+    /// <summary>
+    /// Asks for a share of the rows to come, as far on as the present ones are read: rows lie farther apart than the processor looks ahead. All lines of a
+    /// block at once would keep its own reads waiting: spread over it, mamba-1.4b Q6_K with four sequences is a sixth faster.
+    /// </summary>
+    private static void Ahead(Assembler a, TransposedUnpack unpack, int part)
+    {
+        int parts = 4 * unpack.Steps * unpack.Chunks, lines = (Lanes * unpack.Bytes + Line - 1) / Line;
+        for (int line = part * lines / parts; line < (part + 1) * lines / parts; line++) a.PrefetchT1(new Mem(Next, line * Line));
+    }
+
+    /// <summary>Sixteen bytes of sixteen rows: quad j of row 4·lane + q, which came as quad j of quarter lane of loaded q, goes to int 4·lane + q of <see cref="Raw"/> j.</summary>
+    public static void Transpose(Assembler a, int rowBytes, int at)
     {
         for (int q = 0; q < 4; q++)
         {
@@ -110,35 +154,48 @@ internal static class TransposedDotCode
         }
         for (int j = 0; j < 4; j += 2)
         {
-            a.Vpunpcklqdq(Weights(j), Paired(j / 2), Paired(j / 2 + 2));
-            a.Vpunpckhqdq(Weights(j + 1), Paired(j / 2), Paired(j / 2 + 2));
+            a.Vpunpcklqdq(Raw(j), Paired(j / 2), Paired(j / 2 + 2));
+            a.Vpunpckhqdq(Raw(j + 1), Paired(j / 2), Paired(j / 2 + 2));
         }
 
-        Mem Row(int row) => new(W, row * rowBytes + ValuesAt + column);
+        Mem Row(int row) => new(W, row * rowBytes + at);
     }
 
-    /// <summary>The scales of the sixteen rows.</summary>
-    private static void LoadScales(Assembler a, int rowBytes)
+    /// <summary>A half of each of the sixteen rows as float32.</summary>
+    public static void LoadHalves(Assembler a, Zmm to, int rowBytes, int at)
     {
         foreach (Zmm half in (ReadOnlySpan<Zmm>)[Low, High]) a.Vpxord(half, half, half, 128);
         for (int row = 0; row < Lanes; row++)
         {
             Zmm half = row < 8 ? Low : High;
-            a.Vpinsrw(half, half, new Mem(W, row * rowBytes), row % 8);
+            a.Vpinsrw(half, half, new Mem(W, row * rowBytes + at), row % 8);
         }
         a.Vinserti32x4(Low, Low, High, 1, 256);
-        a.Vcvtph2ps(Scale, Low);
+        a.Vcvtph2ps(to, Low);
+    }
+
+    /// <summary>A vector of the scratch: the scales of the groups, then their offsets, then what an unpacking keeps for itself.</summary>
+    public static Mem Stored(int i) => new(Scratch, i * Line);
+
+    /// <summary>The sixteen rows' bytes 4j to 4j + 3 of those transposed last.</summary>
+    public static Zmm Raw(int j) => new(24 + j);
+
+    /// <summary>Eight registers that are free between one transposition and the next.</summary>
+    public static Zmm Free(int i) => new(16 + i);
+
+    private static void ForEach(int groups, int rows, Action<int, int> write)
+    {
+        for (int g = 0; g < groups; g++)
+            for (int t = 0; t < rows; t++) write(g, t);
     }
 
     private static Mask Quarter(int lane) => new(lane);
 
     private static Zmm Sum(int t) => new(t);
 
-    private static Zmm Whole(int t) => new(4 + t);
+    private static Zmm Whole(int g, int t) => new(4 + 4 * g + t);
 
     private static Zmm Loaded(int q) => new(16 + q);
 
     private static Zmm Paired(int q) => new(20 + q);
-
-    private static Zmm Weights(int j) => new(24 + j);
 }

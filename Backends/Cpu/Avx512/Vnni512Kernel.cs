@@ -17,6 +17,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
     /// <summary>What the panels may take of the second-level cache.</summary>
     private const long PanelBudget = 256 << 10;
 
+    private readonly TransposedUnpack? _transpose = TransposedUnpack.For(weights.Type.Name);
     private readonly nint[] _products = Emit(code, weights.Columns), _transposed = EmitTransposed(code, weights);
     private readonly nint[] _dots = EmitDots(code, staging != null ? DotUnpack.Staged : DotUnpack.For(weights.Type.Name), weights.Columns);
     private readonly BlockRows _blocks = new(weights, staging);
@@ -26,7 +27,8 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
 
     public override int PanelsTogether => (int)Math.Clamp(PanelBudget / _panelBytes, TileStore.Pair, MostPanels);
 
-    public override long ScratchBytes => Math.Max(plain.ScratchBytes, PanelsTogether * _panelBytes + _blocks.ScratchBytes);
+    public override long ScratchBytes =>
+        Math.Max(Math.Max(plain.ScratchBytes, PanelsTogether * _panelBytes + _blocks.ScratchBytes), TransposedDotCode.ScratchBytes);
 
     public override int RowsForPanels => _dots.Length == 0 ? plain.RowsForPanels : _dots.Length + 1;
 
@@ -38,7 +40,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
             return;
         }
         QuantizedRows rounded = x.Quantized!;   // ReadsQuantized: the compiler gave it
-        int done = rows >= TransposedDotCode.LeastRows && _transposed.Length > 0 ? DotTransposed(begin, count, rounded.Row(0), rows, y) : 0;
+        int done = rows >= TransposedDotCode.LeastRows && _transposed.Length > 0 ? DotTransposed(begin, count, rounded.Row(0), rows, y, scratch) : 0;
         for (int some; done < count; done += some)
         {
             some = Math.Min(_blocks.Together, count - done);
@@ -47,10 +49,16 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
     }
 
     /// <summary>Whole groups of sixteen weight rows; returns how many rows they are.</summary>
-    private int DotTransposed(int begin, int count, in QuantizedRow x, int rows, float* y)
+    private int DotTransposed(int begin, int count, in QuantizedRow x, int rows, float* y, byte* scratch)
     {
+        TransposedUnpack unpack = _transpose!;   // or there would be no code
+
         int whole = count / TransposedDotCode.Lanes * TransposedDotCode.Lanes;
-        var arguments = new TransposedDotArguments { Values = x.Values, Starts = x.Starts32, Scales = x.Scales, YStride = (long)count * sizeof(float) };
+        var arguments = new TransposedDotArguments
+        {
+            Values = x.Values, Beside = unpack.HasOffset ? x.Sums32 : unpack.Group == 16 ? x.Starts16 : x.Starts32, Scales = x.Scales,
+            Scratch = scratch, YStride = (long)count * sizeof(float),
+        };
         for (int first = 0; first < whole; first += TransposedDotCode.Lanes)
         {
             arguments.Weights = Address + (begin + first) * RowBytes;
@@ -143,9 +151,10 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
 
     private static nint[] EmitTransposed(CodeCache code, TensorView weights)
     {
-        if (weights.Type != QuantTypes.Q8_0) return [];
+        if (TransposedUnpack.For(weights.Type.Name) is not TransposedUnpack unpack) return [];
         nint[] dots = new nint[RowLanes.Rows - TransposedDotCode.LeastRows + 1];
-        for (int i = 0; i < dots.Length; i++) dots[i] = (nint)code.Get(new TransposedDotShape(weights.Columns, TransposedDotCode.LeastRows + i), TransposedDotCode.Emit);
+        for (int i = 0; i < dots.Length; i++)
+            dots[i] = (nint)code.Get(new TransposedDotShape(unpack, weights.Columns, TransposedDotCode.LeastRows + i), TransposedDotCode.Emit);
         return dots;
     }
 
