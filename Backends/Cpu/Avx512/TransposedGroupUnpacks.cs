@@ -19,7 +19,7 @@ internal sealed class TransposedNibbleGroups(bool high) : TransposedUnpack(high 
     public override void Prepare(Assembler a)
     {
         a.Vpbroadcastd(Fifteens, a.Constant(0x0f0f0f0f));
-        a.Vpbroadcastd(Sixteens, a.Constant(0x10101010));
+        if (high) a.Vpbroadcastd(Sixteens, a.Constant(0x10101010));
     }
 
     /// <remarks>
@@ -48,11 +48,7 @@ internal sealed class TransposedNibbleGroups(bool high) : TransposedUnpack(high 
             a.Vpord(T, T, u);
             Spread(a, T, factor, which * Groups + 4);
         }
-        for (int chunk = 0; high && chunk < 2; chunk++)
-        {
-            TransposedDotCode.Transpose(a, rowBytes, HighAt + 16 * chunk);
-            for (int j = 0; j < 4; j++) a.VmovupsStore(TransposedDotCode.Stored(HighStored + 4 * chunk + j), TransposedDotCode.Raw(j));
-        }
+        for (int chunk = 0; high && chunk < 2; chunk++) TransposedDotCode.StoreTransposed(a, rowBytes, HighAt + 16 * chunk, HighStored + 4 * chunk);
     }
 
     public override int BytesAt(int step, int chunk) => (high ? 48 : 16) + 32 * step + 16 * chunk;
@@ -126,11 +122,7 @@ internal sealed class TransposedSixBits() : TransposedUnpack(bytes: 210, columns
             a.Vmulps(U, U, D);
             a.VmovupsStore(TransposedDotCode.Stored(i), U);
         }
-        for (int chunk = 0; chunk < 4; chunk++)
-        {
-            TransposedDotCode.Transpose(a, rowBytes, HighAt + 16 * chunk);
-            for (int j = 0; j < 4; j++) a.VmovupsStore(TransposedDotCode.Stored(HighStored + 4 * chunk + j), TransposedDotCode.Raw(j));
-        }
+        for (int chunk = 0; chunk < 4; chunk++) TransposedDotCode.StoreTransposed(a, rowBytes, HighAt + 16 * chunk, HighStored + 4 * chunk);
     }
 
     public override int BytesAt(int step, int chunk) => 64 * (step / 4) + 32 * (step % 2) + 16 * (step / 2 % 2);

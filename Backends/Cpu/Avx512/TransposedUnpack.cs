@@ -66,7 +66,7 @@ internal abstract class TransposedUnpack(int bytes, int columns, int group, bool
 /// <summary>Q8_0: signed bytes, made unsigned by adding 128.</summary>
 internal sealed class TransposedBytes() : TransposedUnpack(bytes: 34, columns: 32, group: 32, hasOffset: false)
 {
-    private static readonly Zmm Signs = new(28), Scale = new(14);
+    private static readonly Zmm Signs = new(28);
 
     public override int Steps => 1;
 
@@ -80,8 +80,8 @@ internal sealed class TransposedBytes() : TransposedUnpack(bytes: 34, columns: 3
 
     public override void Scales(Assembler a, int rowBytes)
     {
-        TransposedDotCode.LoadHalves(a, Scale, rowBytes, 0);
-        a.VmovupsStore(TransposedDotCode.Stored(0), Scale);
+        TransposedDotCode.LoadHalves(a, TransposedDotCode.Scale, rowBytes, 0);
+        a.VmovupsStore(TransposedDotCode.Stored(0), TransposedDotCode.Scale);
     }
 
     public override int BytesAt(int step, int chunk) => 2 + 16 * chunk;
@@ -100,7 +100,7 @@ internal sealed class TransposedBytes() : TransposedUnpack(bytes: 34, columns: 3
 /// <param name="levels">The sixteen values of IQ4_NL; null = q − 8.</param>
 internal sealed class TransposedNibbles(sbyte[]? levels) : TransposedUnpack(bytes: 18, columns: 32, group: 32, hasOffset: false)
 {
-    private static readonly Zmm Halves = new(28), Levels = new(29), Scale = new(14);
+    private static readonly Zmm Halves = new(28), Levels = new(29);
 
     public override int Steps => 1;
 
@@ -118,9 +118,10 @@ internal sealed class TransposedNibbles(sbyte[]? levels) : TransposedUnpack(byte
 
     public override void Scales(Assembler a, int rowBytes)
     {
-        TransposedDotCode.LoadHalves(a, Scale, rowBytes, 0);
-        if (levels == null) a.Vmulps(Scale, Scale, a.Constant(1 / 16f));
-        a.VmovupsStore(TransposedDotCode.Stored(0), Scale);
+        Zmm scale = TransposedDotCode.Scale;
+        TransposedDotCode.LoadHalves(a, scale, rowBytes, 0);
+        if (levels == null) a.Vmulps(scale, scale, a.Constant(1 / 16f));
+        a.VmovupsStore(TransposedDotCode.Stored(0), scale);
     }
 
     public override int BytesAt(int step, int chunk) => 2;
