@@ -38,7 +38,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
     private readonly float* _scales, _sums, _sums16;
     private readonly int* _starts, _starts16;
     private readonly RowLanes? _lanes;
-    private readonly delegate* unmanaged<void*, void> _code;
+    private readonly delegate* unmanaged<void*, void> _code, _codeWithLanes;
 
     /// <param name="capacity">Rows.</param>
     /// <param name="width">Columns.</param>
@@ -56,7 +56,9 @@ internal sealed unsafe class QuantizedRows : IDisposable
         _starts = (int*)(_sums16 + 2 * blocks);
         _starts16 = _starts + blocks;
         _lanes = code != null ? new RowLanes(width) : null;
-        if (Avx512Support.IsAvailable && code != null) _code = code.Get(new QuantizeShape(Stride), QuantizeCode.Emit);
+        if (!Avx512Support.IsAvailable || code == null) return;
+        _code = code.Get(new QuantizeShape(Stride, LanesWidth: 0), QuantizeCode.Emit);
+        _codeWithLanes = code.Get(new QuantizeShape(Stride, width), QuantizeCode.Emit);
     }
 
     /// <summary>Columns.</summary>
@@ -77,6 +79,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
     /// <summary>The first rows in the form of decode; only where asked for.</summary>
     public RowLanes Lanes => _lanes!;   // the compiler asks for lanes wherever a kernel reads them
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public QuantizedRow Row(int row)
     {
         long first = (long)row * Stride;
@@ -86,18 +89,27 @@ internal sealed unsafe class QuantizedRows : IDisposable
     /// <summary>Rounds columns <paramref name="begin"/> (a multiple of 32) to begin + <paramref name="width"/> of <paramref name="count"/> rows of a matrix of this width.</summary>
     public void Fill(int first, int count, in Matrix x, int begin, int width)
     {
-        int plain = _code == null || width % Block != 0 ? count : Math.Clamp(RowLanes.Rows - first, 0, count);
-        for (int t = first; t < first + plain; t++) Fill(t, x.Row(t), begin, width);
-        if (plain == count) return;
-        QuantizedRow to = Row(first + plain);
+        if (_code == null || width % Block != 0)
+        {
+            for (int t = first; t < first + count; t++) Fill(t, x.Row(t), begin, width);
+            return;
+        }
+        int spread = Math.Clamp(RowLanes.Rows - first, 0, count);
+        if (spread > 0) FillEmitted(_codeWithLanes, first, spread, x, begin, width);
+        if (spread < count) FillEmitted(_code, first + spread, count - spread, x, begin, width);
+    }
+
+    private void FillEmitted(delegate* unmanaged<void*, void> code, int first, int count, in Matrix x, int begin, int width)
+    {
+        QuantizedRow to = Row(first);
         int block = begin / Block;
         var arguments = new QuantizeArguments
         {
-            X = x.Row(first + plain) + begin, XStride = x.RowBytes, Values = to.Values + begin, Scales = to.Scales + block,
+            X = x.Row(first) + begin, XStride = x.RowBytes, Values = to.Values + begin, Scales = to.Scales + block,
             Starts = to.Starts32 + block, Starts16 = to.Starts16 + 2 * block, Sums = to.Sums32 + block, Sums16 = to.Sums16 + 2 * block,
-            Rows = count - plain, Blocks = width / Block,
+            Rows = count, Blocks = width / Block, Lanes = first < RowLanes.Rows ? (byte*)Lanes.Starts(first) : null, LanesBlock = sizeof(float) * block,
         };
-        _code(&arguments);
+        code(&arguments);
     }
 
     /// <summary>Rounds columns <paramref name="begin"/> (a multiple of 32) to begin + count of a row whose first column is at <paramref name="x"/>.</summary>
@@ -117,7 +129,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
             to.Starts16[2 * block] = -128 * low;
             to.Starts16[2 * block + 1] = -128 * high;
             to.Starts32[block] = -128 * (low + high);
-            if (row < RowLanes.Rows) _lanes?.Fill(row, block, to.Values + at, scale, fours, to.Sums16[2 * block], to.Sums16[2 * block + 1]);
+            if (row < RowLanes.Rows) _lanes?.Fill(row, block, to.Values + at, scale, fours);
         }
     }
 

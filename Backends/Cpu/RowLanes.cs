@@ -61,19 +61,19 @@ internal sealed unsafe class RowLanes : IDisposable
     /// <param name="values">Its rounded values.</param>
     /// <param name="scale">Its scale.</param>
     /// <param name="fours">The sums of four neighbours.</param>
-    /// <param name="low">scale·Σq of its first half.</param>
-    /// <param name="high">scale·Σq of its second half.</param>
-    public void Fill(int row, int block, sbyte* values, float scale, Vector256<int> fours, float low, float high)
+    /// <remarks><see cref="QuantizeCode"/> does the same, with the same results.</remarks>
+    public void Fill(int row, int block, sbyte* values, float scale, Vector256<int> fours)
     {
+        int low = -Vector128.Sum(fours.GetLower()), high = -Vector128.Sum(fours.GetUpper());
         (fours * -128).Store(Starts(row) + 8 * block);
         Vector256.Create(scale).Store(Scales(row) + 8 * block);
         (Vector256.ConvertToSingle(fours) * scale).Store(Sums(row) + 8 * block);
         float* super = Supers(row) + block / 8 * 32;
         int i = block % 8;
         super[i] = scale;
-        super[8 + i] = -(low + high);
-        super[16 + 2 * i] = -low;
-        super[17 + 2 * i] = -high;
+        super[8 + i] = (low + high) * scale;
+        super[16 + 2 * i] = low * scale;
+        super[17 + 2 * i] = high * scale;
 
         byte* quad = (byte*)Starts(row) + QuadsAt(Width) + block / 4 * QuadBytes + block % 4 * 16;
         Vector128<int> pairs = fours.GetLower() + fours.GetUpper();

@@ -5,14 +5,14 @@ using MambaRT.Runtime;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>
-/// <see cref="SelectiveScanOp"/>: a unit is a block of channels over all sequences. Lanes are eight channels, so there are no sums across lanes;
-/// A and h lie as [channels / 8, dState, 8] and the state of a group stays in the first-level cache over all rows.
+/// <see cref="SelectiveScanOp"/>. Lanes are channels (8, or 16 with emitted code), so there are no sums across lanes; A and h lie as
+/// [channels / lanes, dState, lanes] and the state of a group stays in the first-level cache over a pass.
 /// </summary>
 /// <remarks>
 /// Three passes over up to 64 rows: Δ = softplus(dt + bias), the recurrence, and the gate. Softplus and gate are long chains of dependent instructions
 /// that would take the registers and the latency slots of the recurrence if they stood inside its loop.
 /// </remarks>
-internal sealed unsafe class SelectiveScanStep : ColumnStep, IQuantizingStep, IDisposable
+internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
 {
     /// <summary>Channels of a group in the plain form.</summary>
     public const int Lanes = 8;
@@ -20,11 +20,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IQuantizingStep, ID
     /// <summary>Two cache lines of channels; also the 32 columns that share an activation scale.</summary>
     private const int ChannelsTogether = 32;
 
-    /// <summary>Rows of a pass: Δ of a unit takes 8 KiB, a part of the first-level cache.</summary>
-    private const int RowsPerPass = 64;
-
     private readonly CpuModel _model;
-    private readonly BatchRows _rows;
     private readonly SelectiveScanOp _op;
     private readonly Matrix _u, _dt, _b, _c, _z, _y;
     private readonly float* _a, _d, _dtBias;
@@ -32,9 +28,9 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IQuantizingStep, ID
     private readonly delegate* unmanaged<void*, void> _code;
 
     public SelectiveScanStep(CpuModel model, BatchRows rows, SelectiveScanOp op, Matrix u, Matrix dt, Matrix B, Matrix C, Matrix z, Matrix y)
-        : base(rows, u.Width, ChannelsTogether, model.Team.Size)
+        : base(rows, y, ChannelsTogether, model.Team.Size)
     {
-        (_model, _rows, _op, _u, _dt, _b, _c, _z, _y) = (model, rows, op, u, dt, B, C, z, y);
+        (_model, _op, _u, _dt, _b, _c, _z, _y) = (model, op, u, dt, B, C, z, y);
         _a = model.Decoded(op.A);
         _d = model.Decoded(op.D);
         _dtBias = model.Decoded(op.DtBias);
@@ -42,24 +38,14 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IQuantizingStep, ID
         _deltas = new NativeBuffer(_code != null ? 0 : (long)RowsPerPass * ChannelsTogether * sizeof(float) * model.Team.Size);
     }
 
-    public QuantizedRows? Quantized { get; set; }
-
     /// <summary>Bytes of scratch: Δ of a pass, per member.</summary>
     public long ScratchBytes => _deltas.Bytes;
 
-    protected override void RunColumns(int begin, int end, int member)
+    protected override void RunColumns(in SequenceSpan pass, int begin, int end, int member)
     {
-        foreach (SequenceSpan span in _rows.Spans)
-        {
-            float* h = _model.State(span.Slot, _op.State);
-            for (int first = span.Start, last = span.Start + span.Count; first < last; first += RowsPerPass)
-            {
-                int count = Math.Min(RowsPerPass, last - first);
-                if (_code != null) RunEmitted(h, first, count, begin, end);
-                else RunPlain(h, first, count, begin, end, member);
-                Quantized?.Fill(first, count, _y, begin, end - begin);
-            }
-        }
+        float* h = _model.State(pass.Slot, _op.State);
+        if (_code != null) RunEmitted(h, pass.Start, pass.Count, begin, end);
+        else RunPlain(h, pass.Start, pass.Count, begin, end, member);
     }
 
     public void Dispose() => _deltas.Dispose();

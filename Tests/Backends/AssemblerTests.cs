@@ -18,6 +18,7 @@ public sealed unsafe class AssemblerTests
         ("add rax, r9", "4c01c8", a => a.Add(Gpr.Rax, Gpr.R9)),
         ("add r11, 64", "4981c340000000", a => a.Add(Gpr.R11, 64)),
         ("sub rbx, 1", "4881eb01000000", a => a.Sub(Gpr.Rbx, 1)),
+        ("and r15, -32", "4981e7e0ffffff", a => a.And(Gpr.R15, -32)),
         ("mov rax, 768", "48c7c000030000", a => a.MovImmediate(Gpr.Rax, 768)),
         ("push r12", "4154", a => a.Push(Gpr.R12)),
         ("pop rbx", "5b", a => a.Pop(Gpr.Rbx)),

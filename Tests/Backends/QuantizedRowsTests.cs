@@ -7,7 +7,7 @@ namespace MambaRT.Tests;
 /// <summary>Rounding activations to 8 bit: what comes out stands for what went in, and emitted code gives the same bits.</summary>
 public sealed unsafe class QuantizedRowsTests
 {
-    private const int Rows = 13, Columns = 160;
+    private const int Rows = 13, Columns = 416;   // a super block of 256 and a part of one
 
     [Fact]
     public void Fill_OfRows_IsWithinHalfAStepAndSumsUp()
@@ -46,10 +46,10 @@ public sealed unsafe class QuantizedRowsTests
         using var input = new NativeBuffer((long)Rows * Columns * sizeof(float));
         Matrix x = Inputs(input);
         using var code = new CodeCache();
-        using QuantizedRows plain = new(Rows, Columns), emitted = new(Rows, Columns, code);
-        plain.Fill(0, Rows, x, 0, Columns);
-        emitted.Fill(0, Rows, x, 0, 64);   // in two parts, as units of channels do it
-        emitted.Fill(0, Rows, x, 64, Columns - 64);
+        using QuantizedRows plain = new(Rows, Columns, code), emitted = new(Rows, Columns, code);
+        for (int r = 0; r < Rows; r++) plain.Fill(r, x.Row(r), 0, Columns);
+        emitted.Fill(0, Rows, x, 0, 96);   // in two parts, as units of channels do it
+        emitted.Fill(0, Rows, x, 96, Columns - 96);
         for (int r = 0; r < Rows; r++)
         {
             QuantizedRow a = plain.Row(r), b = emitted.Row(r);
@@ -60,6 +60,9 @@ public sealed unsafe class QuantizedRowsTests
             Assert.Equal(new ReadOnlySpan<int>(a.Starts16, 2 * blocks), new ReadOnlySpan<int>(b.Starts16, 2 * blocks));
             Assert.Equal(new ReadOnlySpan<float>(a.Sums32, blocks), new ReadOnlySpan<float>(b.Sums32, blocks));
             Assert.Equal(new ReadOnlySpan<float>(a.Sums16, 2 * blocks), new ReadOnlySpan<float>(b.Sums16, 2 * blocks));
+            if (r >= RowLanes.Rows) continue;
+            int bytes = (int)plain.Lanes.RowBytes;
+            Assert.Equal(new ReadOnlySpan<byte>(plain.Lanes.Starts(r), bytes), new ReadOnlySpan<byte>(emitted.Lanes.Starts(r), bytes));
         }
     }
 

@@ -32,6 +32,12 @@ internal sealed class Assembler : MachineCode
         Raw32(constant);
     }
 
+    public void And(Gpr to, int constant)
+    {
+        General(0x81, 4, to);
+        Raw32(constant);
+    }
+
     /// <summary>Multiplies by a power of two.</summary>
     public void Shl(Gpr to, int factor)
     {
