@@ -17,8 +17,11 @@ internal unsafe interface IInt8Block
     /// <summary>Values that share a scale: 16 or 32.</summary>
     static abstract int Group { get; }
 
-    /// <summary>Whether q is a signed byte over the whole range; else it is 0 to 63.</summary>
+    /// <summary>Whether q is a signed byte over the whole range; else it is 0 to <see cref="Most"/>.</summary>
     static abstract bool Signed { get; }
+
+    /// <summary>The largest q where it is unsigned.</summary>
+    static virtual int Most => 63;
 
     /// <summary>What is taken off q; 0 where <see cref="Signed"/>.</summary>
     static abstract int Zero { get; }
@@ -58,6 +61,7 @@ internal readonly unsafe struct Q4_0Int8 : IInt8Block
     public static int Bytes => sizeof(Q4_0Block);
     public static int Group => 32;
     public static bool Signed => false;
+    public static int Most => 15;
     public static int Zero => 8;
     public static bool HasOffset => false;
 
@@ -74,6 +78,7 @@ internal readonly unsafe struct Q4_1Int8 : IInt8Block
     public static int Bytes => sizeof(Q4_1Block);
     public static int Group => 32;
     public static bool Signed => false;
+    public static int Most => 15;
     public static int Zero => 0;
     public static bool HasOffset => true;
 
@@ -94,6 +99,7 @@ internal readonly unsafe struct Q5_0Int8 : IInt8Block
     public static int Bytes => sizeof(Q5_0Block);
     public static int Group => 32;
     public static bool Signed => false;
+    public static int Most => 31;
     public static int Zero => 16;
     public static bool HasOffset => false;
 
@@ -110,6 +116,7 @@ internal readonly unsafe struct Q5_1Int8 : IInt8Block
     public static int Bytes => sizeof(Q5_1Block);
     public static int Group => 32;
     public static bool Signed => false;
+    public static int Most => 31;
     public static int Zero => 0;
     public static bool HasOffset => true;
 
@@ -168,6 +175,7 @@ internal readonly unsafe struct Q2_KInt8 : IInt8Block
     public static int Bytes => sizeof(Q2_KBlock);
     public static int Group => 16;
     public static bool Signed => false;
+    public static int Most => 3;
     public static int Zero => 0;
     public static bool HasOffset => true;
 
@@ -190,6 +198,7 @@ internal readonly unsafe struct Q3_KInt8 : IInt8Block
     public static int Bytes => sizeof(Q3_KBlock);
     public static int Group => 16;
     public static bool Signed => false;
+    public static int Most => 7;
     public static int Zero => 4;
     public static bool HasOffset => false;
 
@@ -217,6 +226,7 @@ internal readonly unsafe struct Q4_KInt8 : IInt8Block
     public static int Bytes => sizeof(Q4_KBlock);
     public static int Group => 32;
     public static bool Signed => false;
+    public static int Most => 15;
     public static int Zero => 0;
     public static bool HasOffset => true;
 
@@ -237,6 +247,7 @@ internal readonly unsafe struct Q5_KInt8 : IInt8Block
     public static int Bytes => sizeof(Q5_KBlock);
     public static int Group => 32;
     public static bool Signed => false;
+    public static int Most => 31;
     public static int Zero => 0;
     public static bool HasOffset => true;
 

@@ -19,6 +19,15 @@ internal interface IInt8Dot
 
     /// <summary>sum + w·x for unsigned w and x in −127..127.</summary>
     static abstract Vector256<int> AddUnsigned(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> x);
+
+    /// <summary>Whether there are <see cref="Pairs"/>: it is then cheaper to add these up and to make ints of them seldom.</summary>
+    static virtual bool ByPairs => false;
+
+    /// <summary>w·x of two neighbours for w up to 128: half of what <see cref="AddUnsigned"/> adds, a lane of 16 bit each.</summary>
+    static virtual Vector256<short> Pairs(Vector256<byte> w, Vector256<sbyte> x) => throw new NotSupportedException();
+
+    /// <summary>Sums of two neighbouring sums.</summary>
+    static virtual Vector256<int> Fours(Vector256<short> pairs) => throw new NotSupportedException();
 }
 
 /// <summary>AVX-VNNI: one instruction for 32 products.</summary>
@@ -45,8 +54,15 @@ internal readonly struct Avx2Dot : IInt8Dot
         AddUnsigned(sum, Avx2.Abs(w), Avx2.Sign(x, w));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<int> AddUnsigned(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> x) =>
-        sum + Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(w, x), Vector256<short>.One);
+    public static Vector256<int> AddUnsigned(Vector256<int> sum, Vector256<byte> w, Vector256<sbyte> x) => sum + Fours(Pairs(w, x));
+
+    public static bool ByPairs => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<short> Pairs(Vector256<byte> w, Vector256<sbyte> x) => Avx2.MultiplyAddAdjacent(w, x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> Fours(Vector256<short> pairs) => Avx2.MultiplyAddAdjacent(pairs, Vector256<short>.One);
 }
 
 /// <summary>Arm64 with the dot product extension.</summary>

@@ -47,6 +47,20 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
         get => TBlock.Zero + Lift;
     }
 
+    /// <summary>Steps of four columns over which sums of two products surely stay within 16 bit.</summary>
+    private static int PairSteps
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Math.Min(TBlock.Group / 4, short.MaxValue / (2 * sbyte.MaxValue * TBlock.Most));
+    }
+
+    /// <summary>Two steps would save less than the second set of sums costs.</summary>
+    private static bool ByPairs
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TDot.ByPairs && !TBlock.Signed && PairSteps > 2;
+    }
+
     public byte* Values => _values;
 
     public float* Scales => _scales;
@@ -132,13 +146,21 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
     {
         // A short tile repeats its last row; the repeats are not stored.
         QuantizedRow a = x.Row(row), b = x.Row(row + Math.Min(1, height - 1)), c = x.Row(row + Math.Min(2, height - 1)), d = x.Row(row + Math.Min(3, height - 1));
+        new Span<float>(tile, Tile * Rows).Clear();
+        if (ByPairs) MultiplyByPairs(a, b, c, d, tile);
+        else MultiplyByFours(a, b, c, d, tile);
+    }
+
+    /// <summary>Step by step to the four products of an int lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void MultiplyByFours(in QuantizedRow a, in QuantizedRow b, in QuantizedRow c, in QuantizedRow d, float* tile)
+    {
         int* xa = (int*)a.Values, xb = (int*)b.Values, xc = (int*)c.Values, xd = (int*)d.Values;
         byte* w = _values;
-        new Span<float>(tile, Tile * Rows).Clear();
         for (int g = 0; g < _columns / TBlock.Group; g++)
         {
             Vector256<int> a0 = Begin(a, g), b0 = Begin(b, g), c0 = Begin(c, g), d0 = Begin(d, g), a1 = a0, b1 = b0, c1 = c0, d1 = d0;
-            for (int k = 0; k < TBlock.Group / 4; k++, w += 64)
+            for (nint k = 0; k < TBlock.Group / 4; k++, w += 64)
             {
                 Vector256<byte> w0 = Vector256.Load(w), w1 = Vector256.Load(w + 32);
                 Vector256<sbyte> v = Vector256.Create(xa[k]).AsSByte();
@@ -158,18 +180,58 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
             xb += TBlock.Group / 4;
             xc += TBlock.Group / 4;
             xd += TBlock.Group / 4;
-            Vector256<float> s0 = Vector256.Load(_scales + g * Rows), s1 = Vector256.Load(_scales + g * Rows + 8);
-            int block = g * TBlock.Group / 32;
-            Scale(tile, a0, a1, s0, s1, a.Scales[block]);
-            Scale(tile + Rows, b0, b1, s0, s1, b.Scales[block]);
-            Scale(tile + 2 * Rows, c0, c1, s0, s1, c.Scales[block]);
-            Scale(tile + 3 * Rows, d0, d1, s0, s1, d.Scales[block]);
-            if (!TBlock.HasOffset) continue;
-            Vector256<float> o0 = Vector256.Load(_offsets + g * Rows), o1 = Vector256.Load(_offsets + g * Rows + 8);
-            Offset(tile, o0, o1, Sum(a, g));
-            Offset(tile + Rows, o0, o1, Sum(b, g));
-            Offset(tile + 2 * Rows, o0, o1, Sum(c, g));
-            Offset(tile + 3 * Rows, o0, o1, Sum(d, g));
+            AddGroup(tile, g, a, a0, a1);
+            AddGroup(tile + Rows, g, b, b0, b1);
+            AddGroup(tile + 2 * Rows, g, c, c0, c1);
+            AddGroup(tile + 3 * Rows, g, d, d0, d1);
+        }
+    }
+
+    /// <summary>The same integers by sums of two products in 16 bit, which small weights leave room for over several steps.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void MultiplyByPairs(in QuantizedRow a, in QuantizedRow b, in QuantizedRow c, in QuantizedRow d, float* tile)
+    {
+        int* xa = (int*)a.Values, xb = (int*)b.Values, xc = (int*)c.Values, xd = (int*)d.Values;
+        byte* w = _values;
+        for (int g = 0; g < _columns / TBlock.Group; g++)
+        {
+            Vector256<int> a0 = Begin(a, g), b0 = Begin(b, g), c0 = Begin(c, g), d0 = Begin(d, g), a1 = a0, b1 = b0, c1 = c0, d1 = d0;
+            for (int step = 0; step < TBlock.Group / 4; step += PairSteps)
+            {
+                Vector256<short> pa0 = default, pa1 = default, pb0 = default, pb1 = default, pc0 = default, pc1 = default, pd0 = default, pd1 = default;
+                for (nint k = 0; k < PairSteps; k++, w += 64)
+                {
+                    Vector256<byte> w0 = Vector256.Load(w), w1 = Vector256.Load(w + 32);
+                    Vector256<sbyte> v = Vector256.Create(xa[k]).AsSByte();
+                    pa0 += TDot.Pairs(w0, v);
+                    pa1 += TDot.Pairs(w1, v);
+                    v = Vector256.Create(xb[k]).AsSByte();
+                    pb0 += TDot.Pairs(w0, v);
+                    pb1 += TDot.Pairs(w1, v);
+                    v = Vector256.Create(xc[k]).AsSByte();
+                    pc0 += TDot.Pairs(w0, v);
+                    pc1 += TDot.Pairs(w1, v);
+                    v = Vector256.Create(xd[k]).AsSByte();
+                    pd0 += TDot.Pairs(w0, v);
+                    pd1 += TDot.Pairs(w1, v);
+                }
+                xa += PairSteps;
+                xb += PairSteps;
+                xc += PairSteps;
+                xd += PairSteps;
+                a0 += TDot.Fours(pa0);
+                a1 += TDot.Fours(pa1);
+                b0 += TDot.Fours(pb0);
+                b1 += TDot.Fours(pb1);
+                c0 += TDot.Fours(pc0);
+                c1 += TDot.Fours(pc1);
+                d0 += TDot.Fours(pd0);
+                d1 += TDot.Fours(pd1);
+            }
+            AddGroup(tile, g, a, a0, a1);
+            AddGroup(tile + Rows, g, b, b0, b1);
+            AddGroup(tile + 2 * Rows, g, c, c0, c1);
+            AddGroup(tile + 3 * Rows, g, d, d0, d1);
         }
     }
 
@@ -181,22 +243,20 @@ internal readonly unsafe struct Int8Panel<TBlock, TDot> where TBlock : struct, I
     private static Vector256<int> Begin(in QuantizedRow x, int g) =>
         Zero == 0 ? default : Vector256.Create(((TBlock.Group == 32 ? x.Starts32[g] : x.Starts16[g]) >> 7) * Zero);
 
+    /// <summary>Adds a group's sums of one activation row to its sixteen results.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Sum(in QuantizedRow x, int g) => TBlock.Group == 32 ? x.Sums32[g] : x.Sums16[g];
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Scale(float* tile, Vector256<int> low, Vector256<int> high, Vector256<float> s0, Vector256<float> s1, float scale)
+    private void AddGroup(float* tile, int g, in QuantizedRow x, Vector256<int> low, Vector256<int> high)
     {
-        Vector256<float> s = Vector256.Create(scale);
-        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(low), s0 * s, Vector256.Load(tile)).Store(tile);
-        Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(high), s1 * s, Vector256.Load(tile + 8)).Store(tile + 8);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Offset(float* tile, Vector256<float> o0, Vector256<float> o1, float sum)
-    {
-        Vector256<float> s = Vector256.Create(sum);
-        Vector256.FusedMultiplyAdd(o0, s, Vector256.Load(tile)).Store(tile);
-        Vector256.FusedMultiplyAdd(o1, s, Vector256.Load(tile + 8)).Store(tile + 8);
+        Vector256<float> scale = Vector256.Create(x.Scales[TBlock.Group == 32 ? g : g >> 1]);
+        Vector256<float> sum0 = Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(low), Vector256.Load(_scales + g * Rows) * scale, Vector256.Load(tile));
+        Vector256<float> sum1 = Vector256.FusedMultiplyAdd(Vector256.ConvertToSingle(high), Vector256.Load(_scales + g * Rows + 8) * scale, Vector256.Load(tile + 8));
+        if (TBlock.HasOffset)
+        {
+            Vector256<float> sum = Vector256.Create(TBlock.Group == 32 ? x.Sums32[g] : x.Sums16[g]);
+            sum0 = Vector256.FusedMultiplyAdd(Vector256.Load(_offsets + g * Rows), sum, sum0);
+            sum1 = Vector256.FusedMultiplyAdd(Vector256.Load(_offsets + g * Rows + 8), sum, sum1);
+        }
+        sum0.Store(tile);
+        sum1.Store(tile + 8);
     }
 }

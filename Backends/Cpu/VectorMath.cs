@@ -8,12 +8,15 @@ internal static class VectorMath
 {
     private const float Log2E = 1.44269504088896341f;
 
+    /// <summary>1.5 · 2^23: added to a small float it rounds it to the nearest integer, ties to even, and leaves that in the lowest bits.</summary>
+    private const float IntegerUnits = 12582912;
+
     /// <summary>2^x; below −126 it returns 2^−126, which every use here treats as nothing. Source of the polynomial: exp2f in Cephes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp2(Vector256<float> x)
     {
         x = Vector256.MinNative(Vector256.MaxNative(x, Vector256.Create(-126f)), Vector256.Create(127f));
-        Vector256<float> whole = Vector256.Round(x), f = x - whole;
+        Vector256<float> shifted = x + Vector256.Create(IntegerUnits), f = x - (shifted - Vector256.Create(IntegerUnits));
         Vector256<float> p = Vector256.Create(1.535336188319500e-4f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(1.339887440266574e-3f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(9.618437357674640e-3f));
@@ -22,7 +25,7 @@ internal static class VectorMath
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(6.931472028550421e-1f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256<float>.One);
         // p is in [0.7, 1.42]: adding to its exponent field cannot leave the normal range.
-        return (p.AsInt32() + (Vector256.ConvertToInt32Native(whole) << 23)).AsSingle();
+        return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
     }
 
     /// <summary>2^x for x of 0 or below, within 2e-7 of the result: what a decay needs, in two instructions less.</summary>
@@ -31,14 +34,14 @@ internal static class VectorMath
     public static Vector256<float> Decay2(Vector256<float> x)
     {
         x = Vector256.MaxNative(x, Vector256.Create(-126f));
-        Vector256<float> whole = Vector256.Round(x), f = x - whole;
+        Vector256<float> shifted = x + Vector256.Create(IntegerUnits), f = x - (shifted - Vector256.Create(IntegerUnits));
         Vector256<float> p = Vector256.Create(1.3264683188699527e-3f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(9.671516990958862e-3f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(5.550733923479637e-2f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(2.4022242013889014e-1f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(6.9314697748877e-1f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256<float>.One);
-        return (p.AsInt32() + (Vector256.ConvertToInt32Native(whole) << 23)).AsSingle();
+        return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
     }
 
     /// <summary>x / (1 + e^−x). e^−|x| is the square of e^−|x|/2, so that it fades through the subnormals instead of stopping at 2^−126.</summary>
