@@ -25,7 +25,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
     private readonly Matrix _u, _dt, _b, _c, _z, _y;
     private readonly float* _a, _d, _dtBias;
     private readonly NativeBuffer _deltas;
-    private readonly delegate* unmanaged<void*, void> _code;
+    private readonly delegate* unmanaged<void*, void> _code, _codeForMore;
 
     public SelectiveScanStep(CpuModel model, BatchRows rows, SelectiveScanOp op, Matrix u, Matrix dt, Matrix B, Matrix C, Matrix z, Matrix y)
         : base(rows, y, ChannelsTogether, model.Team.Size)
@@ -34,8 +34,12 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
         _a = model.Decoded(op.A);
         _d = model.Decoded(op.D);
         _dtBias = model.Decoded(op.DtBias);
-        if (model.ScanLanes(op.DState) == SelectiveScanCode.Lanes) _code = model.Code!.Get(new SelectiveScanShape(op.DState), SelectiveScanCode.Emit);   // those lanes come with the code
-        _deltas = new NativeBuffer(_code != null ? 0 : (long)RowsPerPass * ChannelsTogether * sizeof(float) * model.Team.Size);
+        if (model.ScanLanes(op.DState) == SelectiveScanCode.Lanes)   // those lanes come with the code
+        {
+            _code = model.Code!.Get(new SelectiveScanShape(op.DState, RowsTogether: 1), SelectiveScanCode.Emit);
+            _codeForMore = model.Code.Get(new SelectiveScanShape(op.DState, SelectiveScanCode.MostRowsTogether), SelectiveScanCode.Emit);
+        }
+        _deltas = new NativeBuffer((long)RowsPerPass * ChannelsTogether * sizeof(float) * model.Team.Size);
     }
 
     /// <summary>Bytes of scratch: Δ of a pass, per member.</summary>
@@ -44,29 +48,36 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
     protected override void RunColumns(in SequenceSpan pass, int begin, int end, int member)
     {
         float* h = _model.State(pass.Slot, _op.State);
-        if (_code != null) RunEmitted(h, pass.Start, pass.Count, begin, end);
-        else RunPlain(h, pass.Start, pass.Count, begin, end, member);
+        float* deltas = (float*)_deltas.Address + (long)member * RowsPerPass * ChannelsTogether;
+        if (_code == null)
+        {
+            RunPlain(h, pass.Start, pass.Count, begin, end, deltas);
+            return;
+        }
+        int more = pass.Count - pass.Count % SelectiveScanCode.MostRowsTogether;
+        for (int c = begin; c < end; c += SelectiveScanCode.Lanes)
+        {
+            if (more > 0) RunEmitted(_codeForMore, h, pass.Start, more, c, end - c, deltas);
+            if (more < pass.Count) RunEmitted(_code, h, pass.Start + more, pass.Count - more, c, end - c, deltas);
+        }
     }
 
     public void Dispose() => _deltas.Dispose();
 
-    private void RunEmitted(float* h, int first, int count, int begin, int end)
+    private void RunEmitted(delegate* unmanaged<void*, void> code, float* h, int first, int count, int c, int channels, float* deltas)
     {
-        for (int c = begin; c < end; c += SelectiveScanCode.Lanes)
+        var arguments = new SelectiveScanArguments
         {
-            var arguments = new SelectiveScanArguments
-            {
-                U = _u.Row(first) + c, Dt = _dt.Row(first) + c, Z = _z.Row(first) + c, Y = _y.Row(first) + c, B = _b.Row(first), C = _c.Row(first),
-                UStride = _u.RowBytes, DtStride = _dt.RowBytes, ZStride = _z.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
-                H = h + (long)c * _op.DState, A = _a + (long)c * _op.DState, D = _d + c, DtBias = _dtBias + c, Rows = count, LaneMask = Mask.OfLanes(end - c),
-            };
-            _code(&arguments);
-        }
+            U = _u.Row(first) + c, Dt = _dt.Row(first) + c, Z = _z.Row(first) + c, Y = _y.Row(first) + c, B = _b.Row(first), C = _c.Row(first),
+            UStride = _u.RowBytes, DtStride = _dt.RowBytes, ZStride = _z.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
+            H = h + (long)c * _op.DState, A = _a + (long)c * _op.DState, D = _d + c, DtBias = _dtBias + c, Rows = count, LaneMask = Mask.OfLanes(channels),
+            Scratch = deltas,
+        };
+        code(&arguments);
     }
 
-    private void RunPlain(float* h, int first, int count, int begin, int end, int member)
+    private void RunPlain(float* h, int first, int count, int begin, int end, float* deltas)
     {
-        float* deltas = (float*)_deltas.Address + (long)member * RowsPerPass * ChannelsTogether;
         for (int t = 0; t < count; t++) FillDeltas(first + t, begin, end, deltas + t * ChannelsTogether);
         for (int c = begin; c < end; c += 8)
         {

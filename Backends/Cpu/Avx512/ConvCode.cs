@@ -26,8 +26,9 @@ internal static class ConvCode
 
     private const Gpr X = Gpr.Rsi, Y = Gpr.Rdx, XStride = Gpr.Rcx, YStride = Gpr.R8, At = Gpr.R9, Ahead = Gpr.R10, Left = Gpr.Rax;
 
-    private static readonly Zmm Sum = new(16), Sigmoid = new(17), E = new(18), T = new(19), Bias = new(20);
-    private static readonly Mask Live = new(1), Negative = new(2);
+    private static readonly Zmm Bias = new(20);
+    private static readonly Mask Live = new(1);
+    private static readonly ElementaryRegisters Sum = new(X: new(16), To: new(17), E: new(18), T: new(19), Negative: new(2));
 
     public static void Emit(Assembler a, ConvShape shape)
     {
@@ -48,13 +49,13 @@ internal static class ConvCode
         int row = a.Position;
         a.PrefetchT0(new Mem(X, 0, Ahead));
         a.Vmovups(Input(past), new Mem(X), mask: Live);
-        a.Vmulps(Sum, Tap(0), Input(0));
-        if (shape.HasBias) a.Vaddps(Sum, Sum, Bias);
-        for (int k = 1; k < shape.DConv; k++) a.Vfmadd231ps(Sum, Tap(k), Input(k));
+        a.Vmulps(Sum.X, Tap(0), Input(0));
+        if (shape.HasBias) a.Vaddps(Sum.X, Sum.X, Bias);
+        for (int k = 1; k < shape.DConv; k++) a.Vfmadd231ps(Sum.X, Tap(k), Input(k));
         for (int k = 0; k < past; k++) a.Vmovups(Input(k), Input(k + 1));
-        ElementaryCode.Sigmoid(a, Sigmoid, Sum, E, T, Negative);
-        a.Vmulps(Sum, Sum, Sigmoid);
-        a.VmovupsStore(new Mem(Y), Sum, mask: Live);
+        ElementaryCode.Sigmoid(a, Sum);
+        a.Vmulps(Sum.To, Sum.To, Sum.X);
+        a.VmovupsStore(new Mem(Y), Sum.To, mask: Live);
         a.Add(X, XStride);
         a.Add(Y, YStride);
         a.Sub(Left, 1);

@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>Elementary functions on sixteen lanes, written into a kernel: the 512-bit twins of <see cref="VectorMath"/>.</summary>
+/// <summary>Elementary functions on sixteen lanes of one or more vectors, written into a kernel: the 512-bit twins of <see cref="VectorMath"/>.</summary>
 internal static class ElementaryCode
 {
     public const float Log2E = 1.44269504088896341f;
@@ -18,46 +18,67 @@ internal static class ElementaryCode
         0.17745241490673042f, -0.10768171378230075f, 0.044089632353740527f, -0.0085392087164567355f,
     ];
 
-    /// <summary>to = e^−|x|. Uses <paramref name="r"/> and <paramref name="t"/>.</summary>
-    public static void ExpOfMinusAbs(Assembler a, Zmm to, Zmm x, Zmm t, Zmm r)
+    /// <summary>E = e^−|X|, with To and T besides.</summary>
+    private static void ExpOfMinusAbs(Assembler a, ElementaryRegisters[] all)
     {
-        a.Vpandd(t, x, a.Constant(0x7fffffff));
-        a.Vmulps(t, t, a.Constant(-Log2E));
-        a.VreducepsFloor(r, t);
-        Polynomial(a, to, r, Exp2);
-        a.Vfmadd213ps(to, r, a.Constant(1f));
-        a.Vscalefps(to, to, t);
+        foreach (ElementaryRegisters v in all) a.Vpandd(v.T, v.X, a.Constant(0x7fffffff));
+        foreach (ElementaryRegisters v in all) a.Vmulps(v.T, v.T, a.Constant(-Log2E));
+        foreach (ElementaryRegisters v in all) a.VreducepsFloor(v.To, v.T);
+        Polynomial(a, all, v => v.E, v => v.To, Exp2);
+        foreach (ElementaryRegisters v in all) a.Vfmadd213ps(v.E, v.To, a.Constant(1f));
+        foreach (ElementaryRegisters v in all) a.Vscalefps(v.E, v.E, v.T);
     }
 
-    /// <summary>to = log(1 + e^x) = max(x, 0) + log1p(e^−|x|). Uses e, t and r.</summary>
-    public static void Softplus(Assembler a, Zmm to, Zmm x, Zmm e, Zmm t, Zmm r)
+    /// <summary>To = log(1 + e^X) = max(X, 0) + log1p(e^−|X|).</summary>
+    public static void Softplus(Assembler a, params ElementaryRegisters[] all)
     {
-        ExpOfMinusAbs(a, e, x, t, r);
-        Polynomial(a, t, e, Log1P);
-        a.Vpxord(r, r, r);
-        a.Vmaxps(to, x, r);
-        a.Vfmadd231ps(to, t, e);
+        ExpOfMinusAbs(a, all);
+        Polynomial(a, all, v => v.T, v => v.E, Log1P);
+        foreach (ElementaryRegisters v in all) a.Vpxord(v.To, v.To, v.To);
+        foreach (ElementaryRegisters v in all) a.Vmaxps(v.To, v.To, v.X);
+        foreach (ElementaryRegisters v in all) a.Vfmadd231ps(v.To, v.T, v.E);
     }
 
-    /// <summary>to = 1 / (1 + e^−x). Uses e, t and a mask.</summary>
-    /// <remarks>It is 1 / (1 + e) or e / (1 + e) with e = e^−|x| in (0, 1], whose reciprocal takes one Newton step.</remarks>
-    public static void Sigmoid(Assembler a, Zmm to, Zmm x, Zmm e, Zmm t, Mask negative)
+    /// <summary>To = 1 / (1 + e^−X).</summary>
+    /// <remarks>It is 1 / (1 + e) or e / (1 + e) with e = e^−|X| in (0, 1], whose reciprocal takes one Newton step.</remarks>
+    public static void Sigmoid(Assembler a, params ElementaryRegisters[] all)
     {
-        ExpOfMinusAbs(a, e, x, t, to);
-        a.Vaddps(t, e, a.Constant(1f));
-        a.Vrcp14ps(to, t);
-        a.Vfnmadd213ps(t, to, a.Constant(2f));   // 2 − (1 + e)·r
-        a.Vmulps(to, to, t);
-        a.Vpxord(t, t, t);
-        a.VcmppsLess(negative, x, t);
-        a.Vmulps(t, to, e);
-        a.Vblendmps(to, negative, to, t);
+        ExpOfMinusAbs(a, all);
+        foreach (ElementaryRegisters v in all) a.Vaddps(v.T, v.E, a.Constant(1f));
+        foreach (ElementaryRegisters v in all) a.Vrcp14ps(v.To, v.T);
+        foreach (ElementaryRegisters v in all) a.Vfnmadd213ps(v.T, v.To, a.Constant(2f));   // 2 − (1 + e)·r
+        foreach (ElementaryRegisters v in all) a.Vmulps(v.To, v.To, v.T);
+        foreach (ElementaryRegisters v in all) a.Vpxord(v.T, v.T, v.T);
+        foreach (ElementaryRegisters v in all) a.VcmppsLess(v.Negative, v.X, v.T);
+        foreach (ElementaryRegisters v in all) a.Vmulps(v.T, v.To, v.E);
+        foreach (ElementaryRegisters v in all) a.Vblendmps(v.To, v.Negative, v.To, v.T);
     }
 
     /// <summary>to = c0 + x·(c1 + x·(c2 + …)).</summary>
-    private static void Polynomial(Assembler a, Zmm to, Zmm x, ReadOnlySpan<float> coefficients)
+    private static void Polynomial(Assembler a, ElementaryRegisters[] all, Func<ElementaryRegisters, Zmm> to, Func<ElementaryRegisters, Zmm> x, float[] coefficients)
     {
-        a.Vbroadcastss(to, a.Constant(coefficients[^1]));
-        for (int i = coefficients.Length - 2; i >= 0; i--) a.Vfmadd213ps(to, x, a.Constant(coefficients[i]));
+        foreach (ElementaryRegisters v in all) a.Vbroadcastss(to(v), a.Constant(coefficients[^1]));
+        for (int i = coefficients.Length - 2; i >= 0; i--)
+            foreach (ElementaryRegisters v in all) a.Vfmadd213ps(to(v), x(v), a.Constant(coefficients[i]));
+    }
+}
+
+/// <summary>The registers of one vector that a function is computed of.</summary>
+/// <param name="X">The argument; kept.</param>
+/// <param name="To">The result.</param>
+/// <param name="E">Used.</param>
+/// <param name="T">Used.</param>
+/// <param name="Negative">Used.</param>
+internal readonly record struct ElementaryRegisters(Zmm X, Zmm To, Zmm E, Zmm T, Mask Negative)
+{
+    /// <summary>
+    /// Some vectors beside each other, with their registers from one on. A function is a chain of twenty to thirty instructions that wait for one another;
+    /// of vectors that it is written for stage by stage, one has what the processor can do while another waits.
+    /// </summary>
+    public static ElementaryRegisters[] Several(int count, int firstRegister, int firstMask)
+    {
+        var all = new ElementaryRegisters[count];
+        for (int i = 0; i < count; i++) all[i] = new(new(firstRegister + i), new(firstRegister + count + i), new(firstRegister + 2 * count + i), new(firstRegister + 3 * count + i), new(firstMask + i));
+        return all;
     }
 }

@@ -7,6 +7,9 @@ internal unsafe struct SelectiveScanArguments
     public long UStride, DtStride, ZStride, YStride, BStride, CStride;
     public float* H, A, D, DtBias;
     public long Rows, LaneMask;
+
+    /// <summary>[rows, lanes], between the passes.</summary>
+    public float* Scratch;
 }
 
 /// <summary>
@@ -15,7 +18,8 @@ internal unsafe struct SelectiveScanArguments
 /// </summary>
 /// <remarks>
 /// Lanes are channels, so there are no sums across lanes. With up to sixteen states h stays in zmm0 to 15 over all rows; with more it is read and written
-/// in the first-level cache. A state takes twelve instructions: one for Δ·A, eight for 2^x, three for the recurrence and its output.
+/// in the first-level cache. A state takes eleven instructions: one for Δ·A, seven for 2^x, three for the recurrence and its output. Three passes, as in the
+/// plain form: a row's Δ and gate in the recurrence's loop would fill the processor's queue with what waits for them (60 ns a row, and now 44).
 /// </remarks>
 internal static class SelectiveScanCode
 {
@@ -25,87 +29,145 @@ internal static class SelectiveScanCode
     /// <summary>The most states there is code for: it is unrolled over them.</summary>
     public const int MostStates = 128;
 
+    /// <summary>Rows whose softplus and sigmoid are computed beside each other.</summary>
+    public const int MostRowsTogether = 4;
+
     private const int Resident = 16, Line = 64;
 
-    private const Gpr U = Gpr.Rsi, Dt = Gpr.Rdx, Z = Gpr.Rcx, Y = Gpr.R8, B = Gpr.R9, C = Gpr.R10, A = Gpr.R11, H = Gpr.Rax, Left = Gpr.Rbx, Bias = Gpr.R12, Skip = Gpr.R13;
-    private const Gpr Arguments = Gpr.Rdi;
+    private const Gpr U = Gpr.Rsi, Dt = Gpr.Rdx, Z = Gpr.Rcx, Y = Gpr.R8, B = Gpr.R9, C = Gpr.R10, A = Gpr.R11, H = Gpr.Rax, Left = Gpr.Rbx, Pointer = Gpr.R12;
+    private const Gpr Arguments = Gpr.Rdi, Scratch = Gpr.R13, AheadOfU = Gpr.R14, AheadOfDt = Gpr.R15;
 
-    /// <summary>How many rows ahead the inputs are asked for: from row to row they lie pages apart, which the processor does not foresee.</summary>
-    private const int RowsAhead = 8;
+    /// <summary>
+    /// How many rows ahead u and dt are asked for: from row to row they lie pages apart, which the processor does not foresee, and the pass over dt takes
+    /// less time for a row. What the gate reads and writes is asked for in the recurrence.
+    /// </summary>
+    private const int RowsAhead = 8, DeltasAhead = 32;
 
     /// <summary>How far ahead h and A of the next channels are asked for: with one row, reading them is what takes the time.</summary>
     private const int AheadBytes = 4096;
 
-    private static readonly Gpr[] Ahead = [Gpr.R14, Gpr.R15, Gpr.Rbp], Inputs = [U, Dt, Z], Saved = [Left, Bias, Skip, .. Ahead];
-
     /// <summary>States whose instructions are interleaved, so that those that wait for another do not fill the processor's queue.</summary>
     private const int Together = 2;
 
-    private static readonly Zmm Delta = new(16), Input = new(17), Even = new(18), Odd = new(19);
+    private static readonly Gpr[] Saved = [Left, Pointer, Scratch, AheadOfU, AheadOfDt];
 
+    // In the recurrence.
+    private static readonly Zmm Delta = new(16), Input = new(17), Even = new(18), Odd = new(19), Skip = new(27), One = new(26);
     private static readonly Zmm[] Coefficients = [new(28), new(29), new(30), new(31)];
 
-    // Outside the recurrence its registers are free: those of the first two states.
-    private static readonly Zmm X = T(0), E = R(0), V = P(0), Z1 = T(1);
-    private static readonly Mask Live = new(1), Negative = new(2);
+    // In the passes before and after it, which come while h is in memory.
+    private static readonly Zmm Bias = new(31);
+    private static readonly Mask Live = new(1);
 
     public static void Emit(Assembler a, SelectiveScanShape shape)
     {
-        int n = shape.DState;
         foreach (Gpr saved in Saved) a.Push(saved);
         int index = 0;
         foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[U, Dt, Z, Y, B, C]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
         a.Mov(H, new Mem(Arguments, 12 * 8));
         a.Mov(A, new Mem(Arguments, 13 * 8));
-        a.Mov(Bias, new Mem(Arguments, 15 * 8));
-        a.Mov(Skip, new Mem(Arguments, 14 * 8));
         a.Mov(Left, new Mem(Arguments, 17 * 8));
         a.Kmovw(Live, Left);
-        a.Mov(Left, new Mem(Arguments, 16 * 8));
-        for (int i = 0; i < Coefficients.Length; i++) a.Vbroadcastss(Coefficients[i], a.Constant(ElementaryCode.Exp2[i]));
-        for (int i = 0; i < Ahead.Length; i++)
-        {
-            a.Mov(Ahead[i], new Mem(Arguments, (6 + i) * 8));
-            a.Shl(Ahead[i], RowsAhead);
-        }
-        for (int i = 0; i < n; i++)
+        a.Mov(AheadOfU, new Mem(Arguments, 6 * 8));
+        a.Shl(AheadOfU, RowsAhead);
+        a.Mov(AheadOfDt, new Mem(Arguments, 7 * 8));
+        a.Shl(AheadOfDt, DeltasAhead);
+        for (int i = 0; i < shape.DState; i++)
         {
             a.PrefetchW(new Mem(H, AheadBytes + i * Line));
             a.PrefetchT0(new Mem(A, AheadBytes + i * Line));
         }
-        if (n <= Resident)
-            for (int i = 0; i < n; i++) a.Vmovups(new Zmm(i), new Mem(H, i * Line));
-        int loop = a.Position;
-        for (int i = 0; i < Ahead.Length; i++) a.PrefetchT0(new Mem(Inputs[i], 0, Ahead[i]));
-        Row(a, n);
-        index = 6;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[U, Dt, Z, Y, B, C]) a.Add(pointer, new Mem(Arguments, 8 * index++));
-        a.Sub(Left, 1);
-        a.JumpBackIfNotZero(loop);
-        if (n <= Resident)
-            for (int i = 0; i < n; i++) a.VmovupsStore(new Mem(H, i * Line), new Zmm(i));
+        Deltas(a, shape.RowsTogether);
+        Recurrence(a, shape.DState);
+        Gates(a, shape.RowsTogether);
         for (int i = Saved.Length - 1; i >= 0; i--) a.Pop(Saved[i]);
         a.Return();
     }
 
-    private static void Row(Assembler a, int n)
+    /// <summary>A loop over the rows, so many at a time, with the scratch's pointer at the first of them.</summary>
+    private static void Rows(Assembler a, int together, Action body)
     {
-        a.Vmovups(Odd, new Mem(Dt), mask: Live);
-        a.Vmovups(X, new Mem(Bias), mask: Live);
-        a.Vaddps(X, X, Odd);
-        ElementaryCode.Softplus(a, Delta, X, E, V, Z1);
-        a.Vmovups(X, new Mem(U), mask: Live);
-        a.Vmovups(Even, new Mem(Skip), mask: Live);
-        a.Vmulps(Input, Delta, X);
-        a.Vmulps(Even, Even, X);
-        a.Vpxord(Odd, Odd, Odd);
-        for (int i = 0; i < n; i += Together) Advance(a, i, Math.Min(Together, n - i), inMemory: n > Resident);
-        a.Vaddps(Even, Even, Odd);
-        a.Vmovups(X, new Mem(Z), mask: Live);
-        ElementaryCode.Sigmoid(a, V, X, E, Z1, Negative);
-        a.Vmulps(Even, Even, X);
-        a.Vmulps(Even, Even, V);
-        a.VmovupsStore(new Mem(Y), Even, mask: Live);
+        a.Mov(Scratch, new Mem(Arguments, 18 * 8));
+        a.Mov(Left, new Mem(Arguments, 16 * 8));
+        int loop = a.Position;
+        body();
+        a.Add(Scratch, together * Line);
+        a.Sub(Left, together);
+        a.JumpBackIfNotZero(loop);
+    }
+
+    private static void Deltas(Assembler a, int together)
+    {
+        ElementaryRegisters[] rows = ElementaryRegisters.Several(together, firstRegister: 0, firstMask: 2);
+        a.Mov(Pointer, new Mem(Arguments, 15 * 8));
+        a.Vmovups(Bias, new Mem(Pointer), mask: Live);
+        Rows(a, together, () =>
+        {
+            foreach (ElementaryRegisters row in rows)
+            {
+                a.PrefetchT0(new Mem(Dt, 0, AheadOfDt));
+                a.Vmovups(row.X, new Mem(Dt), mask: Live);
+                a.Add(Dt, new Mem(Arguments, 7 * 8));
+            }
+            foreach (ElementaryRegisters row in rows) a.Vaddps(row.X, row.X, Bias);
+            ElementaryCode.Softplus(a, rows);
+            for (int i = 0; i < together; i++) a.VmovupsStore(new Mem(Scratch, i * Line), rows[i].To);
+        });
+    }
+
+    /// <summary>Puts Σ h·C + D·u where Δ was.</summary>
+    private static void Recurrence(Assembler a, int n)
+    {
+        for (int i = 0; i < Coefficients.Length; i++) a.Vbroadcastss(Coefficients[i], a.Constant(ElementaryCode.Exp2[i]));
+        a.Vbroadcastss(One, a.Constant(1f));
+        a.Mov(Pointer, new Mem(Arguments, 14 * 8));
+        a.Vmovups(Skip, new Mem(Pointer), mask: Live);
+        if (n <= Resident)
+            for (int i = 0; i < n; i++) a.Vmovups(new Zmm(i), new Mem(H, i * Line));
+        Rows(a, 1, () =>
+        {
+            a.PrefetchT0(new Mem(U, 0, AheadOfU));
+            a.PrefetchT0(new Mem(Z));
+            a.PrefetchW(new Mem(Y));
+            a.Vmovups(Even, new Mem(U), mask: Live);
+            a.Vmovups(Delta, new Mem(Scratch));
+            a.Vmulps(Input, Delta, Even);
+            a.Vmulps(Even, Even, Skip);
+            a.Vpxord(Odd, Odd, Odd);
+            for (int i = 0; i < n; i += Together) Advance(a, i, Math.Min(Together, n - i), inMemory: n > Resident);
+            a.Vaddps(Even, Even, Odd);
+            a.VmovupsStore(new Mem(Scratch), Even);
+            a.Add(U, new Mem(Arguments, 6 * 8));
+            a.Add(Z, new Mem(Arguments, 8 * 8));
+            a.Add(Y, new Mem(Arguments, 9 * 8));
+            a.Add(B, new Mem(Arguments, 10 * 8));
+            a.Add(C, new Mem(Arguments, 11 * 8));
+        });
+        if (n <= Resident)
+            for (int i = 0; i < n; i++) a.VmovupsStore(new Mem(H, i * Line), new Zmm(i));
+    }
+
+    private static void Gates(Assembler a, int together)
+    {
+        ElementaryRegisters[] rows = ElementaryRegisters.Several(together, firstRegister: 0, firstMask: 2);
+        a.Mov(Z, new Mem(Arguments, 2 * 8));
+        a.Mov(Y, new Mem(Arguments, 3 * 8));
+        Rows(a, together, () =>
+        {
+            foreach (ElementaryRegisters row in rows)
+            {
+                a.Vmovups(row.X, new Mem(Z), mask: Live);
+                a.Add(Z, new Mem(Arguments, 8 * 8));
+            }
+            ElementaryCode.Sigmoid(a, rows);
+            foreach (ElementaryRegisters row in rows) a.Vmulps(row.To, row.To, row.X);
+            for (int i = 0; i < together; i++) a.Vmulps(rows[i].To, rows[i].To, new Mem(Scratch, i * Line));
+            foreach (ElementaryRegisters row in rows)
+            {
+                a.VmovupsStore(new Mem(Y), row.To, mask: Live);
+                a.Add(Y, new Mem(Arguments, 9 * 8));
+            }
+        });
     }
 
     /// <summary>States <paramref name="first"/> to first + <paramref name="count"/> of all lanes, stage by stage.</summary>
@@ -115,7 +177,7 @@ internal static class SelectiveScanCode
         Each(i => a.VreducepsFloor(R(i), T(i)));
         Each(i => a.Vbroadcastss(P(i), a.Constant(ElementaryCode.Exp2[^1])));
         for (int c = ElementaryCode.Exp2.Length - 2; c >= 0; c--) Each(i => a.Vfmadd213ps(P(i), R(i), Coefficients[c]));
-        Each(i => a.Vfmadd213ps(P(i), R(i), a.Constant(1f)));
+        Each(i => a.Vfmadd213ps(P(i), R(i), One));
         Each(i => a.Vscalefps(P(i), P(i), T(i)));
         Each(i => a.Vmulps(R(i), Input, new Mem(B, (first + i) * sizeof(float)).ToAllLanes));
         if (inMemory) Each(i => a.Vmovups(State(i), new Mem(H, (first + i) * Line)));
@@ -140,4 +202,5 @@ internal static class SelectiveScanCode
 
 /// <summary>What the code of a selective scan depends on.</summary>
 /// <param name="DState">States of a channel.</param>
-internal readonly record struct SelectiveScanShape(int DState);
+/// <param name="RowsTogether">1, or <see cref="SelectiveScanCode.MostRowsTogether"/> for rows that are a multiple of it.</param>
+internal readonly record struct SelectiveScanShape(int DState, int RowsTogether);
