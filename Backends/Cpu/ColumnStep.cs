@@ -21,26 +21,28 @@ internal abstract class ColumnStep(BatchRows rows, Matrix y, int granule, int me
     /// <summary>Units of a member then: enough to leave something for others to take.</summary>
     private const int UnitsPerMember = 4;
 
+    protected readonly Matrix Y = y;
+
     private readonly int _fewRowsGranules = Math.Max(1, Cover(y.Width, granule) / (members * UnitsPerMember));
 
     public QuantizedRows? Quantized { get; set; }
 
-    public sealed override int Units => Cover(y.Width, UnitColumns);
+    public sealed override int Units => Cover(Y.Width, UnitColumns);
 
     private int UnitColumns => rows.Tokens <= FewRows ? _fewRowsGranules * granule : granule;
 
     public sealed override void Run(int unit, int member)
     {
-        int columns = UnitColumns, begin = unit * columns, end = Math.Min(begin + columns, y.Width);
+        int columns = UnitColumns, begin = unit * columns, end = Math.Min(begin + columns, Y.Width);
         bool onePass = rows.Tokens <= RowsPerPass;
         foreach (SequenceSpan span in rows.Spans)
             for (int done = 0; done < span.Count; done += RowsPerPass)
             {
                 SequenceSpan pass = span with { Start = span.Start + done, Count = Math.Min(RowsPerPass, span.Count - done) };
                 for (int c = begin; c < end; c += granule) RunColumns(pass, c, Math.Min(c + granule, end), member);
-                if (!onePass) Quantized?.Fill(pass.Start, pass.Count, y, begin, end - begin);
+                if (!onePass) Quantized?.Fill(pass.Start, pass.Count, Y, begin, end - begin);
             }
-        if (onePass) Quantized?.Fill(0, rows.Tokens, y, begin, end - begin);   // short sequences: all of them at once
+        if (onePass) Quantized?.Fill(0, rows.Tokens, Y, begin, end - begin);   // short sequences: all of them at once
     }
 
     /// <summary>Does columns <paramref name="begin"/> to <paramref name="end"/>, at most a granule, over a pass; the state moves on.</summary>

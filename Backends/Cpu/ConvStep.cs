@@ -12,7 +12,6 @@ internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConv
     private readonly delegate* unmanaged<void*, void> _code =
         model.Code != null && op.DConv <= ConvCode.MostTaps ? model.Code.Get(new ConvShape(op.DConv, op.Bias != null), ConvCode.Emit) : null;
 
-    private readonly Matrix _y = y;
     private readonly float* _weight = model.Decoded(op.Weight);
     private readonly float* _bias = op.Bias is WeightRef b ? model.Decoded(b) : null;
 
@@ -32,8 +31,8 @@ internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConv
     {
         var arguments = new ConvArguments
         {
-            X = x.Row(pass.Start) + c, Y = _y.Row(pass.Start) + c, Taps = _weight + c, Window = window + c, Bias = _bias + c,
-            XStride = x.RowBytes, YStride = _y.RowBytes, ChannelBytes = (long)x.Width * sizeof(float), Rows = pass.Count,
+            X = x.Row(pass.Start) + c, Y = Y.Row(pass.Start) + c, Taps = _weight + c, Window = window + c, Bias = _bias + c,
+            XStride = x.RowBytes, YStride = Y.RowBytes, ChannelBytes = (long)x.Width * sizeof(float), Rows = pass.Count,
             LaneMask = Mask.OfLanes(channels),
         };
         _code(&arguments);
@@ -43,7 +42,7 @@ internal sealed unsafe class ConvStep(CpuModel model, BatchRows rows, CausalConv
     private void Convolve(float* window, in SequenceSpan pass, int i, int begin, int end)
     {
         int taps = op.DConv, channels = x.Width;
-        float* to = _y.Row(pass.Start + i);
+        float* to = Y.Row(pass.Start + i);
         float** from = stackalloc float*[taps];
         for (int k = 0; k < taps; k++) from[k] = Tap(window, pass, i - (taps - 1) + k);
         int c = begin;

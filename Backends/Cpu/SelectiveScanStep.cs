@@ -22,7 +22,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
 
     private readonly CpuModel _model;
     private readonly SelectiveScanOp _op;
-    private readonly Matrix _u, _dt, _b, _c, _z, _y;
+    private readonly Matrix _u, _dt, _b, _c, _z;
     private readonly float* _a, _d, _dtBias;
     private readonly NativeBuffer _deltas;
     private readonly delegate* unmanaged<void*, void> _code, _codeForMore;
@@ -30,7 +30,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
     public SelectiveScanStep(CpuModel model, BatchRows rows, SelectiveScanOp op, Matrix u, Matrix dt, Matrix B, Matrix C, Matrix z, Matrix y)
         : base(rows, y, ChannelsTogether, model.Team.Size)
     {
-        (_model, _op, _u, _dt, _b, _c, _z, _y) = (model, op, u, dt, B, C, z, y);
+        (_model, _op, _u, _dt, _b, _c, _z) = (model, op, u, dt, B, C, z);
         _a = model.Decoded(op.A);
         _d = model.Decoded(op.D);
         _dtBias = model.Decoded(op.DtBias);
@@ -68,8 +68,8 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
     {
         var arguments = new SelectiveScanArguments
         {
-            U = _u.Row(first) + c, Dt = _dt.Row(first) + c, Z = _z.Row(first) + c, Y = _y.Row(first) + c, B = _b.Row(first), C = _c.Row(first),
-            UStride = _u.RowBytes, DtStride = _dt.RowBytes, ZStride = _z.RowBytes, YStride = _y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
+            U = _u.Row(first) + c, Dt = _dt.Row(first) + c, Z = _z.Row(first) + c, Y = Y.Row(first) + c, B = _b.Row(first), C = _c.Row(first),
+            UStride = _u.RowBytes, DtStride = _dt.RowBytes, ZStride = _z.RowBytes, YStride = Y.RowBytes, BStride = _b.RowBytes, CStride = _c.RowBytes,
             H = h + (long)c * _op.DState, A = _a + (long)c * _op.DState, D = _d + c, DtBias = _dtBias + c, Rows = count, LaneMask = Mask.OfLanes(channels),
             Scratch = deltas,
         };
@@ -85,7 +85,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
             if (end - c >= 8) ScanGroup(own, a, first, count, c, deltas + c - begin);
             else ScanTail(own, a, first, count, c, end - c, deltas + c - begin);
         }
-        for (int t = first; t < first + count; t++) RowMath.Gate(_y.Row(t) + begin, _z.Row(t) + begin, _y.Row(t) + begin, end - begin);
+        for (int t = first; t < first + count; t++) RowMath.Gate(Y.Row(t) + begin, _z.Row(t) + begin, Y.Row(t) + begin, end - begin);
     }
 
     /// <summary>Δ of one row of the unit's channels.</summary>
@@ -101,7 +101,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
     private void ScanGroup(float* h, float* a, int first, int count, int c, float* deltas)
     {
         int n = 8 * _op.DState;
-        float* u = _u.Row(first) + c, b = _b.Row(first), k = _c.Row(first), y = _y.Row(first) + c;
+        float* u = _u.Row(first) + c, b = _b.Row(first), k = _c.Row(first), y = Y.Row(first) + c;
         Vector256<float> skip = Vector256.Load(_d + c);
         for (int t = 0; t < count; t++)
         {
@@ -119,7 +119,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
             u += _u.Stride;
             b += _b.Stride;
             k += _c.Stride;
-            y += _y.Stride;
+            y += Y.Stride;
         }
     }
 
@@ -136,7 +136,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
                     state = state * MathF.Pow(2, delta * a[8 * i + lane]) + delta * x * _b.Row(first + t)[i];
                     sum += state * _c.Row(first + t)[i];
                 }
-                _y.Row(first + t)[c + lane] = sum;
+                Y.Row(first + t)[c + lane] = sum;
             }
     }
 }

@@ -18,6 +18,19 @@ public sealed unsafe class Int8KernelTests
     public void Kernel_OnAnyDotProduct_GivesTheSameBits(string type)
     {
         using Sample sample = new(QuantTypes.ByName(type)!);
+        CheckSameBits(sample);
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Kernel_OnLargestWeightsAndActivations_GivesTheSameBits(string type)
+    {
+        using Sample sample = new(QuantTypes.ByName(type)!, extreme: true);
+        CheckSameBits(sample);   // sums that a dot product keeps in fewer bits are as large as they get
+    }
+
+    private static void CheckSameBits(Sample sample)
+    {
         (float[] dots, float[] panels) = sample.Run(Int8Kernels.Create<PortableDot>(sample.View)!);
         foreach (CpuIsa isa in new[] { CpuIsa.Avx2, CpuIsa.AvxVnni })
         {
@@ -83,7 +96,9 @@ public sealed unsafe class Int8KernelTests
         private readonly float[][] _inputs = new float[Activations][];
         private readonly NativeBuffer _output = new((long)Activations * Rows * sizeof(float)), _values;
 
-        public Sample(QuantType type)
+        /// <param name="type">Of the weights.</param>
+        /// <param name="extreme">All bits of the weights set, where a scale allows it, and activations of one size: those of a row have one sign.</param>
+        public Sample(QuantType type, bool extreme = false)
         {
             Columns = type.BlockLength == 256 ? 768 : 27 * 32;   // 27 blocks: no whole number of any step
             _rounded = new QuantizedRows(Activations, Columns);
@@ -91,7 +106,8 @@ public sealed unsafe class Int8KernelTests
             _values = new NativeBuffer((long)Activations * Columns * sizeof(float));
             var random = new Random(11);
             byte[] bytes = new byte[type.RowBytes(Columns) * Rows];
-            random.NextBytes(bytes);
+            if (extreme) Array.Fill(bytes, (byte)0xff);
+            else random.NextBytes(bytes);
             for (int block = 0; block < bytes.Length; block += type.BlockBytes)
                 for (int at = 0; at < type.BlockBytes; at++)
                 {
@@ -105,7 +121,7 @@ public sealed unsafe class Int8KernelTests
             View = view;
             for (int t = 0; t < Activations; t++)
             {
-                _inputs[t] = [.. Enumerable.Range(0, Columns).Select(_ => random.NextSingle() * 2 - 1)];
+                _inputs[t] = [.. Enumerable.Range(0, Columns).Select(_ => extreme ? t % 2 * 2 - 1 : random.NextSingle() * 2 - 1)];
                 Round(_rounded, t, t);
                 QuantizedRow x = _rounded.Row(t);
                 for (int i = 0; i < Columns; i++) Values(t).Data[i] = x.Values[i] * x.Scales[i / QuantizedRows.Block];

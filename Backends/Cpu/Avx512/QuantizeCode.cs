@@ -59,7 +59,7 @@ internal static class QuantizeCode
         if (shape.LanesWidth > 0) Spread(a, shape.LanesWidth);
         a.Add(At, QuantizedRows.Block * sizeof(float));
         a.Add(Block, sizeof(float));
-        a.Add(LanesBlock, sizeof(float));
+        if (shape.LanesWidth > 0) a.Add(LanesBlock, sizeof(float));
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(block);
         a.Add(X, new Mem(Arguments, 56));
