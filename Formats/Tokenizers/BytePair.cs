@@ -33,7 +33,8 @@ internal sealed class BytePair : VocabularyTokenizer
             int token = vocabulary.Find(CharOfByte.AsSpan(i, 1));
             _symbolOfByte[i] = token >= 0 ? token : ~i;
         }
-        Merges = ReadMerges(metadata);
+        Merges = MergeTable.Read(metadata, MergesKey, vocabulary)
+            ?? throw new FormatException($"{metadata.Subject}: key '{MergesKey}' is missing; tokenizer 'gpt2' needs it. Re-convert the model.");
         FillBytes(Bytes);
     }
 
@@ -41,7 +42,7 @@ internal sealed class BytePair : VocabularyTokenizer
 
     protected override int MaxSymbols(int units) => checked(units * 3);
 
-    protected override void Split(ReadOnlySpan<char> text, bool afterSpecial, EncodingRun run)
+    protected override void Split(ReadOnlySpan<char> text, TextPlace place, EncodingRun run)
     {
         var words = new Words(run);
         _pre.Split(text, ref words);
@@ -71,28 +72,6 @@ internal sealed class BytePair : VocabularyTokenizer
         for (int i = 0; i < word.Length; i++) spelling[i] = CharOfByte[word[i]];
         return Vocabulary.Find(spelling);
     }
-
-    private MergeTable ReadMerges(GgufMetadata metadata)
-    {
-        string[] merges = metadata.TryGetStrings(MergesKey)
-            ?? throw new FormatException($"{metadata.Subject}: key '{MergesKey}' is missing; tokenizer 'gpt2' needs it. Re-convert the model.");
-        var table = new MergeTable(merges.Length);
-        for (int rank = 0; rank < merges.Length; rank++)
-        {
-            string merge = merges[rank];
-            int space = merge.Length < 3 ? -1 : merge.IndexOf(' ', 1);   // a part is never empty, so the first character is no separator
-            if (space < 0 || space == merge.Length - 1)
-                throw new FormatException($"{metadata.Subject}: key '{MergesKey}' has '{Shorten(merge)}' at {rank}; two parts with a space between are needed. Re-convert the model.");
-            if (merge.Length > Vocabulary.MaxSpelling + 1) continue;
-            int left = Vocabulary.Find(merge.AsSpan(0, space));
-            int right = Vocabulary.Find(merge.AsSpan(space + 1));
-            int result = Vocabulary.Find(merge.Remove(space, 1));
-            if (left >= 0 && right >= 0 && result >= 0) table.Add(left, right, rank, result);
-        }
-        return table;
-    }
-
-    private static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "...";
 
     private byte[] Bytes(int token)
     {

@@ -32,7 +32,8 @@ public interface ITokenizer
     /// <remarks>A SentencePiece file may ask for a space before the text; it is then part of the tokens, and comes back from <see cref="Decode"/>.</remarks>
     /// <param name="text">Any UTF-16; lone surrogates become U+FFFD.</param>
     /// <param name="parseSpecial">Whether the text of control tokens stands for those tokens.</param>
-    int[] Encode(ReadOnlySpan<char> text, bool parseSpecial);
+    /// <param name="place">Where the text stands.</param>
+    int[] Encode(ReadOnlySpan<char> text, bool parseSpecial, TextPlace place = TextPlace.Beginning);
 
     /// <summary>The bytes of one token; a token may end in the middle of a character.</summary>
     /// <param name="token">A token id.</param>
@@ -40,6 +41,10 @@ public interface ITokenizer
     /// <returns>A slice of the tokenizer's own table: nothing is allocated.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
     ReadOnlySpan<byte> Decode(int token, bool renderSpecial);
+
+    /// <summary>What a special token asks of the text around it; who looks for special tokens himself must heed it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
+    TokenMatching Matching(int token);
 
     /// <summary>The token's text as the vocabulary spells it (for listings).</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>

@@ -22,6 +22,28 @@ internal sealed class MergeTable
         Array.Fill(_ranks, -1);
     }
 
+    /// <summary>Reads a list of merges, lowest rank first: two parts with a space between. Those whose parts or result are no tokens are left out.</summary>
+    /// <returns>The table, or null when there is no such key.</returns>
+    /// <exception cref="FormatException">An element is not two parts.</exception>
+    public static MergeTable? Read(GgufMetadata metadata, string key, Vocabulary vocabulary)
+    {
+        if (metadata.TryGetStrings(key) is not string[] merges) return null;
+        var table = new MergeTable(merges.Length);
+        for (int rank = 0; rank < merges.Length; rank++)
+        {
+            string merge = merges[rank];
+            int space = merge.Length < 3 ? -1 : merge.IndexOf(' ', 1);   // a part is never empty, so the first character is no separator
+            if (space < 0 || space == merge.Length - 1)
+                throw new FormatException($"{metadata.Subject}: key '{key}' has '{Shorten(merge)}' at {rank}; two parts with a space between are needed. Re-convert the model.");
+            if (merge.Length > Vocabulary.MaxSpelling + 1) continue;
+            int left = vocabulary.Find(merge.AsSpan(0, space));
+            int right = vocabulary.Find(merge.AsSpan(space + 1));
+            int result = vocabulary.Find(merge.Remove(space, 1));
+            if (left >= 0 && right >= 0 && result >= 0) table.Add(left, right, rank, result);
+        }
+        return table;
+    }
+
     /// <summary>Adds a pair; the first rank given to it stays.</summary>
     /// <param name="left">Left symbol.</param>
     /// <param name="right">Right symbol.</param>
@@ -41,6 +63,8 @@ internal sealed class MergeTable
 
     /// <summary>What a pair that merges becomes.</summary>
     public int Result(int left, int right) => _results[Slot(Pair(left, right))];
+
+    private static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "...";
 
     private static ulong Pair(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 

@@ -5,15 +5,18 @@ namespace MambaRT.Formats;
 
 /// <summary>SentencePiece BPE: code points merged to the token of highest score, bytes for what has no token.</summary>
 /// <remarks>
-/// Two symbols merge when their spellings together are a token, so every token gives as many pairs as it can be cut into symbols.
+/// Two symbols merge when their spellings together are a token, so every token gives as many pairs as it can be cut into symbols; a file
+/// that was made of a tokenizer.json lists its merges in a key of our own, as there the order of merging is no matter of the result alone.
 /// Source: google/sentencepiece bpe_model.cc; llama.cpp, llm_tokenizer_spm_session.
 /// </remarks>
 internal sealed class SentencePiece : VocabularyTokenizer
 {
     /// <summary>How the vocabulary spells a space (U+2581).</summary>
-    private const char Space = '\u2581';
+    public const char Space = '\u2581';
 
-    private readonly bool _addSpacePrefix;
+    private const string SpmMergesKey = "tokenizer.ggml.spm_merges";
+
+    private readonly SpacePrefix _prefix;
     private readonly bool _wordsAreApart;
     private readonly int[] _tokenOfByte;
     private readonly Dictionary<int, int> _tokenOfCodePoint = [];
@@ -29,11 +32,11 @@ internal sealed class SentencePiece : VocabularyTokenizer
         vocabulary.CheckLength(Vocabulary.ScoresKey, scores.Length);
         int bad = Array.FindIndex(scores, float.IsNaN);
         if (bad >= 0) throw new FormatException($"{metadata.Subject}: key '{Vocabulary.ScoresKey}' is not a number for token {bad}. Re-convert the model.");
-        _addSpacePrefix = metadata.TryGetBool("tokenizer.ggml.add_space_prefix") ?? true;
+        _prefix = SpacePrefix.Read(metadata);
         _tokenOfByte = FindByteTokens(vocabulary);
         _wordsAreApart = AreWordsApart(vocabulary);
         FindCodePoints();
-        Merges = MakeMerges(scores);
+        Merges = MergeTable.Read(metadata, SpmMergesKey, vocabulary) ?? MakeMerges(scores);
         FillBytes(Bytes);
     }
 
@@ -41,9 +44,9 @@ internal sealed class SentencePiece : VocabularyTokenizer
 
     protected override int MaxSymbols(int units) => units;
 
-    protected override void Split(ReadOnlySpan<char> text, bool afterSpecial, EncodingRun run)
+    protected override void Split(ReadOnlySpan<char> text, TextPlace place, EncodingRun run)
     {
-        int prefix = _addSpacePrefix && afterSpecial ? 1 : 0;
+        int prefix = _prefix.Precedes(text, place) ? 1 : 0;
         var spelled = new char[checked(text.Length + prefix)];
         text.CopyTo(spelled.AsSpan(prefix));
         if (prefix > 0) spelled[0] = ' ';

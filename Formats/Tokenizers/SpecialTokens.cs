@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace MambaRT.Formats;
 
-/// <summary>Finds tokens that stand in a text by their spelling: the leftmost place, and the longest token there.</summary>
+/// <summary>Finds tokens that stand in a text by their spelling: the leftmost place, and the longest token there, with the white space that belongs to it.</summary>
 /// <remarks>
 /// A trie over UTF-16 units; work per place is bounded by <see cref="Vocabulary.MaxSpelling"/>. llama.cpp looks for the longest
 /// token in the whole text first, which differs only where two special tokens overlap in part.
@@ -12,11 +12,13 @@ internal sealed class SpecialTokens
     private readonly Dictionary<ulong, int> _children = [];   // node and unit to node
     private readonly List<int> _tokens = [-1];                // token that ends at a node, or -1
     private readonly SearchValues<char> _firsts;
+    private readonly TokenMatchings _matchings;
 
     /// <param name="vocabulary">The tokens.</param>
     /// <param name="withControl">Whether control and unknown tokens are found, beside user-defined ones.</param>
     public SpecialTokens(Vocabulary vocabulary, bool withControl)
     {
+        _matchings = vocabulary.Matchings;
         HashSet<char> firsts = [];
         for (int token = 0; token < vocabulary.Count; token++)
         {
@@ -32,21 +34,29 @@ internal sealed class SpecialTokens
 
     /// <summary>Finds the first special token.</summary>
     /// <param name="text">Where to look.</param>
+    /// <param name="from">Where to begin; what is before decides whether a word begins here.</param>
     /// <param name="start">Where it begins; the text's length when there is none.</param>
-    /// <param name="length">Its length in UTF-16 units.</param>
+    /// <param name="end">Where the text after it begins.</param>
     /// <returns>The token, or −1.</returns>
-    public int Find(ReadOnlySpan<char> text, out int start, out int length)
+    public int Find(ReadOnlySpan<char> text, int from, out int start, out int end)
     {
-        for (start = 0; start < text.Length; start++)
+        for (start = from; start < text.Length; start++)
         {
             int skip = text[start..].IndexOfAny(_firsts);
             if (skip < 0) break;
             start += skip;
-            int token = Longest(text[start..], out length);
-            if (token >= 0) return token;
+            int token = Longest(text[start..], out int length);
+            if (token < 0) continue;
+            end = start + length;
+            if (_matchings.Is(token, text, start, end))
+            {
+                if (_matchings[token].HasFlag(TokenMatching.StripsLeft)) start = from + text[from..start].TrimEnd().Length;
+                if (_matchings[token].HasFlag(TokenMatching.StripsRight)) end = text.Length - text[end..].TrimStart().Length;
+                return token;
+            }
+            start = end - 1;
         }
-        start = text.Length;
-        length = 0;
+        start = end = text.Length;
         return -1;
     }
 

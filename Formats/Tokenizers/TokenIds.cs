@@ -29,11 +29,13 @@ internal sealed class TokenIds : ITokenizer
 
     public bool IsEndOfGeneration(int token) => _stops.IsEnd(token);
 
-    public int[] Encode(ReadOnlySpan<char> text, bool parseSpecial) => throw NoText();
+    public int[] Encode(ReadOnlySpan<char> text, bool parseSpecial, TextPlace place) => throw NoText();
 
     public ReadOnlySpan<byte> Decode(int token, bool renderSpecial) => throw NoText();
 
     public string Spelling(int token) => throw NoText();
+
+    public TokenMatching Matching(int token) => TokenMatching.None;
 
     private NotSupportedException NoText() =>
         new($"{_subject}: the file has no vocabulary (tokenizer 'no_vocab'), so text cannot be used; give token ids only.");

@@ -34,11 +34,15 @@ internal sealed class Vocabulary
                 throw new FormatException($"{Subject}: key '{TokensKey}' has token {token} of {_spellings[token].Length} characters; at most {MaxSpelling} are accepted.");
             if (_kinds[token] is not (TokenKind.Control or TokenKind.Unknown or TokenKind.Byte)) _ids[_spellings[token]] = token;
         }
+        Matchings = new TokenMatchings(metadata, Count);
     }
 
     public string Subject { get; }
 
     public int Count => _spellings.Length;
+
+    /// <summary>What special tokens ask of the text around them.</summary>
+    public TokenMatchings Matchings { get; }
 
     public string Spelling(int token) => _spellings[token];
 

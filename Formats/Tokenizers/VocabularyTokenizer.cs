@@ -39,18 +39,23 @@ internal abstract class VocabularyTokenizer : ITokenizer
 
     public bool IsEndOfGeneration(int token) => _stops.IsEnd(token);
 
-    public int[] Encode(ReadOnlySpan<char> text, bool parseSpecial)
+    public TokenMatching Matching(int token)
+    {
+        CheckToken(token);
+        return Vocabulary.Matchings[token];
+    }
+
+    public int[] Encode(ReadOnlySpan<char> text, bool parseSpecial, TextPlace place)
     {
         var run = new EncodingRun(this);
         SpecialTokens specials = parseSpecial ? _allSpecial : _userDefined;
-        bool afterSpecial = true;
-        while (!text.IsEmpty)
+        for (int from = 0; from < text.Length;)
         {
-            int special = specials.Find(text, out int start, out int length);
-            if (start > 0) Split(text[..start], afterSpecial, run);
+            int special = specials.Find(text, from, out int start, out int end);
+            if (start > from) Split(text[from..start], place, run);
             if (special >= 0) run.Tokens.Add(special);
-            afterSpecial = special >= 0;
-            text = text[(start + length)..];
+            place = TextPlace.AfterSpecial;
+            from = end;
         }
         return run.Tokens.ToArray();
     }
@@ -70,9 +75,9 @@ internal abstract class VocabularyTokenizer : ITokenizer
 
     /// <summary>Hands the words of <paramref name="text"/> to <paramref name="run"/>.</summary>
     /// <param name="text">Text without special tokens, not empty.</param>
-    /// <param name="afterSpecial">Whether it is the beginning of the whole text or follows a special token.</param>
+    /// <param name="place">Where it stands.</param>
     /// <param name="run">Takes the words.</param>
-    protected abstract void Split(ReadOnlySpan<char> text, bool afterSpecial, EncodingRun run);
+    protected abstract void Split(ReadOnlySpan<char> text, TextPlace place, EncodingRun run);
 
     /// <summary>Most symbols that <paramref name="units"/> UTF-16 units can start as.</summary>
     protected abstract int MaxSymbols(int units);

@@ -40,7 +40,31 @@ public sealed class TokenizerMetadataTests
     [InlineData("token_type", new[] { 1 })]
     [InlineData("eos_token_id", 8)]
     [InlineData("add_space_prefix", 1)]
+    [InlineData("prepend_scheme", "last")]
+    [InlineData("spm_merges", new[] { "aa" })]
+    [InlineData("lstrip_token_ids", new[] { 8 })]
+    [InlineData("rstrip_token_ids", new[] { -1 })]
+    [InlineData("single_word_token_ids", "a")]
     public void Create_BadSentencePieceKey_IsRefusedByName(string key, object? value) => AssertRefused(SentencePiece(), key, value);
+
+    [Theory]
+    [InlineData("lstrip", "aa<s>aa", "7,4,1,7,4")]
+    [InlineData("lstrip", "a \u00a0<s> a", "7,1,5,7")]
+    [InlineData("lstrip", "<s> <s>", "1,1")]
+    [InlineData("rstrip", "<s> \n\u3000a", "1,7")]
+    [InlineData("rstrip", "<s> <s>", "1,1")]
+    [InlineData("single_word", "a<s>", "7,0,0,0")]
+    [InlineData("single_word", "<s>_", "5,0,0,0,0")]
+    [InlineData("single_word", "a <s>.", "7,5,1,5,0")]
+    [InlineData("single_word", "<s><s>", "1,1")]
+    public void Encode_TokenThatMindsItsNeighbours_IsMatchedWithThem(string flag, string text, string expected)
+    {
+        GgufMetadata metadata = SentencePiece();
+        metadata.Set($"{Prefix}{flag}_token_ids", new[] { 1u });
+        int[] tokens = Tokenizer.Create(metadata).Encode(text, parseSpecial: true);
+        Assert.Equal(expected, string.Join(',', tokens));
+        Assert.Equal(TokenMatching.None, Tokenizer.Create(metadata).Matching(2));
+    }
 
     [Fact]
     public void Create_TokenOfExcessiveLength_IsRefused()
