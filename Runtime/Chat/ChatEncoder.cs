@@ -39,25 +39,39 @@ internal sealed class ChatEncoder
         _visible = new Markers(visible);
     }
 
-    /// <summary>Encodes parts that follow what has been fed, or begin a sequence.</summary>
-    public int[] Encode(IReadOnlyList<PromptPart> parts, bool begin)
+    /// <summary>Encodes parts that follow what has been fed; nothing fed means that they begin a sequence.</summary>
+    public int[] Encode(IReadOnlyList<PromptPart> parts, IReadOnlyList<PromptPart> fed)
     {
+        int before = fed.Count == 0 ? -1 : MarkerAtEnd(fed[^1]);
+        TextPlace place = fed.Count == 0 ? TextPlace.Beginning : before >= 0 ? TextPlace.AfterSpecial : TextPlace.Within;
         var tokens = new List<int>();
         var run = new StringBuilder();
+        bool strips = before >= 0 && _tokenizer.Matching(before).HasFlag(TokenMatching.StripsRight);   // the white space that comes belongs to the last marker
         foreach (PromptPart part in parts)
         {
             ReadOnlySpan<char> text = part.Text;
             while (!part.IsContent && _all.Find(text, out int start, out int length) is int marker and >= 0)
             {
-                run.Append(text[..start]);
-                AddRun(run, tokens);
+                Append(text[..start]);
+                TokenMatching matching = _tokenizer.Matching(marker);
+                if (matching.HasFlag(TokenMatching.StripsLeft)) TrimEnd(run);
+                AddRun(run, tokens, place);
                 tokens.Add(marker);
+                place = TextPlace.AfterSpecial;
+                strips = matching.HasFlag(TokenMatching.StripsRight);
                 text = text[(start + length)..];
             }
+            Append(text);
+        }
+        AddRun(run, tokens, place);
+        return PromptTokens.Begin(_tokenizer, [.. tokens], fed.Count == 0);
+
+        void Append(ReadOnlySpan<char> text)
+        {
+            if (strips) text = text.TrimStart();
+            strips &= text.IsEmpty;
             run.Append(text);
         }
-        AddRun(run, tokens);
-        return PromptTokens.Begin(_tokenizer, [.. tokens], begin);
     }
 
     /// <summary>Puts a zero-width space into each marker's spelling, for content that cannot be told from the template's text.</summary>
@@ -74,7 +88,25 @@ internal sealed class ChatEncoder
         return safe.Length == 0 ? content : safe.Append(text).ToString();
     }
 
-    private void AddRun(StringBuilder run, List<int> tokens)
+    /// <summary>The marker that a part ends with, or -1.</summary>
+    private int MarkerAtEnd(PromptPart part)
+    {
+        ReadOnlySpan<char> text = part.IsContent ? "" : part.Text;
+        int last = -1;
+        while (_all.Find(text, out int start, out int length) is int marker and >= 0)
+        {
+            last = marker;
+            text = text[(start + length)..];
+        }
+        return text.IsEmpty ? last : -1;
+    }
+
+    private static void TrimEnd(StringBuilder run)
+    {
+        while (run.Length > 0 && char.IsWhiteSpace(run[^1])) run.Length--;
+    }
+
+    private void AddRun(StringBuilder run, List<int> tokens, TextPlace place)
     {
         string whole = run.ToString();
         run.Clear();
@@ -82,10 +114,11 @@ internal sealed class ChatEncoder
         while (_visible.Find(text, out int start, out _) >= 0)
         {
             int cut = start + FirstCharacter(text[start..]);
-            tokens.AddRange(_tokenizer.Encode(text[..cut], parseSpecial: false));
+            tokens.AddRange(_tokenizer.Encode(text[..cut], parseSpecial: false, place));
             text = text[cut..];
+            place = TextPlace.Within;
         }
-        if (!text.IsEmpty) tokens.AddRange(_tokenizer.Encode(text, parseSpecial: false));
+        if (!text.IsEmpty) tokens.AddRange(_tokenizer.Encode(text, parseSpecial: false, place));
     }
 
     private static int FirstCharacter(ReadOnlySpan<char> text) => text.Length > 1 && char.IsSurrogatePair(text[0], text[1]) ? 2 : 1;

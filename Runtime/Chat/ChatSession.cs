@@ -233,7 +233,7 @@ public sealed class ChatSession : IDisposable
             Rewind();
             rest = parts;
         }
-        int[] tokens = _encoder.Encode(rest, begin: _absorbed.Count == 0);
+        int[] tokens = _encoder.Encode(rest, _absorbed);
         return tokens.Length > 0 ? tokens
             : throw new FormatException("The chat template renders this conversation to nothing; the model needs at least one token. Use another template.");
     }

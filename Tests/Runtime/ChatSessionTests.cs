@@ -341,7 +341,7 @@ public sealed class ChatSessionTests : IDisposable
     private int[] Tokens(ChatTemplate template, params ChatMessage[] messages)
     {
         var encoder = new ChatEncoder(_tiny.Model.Tokenizer);
-        return encoder.Encode(new ChatRenderer(template, _tiny.Model.Tokenizer, encoder).Render(messages), begin: true);
+        return encoder.Encode(new ChatRenderer(template, _tiny.Model.Tokenizer, encoder).Render(messages), []);
     }
 
     /// <summary>The logits where the answer to one more turn would begin, from the whole conversation fed at once.</summary>
