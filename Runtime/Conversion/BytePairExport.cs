@@ -3,35 +3,45 @@ using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>Writes a byte-level BPE vocabulary as tokenizer.json.</summary>
+/// <summary>Writes a BPE vocabulary as tokenizer.json: a byte-level one, or one of SentencePiece's kind that was made of such a file.</summary>
 internal sealed class BytePairExport
 {
     private const string Ggml = "tokenizer.ggml.";
+    private const string SpmMerges = Ggml + "spm_merges";
 
     private readonly string[] _tokens;
     private readonly int[] _kinds;
     private readonly string[] _merges;
-    private readonly string _pre;
+    private readonly string? _pre;           // of a byte-level vocabulary
+    private readonly SpacePrefix _prefix;   // of the other kind
+    private readonly TokenMatchings _matchings;
+    private readonly string? _unknown;
     private readonly string? _first;
     private readonly int _firstId;
 
-    private BytePairExport(GgufMetadata metadata, string pre)
+    private BytePairExport(GgufMetadata metadata, string? pre)
     {
         _pre = pre;
+        _prefix = SpacePrefix.Read(metadata);
         _tokens = metadata.TryGetStrings(Ggml + "tokens")!;   // Tokenizer.Create has looked
         _kinds = metadata.TryGetInt32s(Ggml + "token_type") ?? [.. _tokens.Select(_ => TokenTable.Normal)];
-        _merges = metadata.TryGetStrings(Ggml + "merges")!;   // likewise
+        _merges = metadata.TryGetStrings(pre is null ? SpmMerges : Ggml + "merges")!;   // likewise
+        _matchings = new TokenMatchings(metadata, _tokens.Length);
+        _unknown = pre is null && metadata.TryGetInt32(Ggml + "unknown_token_id") is int unknown ? _tokens[unknown] : null;
         _firstId = metadata.TryGetInt32(Ggml + "bos_token_id") ?? -1;
         _first = _firstId >= 0 && metadata.TryGetBool(Ggml + "add_bos_token") == true ? _tokens[_firstId] : null;
     }
+
+    /// <summary>Whether a vocabulary of SentencePiece's kind was made of a tokenizer.json.</summary>
+    public static bool IsSentencePiece(GgufMetadata metadata) => metadata.TryGetString(Ggml + "model") == "llama" && metadata.Contains(SpmMerges);
 
     /// <summary>Reads a vocabulary; null, with a note, for one that tokenizer.json cannot hold.</summary>
     /// <exception cref="FormatException">The vocabulary is damaged.</exception>
     public static BytePairExport? TryCreate(GgufMetadata metadata, List<string> notes)
     {
         Tokenizer.Create(metadata);   // refuses what does not fit together
-        string? pre = PreTokenizerImport.Known.FirstOrDefault(known => known.Name == Tokenizer.PreTokenizerFamily(metadata)).Name;
-        if (pre is null)
+        string? pre = IsSentencePiece(metadata) ? null : PreTokenizerImport.Known.FirstOrDefault(known => known.Name == Tokenizer.PreTokenizerFamily(metadata)).Name;
+        if (pre is null && !IsSentencePiece(metadata))
         {
             notes.Add($"The pre-tokenizer '{HubConfig.Show(metadata.TryGetString(Ggml + "pre") ?? "default")}' has no counterpart in tokenizer.json, so there is none.");
             return null;
@@ -49,13 +59,19 @@ internal sealed class BytePairExport
         json.WriteNull("truncation");
         json.WriteNull("padding");
         WriteAdded(json);
+        if (_pre is null) SentencePieceSteps.Write(json, _prefix);
+        else WriteByteLevel(json, _pre);
+        WriteTemplate(json);
+        WriteModel(json);
+    }
+
+    private static void WriteByteLevel(Utf8JsonWriter json, string pre)
+    {
         json.WriteNull("normalizer");
         json.WritePropertyName("pre_tokenizer");
-        PreTokenizerImport.Write(json, _pre);
-        WriteTemplate(json);
+        PreTokenizerImport.Write(json, pre);
         json.WritePropertyName("decoder");
         PreTokenizerImport.WriteByteLevel(json, useRegex: true);
-        WriteModel(json);
     }
 
     /// <summary>Tokens that are more than rows of the embedding without one.</summary>
@@ -64,17 +80,29 @@ internal sealed class BytePairExport
     private void WriteAdded(Utf8JsonWriter json)
     {
         json.WriteStartArray("added_tokens");
-        foreach (int id in Kept().Where(id => _kinds[id] is TokenTable.Control or TokenTable.Unknown or TokenTable.UserDefined))
+        foreach (int id in Kept().Where(id => IsAdded(_kinds[id])))
         {
             json.WriteStartObject();
             json.WriteNumber("id", id);
-            json.WriteString("content", _tokens[id]);
-            foreach (string flag in (ReadOnlySpan<string>)["single_word", "lstrip", "rstrip", "normalized"]) json.WriteBoolean(flag, false);
-            json.WriteBoolean("special", _kinds[id] != TokenTable.UserDefined);
+            WriteAdded(json, _tokens[id], _kinds[id], _matchings[id]);
             json.WriteEndObject();
         }
         json.WriteEndArray();
     }
+
+    /// <summary>Writes what is said of an added token, but for its id, into an open object.</summary>
+    public static void WriteAdded(Utf8JsonWriter json, string content, int kind, TokenMatching matching)
+    {
+        json.WriteString("content", content);
+        json.WriteBoolean("single_word", matching.HasFlag(TokenMatching.SingleWord));
+        json.WriteBoolean("lstrip", matching.HasFlag(TokenMatching.StripsLeft));
+        json.WriteBoolean("rstrip", matching.HasFlag(TokenMatching.StripsRight));
+        json.WriteBoolean("normalized", false);
+        json.WriteBoolean("special", kind != TokenTable.UserDefined);
+    }
+
+    /// <summary>Whether tokens of a kind are looked for in a text before it is merged.</summary>
+    public static bool IsAdded(int kind) => kind is TokenTable.Control or TokenTable.Unknown or TokenTable.UserDefined;
 
     /// <summary>A token that the model wants before every text is written as a template, the only way that transformers heeds.</summary>
     private void WriteTemplate(Utf8JsonWriter json)
@@ -127,10 +155,11 @@ internal sealed class BytePairExport
     {
         json.WriteStartObject("model");
         json.WriteString("type", "BPE");
-        foreach (string absent in (ReadOnlySpan<string>)["dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"]) json.WriteNull(absent);
-        json.WriteBoolean("fuse_unk", false);
-        json.WriteBoolean("byte_fallback", false);
-        json.WriteBoolean("ignore_merges", PreTokenizerImport.Known.First(known => known.Name == _pre).WholeWords);
+        foreach (string absent in (ReadOnlySpan<string>)["dropout", "continuing_subword_prefix", "end_of_word_suffix"]) json.WriteNull(absent);
+        json.WriteString("unk_token", _unknown);
+        json.WriteBoolean("fuse_unk", _pre is null);
+        json.WriteBoolean("byte_fallback", _pre is null);
+        json.WriteBoolean("ignore_merges", _pre is not null && PreTokenizerImport.Known.First(known => known.Name == _pre).WholeWords);
         json.WriteStartObject("vocab");
         foreach (int id in Kept()) json.WriteNumber(_tokens[id], id);
         json.WriteEndObject();

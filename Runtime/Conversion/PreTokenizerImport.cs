@@ -102,7 +102,8 @@ internal static class PreTokenizerImport
         json.WriteBoolean("invert", false);
     });
 
-    private static void WriteStep(Utf8JsonWriter json, string type, Action write)
+    /// <summary>Writes a step: its kind, and what belongs to it.</summary>
+    public static void WriteStep(Utf8JsonWriter json, string type, Action write)
     {
         json.WriteStartObject();
         json.WriteString("type", type);

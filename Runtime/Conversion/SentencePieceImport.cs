@@ -1,4 +1,3 @@
-using System.Text.Json;
 using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
@@ -12,16 +11,22 @@ internal sealed class SentencePieceImport
     private readonly SentencePieceModel _model;
 
     /// <param name="path">tokenizer.model.</param>
-    /// <param name="settings">tokenizer_config.json, which lists added tokens.</param>
+    /// <param name="added">Tokens that were added, or that stand inside the model under another spelling or kind.</param>
     /// <param name="rows">Rows of the embedding: ids run below it.</param>
+    /// <param name="notes">Takes what a user should know.</param>
     /// <exception cref="FormatException">The file is damaged, or a token has no row.</exception>
     /// <exception cref="NotSupportedException">The model does not merge pairs.</exception>
-    public SentencePieceImport(string path, HubConfig? settings, int rows)
+    public SentencePieceImport(string path, AddedTokens added, int rows, List<string> notes)
     {
         _model = SentencePieceModel.Read(path);
         Table = new TokenTable(path, rows);
-        for (int id = 0; id < _model.Pieces.Count; id++) Table.Add(_model.Pieces[id].Spelling, id, _model.Pieces[id].Kind);
-        if (settings?.Get("added_tokens_decoder") is not null) AddAdded(settings);
+        for (int id = 0; id < _model.Pieces.Count; id++)
+        {
+            (string spelling, _, int kind) = _model.Pieces[id];
+            // GGUF's readers look for user-defined tokens in the text as it comes.
+            Table.Add(kind == TokenTable.UserDefined ? spelling.Replace('\u2581', ' ') : spelling, id, kind);
+        }
+        added.AddTo(Table, isSentencePiece: true, notes);
     }
 
     /// <summary>The tokens.</summary>
@@ -34,7 +39,7 @@ internal sealed class SentencePieceImport
     public int Eos => _model.Eos;
 
     /// <summary>The token for what has no other, or −1.</summary>
-    public int Unknown => _model.Unknown;
+    public int Unknown => _model.Unknown < _model.Pieces.Count ? _model.Unknown : -1;
 
     /// <summary>How the model normalizes text, which is not done here; null for not at all.</summary>
     public string? Normalizer => _model.Normalizer is "" or "identity" ? null : _model.Normalizer;
@@ -42,24 +47,9 @@ internal sealed class SentencePieceImport
     /// <summary>The file in a folder, or null.</summary>
     public static string? FindFile(string folder) => FileNames.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    /// <summary>Writes tokens, scores, kinds and the special ids that only the model names.</summary>
-    public void Write(GgufMetadata metadata)
-    {
-        Table.Write(metadata, [.. _model.Pieces.Select(piece => piece.Score)]);
-        metadata.Set("tokenizer.ggml.add_space_prefix", _model.AddsSpacePrefix);
-        if (_model.Unknown >= 0 && _model.Unknown < _model.Pieces.Count) metadata.Set("tokenizer.ggml.unknown_token_id", (uint)_model.Unknown);
-    }
+    /// <summary>Whether the model puts a space before a text.</summary>
+    public bool AddsSpacePrefix => _model.AddsSpacePrefix;
 
-    private void AddAdded(HubConfig settings)
-    {
-        HubConfig added = settings.Section("added_tokens_decoder");
-        foreach ((string key, JsonElement token) in added.Entries())
-        {
-            if (!int.TryParse(key, out int id) || token.ValueKind != JsonValueKind.Object || !token.TryGetProperty("content", out JsonElement content))
-                throw new FormatException($"{settings.Path}: key 'added_tokens_decoder' is not an object of ids with 'content'; download the file again.");
-            bool special = token.TryGetProperty("special", out JsonElement flag) && flag.ValueKind == JsonValueKind.True;
-            // Tokens of the model itself are listed again, and keep their kind: only the model knows which are unknown or bytes.
-            if (id < 0 || id >= _model.Pieces.Count) Table.Add(settings.String(content, "added_tokens_decoder"), id, special ? TokenTable.Control : TokenTable.UserDefined);
-        }
-    }
+    /// <summary>Writes tokens, scores and kinds.</summary>
+    public void Write(GgufMetadata metadata) => Table.Write(metadata, [.. _model.Pieces.Select(piece => piece.Score)]);
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
@@ -8,14 +7,19 @@ namespace MambaRT.Runtime;
 internal sealed class TokenTable
 {
     // Numbers of tokenizer.ggml.token_type (enum llama_token_type).
-    public const int Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5;
+    public const int Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6;
 
     /// <summary>Below the score of every token that can be meant; what llama.cpp's converter gives padding.</summary>
-    private const float PaddingScore = -10000;
+    public const float PaddingScore = -10000;
+
+    /// <summary>What llama.cpp's converter gives tokens that were added; they are found before anything is merged.</summary>
+    private const float AddedScore = -1000;
 
     private readonly string _path;
     private readonly string?[] _tokens;
     private readonly int[] _kinds;
+    private readonly bool[] _added;   // after the vocabulary's training, or changed since
+    private readonly Dictionary<int, TokenMatching> _matchings = [];
     private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
 
     /// <param name="path">The tokenizer's file, for messages.</param>
@@ -25,15 +29,19 @@ internal sealed class TokenTable
         _path = path;
         _tokens = new string?[rows];
         _kinds = new int[rows];
+        _added = new bool[rows];
         Array.Fill(_kinds, Unused);
     }
+
+    /// <summary>Rows of the embedding.</summary>
+    public int Rows => _tokens.Length;
 
     /// <summary>Rows of the embedding that no token has.</summary>
     public int Padding => _tokens.Count(token => token is null);
 
     /// <summary>Adds a token, or sets the kind of one that is there.</summary>
     /// <exception cref="FormatException">It has no row, or the id stands for another token.</exception>
-    public void Add(string spelling, long id, int kind)
+    public void Add(string spelling, long id, int kind, TokenMatching matching = TokenMatching.None)
     {
         if (id < 0) throw new FormatException($"{_path}: token '{HubConfig.Show(spelling)}' has the id {id}; a whole number from 0 is needed. Download the file again.");
         if (id >= _tokens.Length)
@@ -43,27 +51,61 @@ internal sealed class TokenTable
         _tokens[id] = spelling;
         _kinds[id] = kind;
         _ids[spelling] = (int)id;
+        _matchings[(int)id] = matching;
     }
+
+    /// <summary>Adds a token, or gives one that is there another spelling and kind; unknown, byte and control tokens of the same spelling keep their kind.</summary>
+    /// <param name="spelling">The new spelling.</param>
+    /// <param name="id">Below <see cref="Rows"/>.</param>
+    /// <param name="kind">The new kind.</param>
+    /// <param name="matching">What it asks of the text around it.</param>
+    public void Replace(string spelling, int id, int kind, TokenMatching matching)
+    {
+        bool same = _tokens[id] == spelling;
+        _matchings[id] = matching;
+        if (same && (_kinds[id] == kind || _kinds[id] is Unknown or Byte or Control)) return;
+        if (!same && _tokens[id] is string old && Find(old) == id) _ids.Remove(old);
+        _added[id] = true;
+        _tokens[id] = spelling;
+        _kinds[id] = kind;
+        _ids[spelling] = id;
+    }
+
+    /// <summary>Makes a control token of one that may be taken for text.</summary>
+    public void MakeControl(int id, TokenMatching matching)
+    {
+        if (_kinds[id] is not (Normal or UserDefined)) return;
+        _kinds[id] = Control;
+        _added[id] = true;
+        _matchings[id] = matching;
+    }
+
+    /// <summary>The id after all tokens; <see cref="Rows"/> if there is no row for it, or ids below it are free.</summary>
+    public int NextId => Array.IndexOf(_tokens, null) is int next and >= 0 && Array.FindLastIndex(_tokens, token => token is not null) < next ? next : Rows;
+
+    /// <summary>Whether no token has an id, which lies below <see cref="Rows"/>.</summary>
+    public bool IsFree(int id) => _tokens[id] is null;
+
+    /// <summary>Whether a token is an ordinary one.</summary>
+    public bool IsText(int id) => _kinds[id] == Normal;
+
+    /// <summary>Whether a spelling may stand for a token when text is merged.</summary>
+    public bool CanMerge(string spelling) => Find(spelling) is int id && _kinds[id] is Normal or UserDefined;
 
     /// <summary>The id of a spelling, or null.</summary>
     public int? Find(string spelling) => _ids.TryGetValue(spelling, out int id) ? id : null;
 
-    /// <summary>The id of a token that tokenizer_config.json names, as a text or as an object with "content"; null when it names none or one that does not exist.</summary>
-    public int? Named(HubConfig? settings, string key)
-    {
-        if (settings?.Get(key) is not JsonElement value) return null;
-        if (value.ValueKind == JsonValueKind.Object && !value.TryGetProperty("content", out value)) return null;
-        return Find(settings.String(value, key));
-    }
-
-    /// <summary>Writes tokens and kinds, and scores if there are any.</summary>
+    /// <summary>Writes tokens and kinds, what special tokens ask of the text around them, and scores if there are any.</summary>
     /// <param name="metadata">Takes the keys.</param>
     /// <param name="scores">A score for each id that has one, or null for a tokenizer without scores.</param>
     public void Write(GgufMetadata metadata, IReadOnlyList<float>? scores = null)
     {
         metadata.Set("tokenizer.ggml.tokens", _tokens.Select((token, i) => token ?? PaddingName(i)).ToArray());
-        if (scores is not null) metadata.Set("tokenizer.ggml.scores", Enumerable.Range(0, _tokens.Length).Select(i => i < scores.Count ? scores[i] : PaddingScore).ToArray());
+        if (scores is not null) metadata.Set("tokenizer.ggml.scores", Enumerable.Range(0, _tokens.Length).Select(Score).ToArray());
         metadata.Set("tokenizer.ggml.token_type", _kinds);
+        TokenMatchings.Write(metadata, _matchings);
+
+        float Score(int id) => _added[id] ? AddedScore : id < scores.Count ? scores[id] : PaddingScore;
     }
 
     /// <summary>How a row without a token is spelled.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using MambaRT.Formats;
 
@@ -16,12 +17,13 @@ internal static class TokenizerExport
     public static void Write(string folder, GgufMetadata metadata, List<string> notes)
     {
         string model = metadata.TryGetString(Ggml + "model") ?? "no_vocab";
-        if (model == "gpt2" && BytePairExport.TryCreate(metadata, notes) is BytePairExport vocabulary)
+        bool asJson = model == "gpt2" || BytePairExport.IsSentencePiece(metadata);
+        if (asJson && BytePairExport.TryCreate(metadata, notes) is BytePairExport vocabulary)
             ModelExporter.WriteJson(folder, "tokenizer.json", vocabulary.Write);
-        else if (model == "llama")
+        else if (model == "llama" && !asJson)
             ModelExporter.WriteFile(folder, "tokenizer.model", stream => stream.Write(Pieces(metadata).ToBytes()));
-        else if (model is not "gpt2") notes.Add("The file has no vocabulary, so there are no tokenizer files.");
-        if (metadata.TryGetStrings(Ggml + "tokens") is string[] tokens) ModelExporter.WriteJson(folder, "tokenizer_config.json", json => WriteSettings(json, metadata, tokens, model));
+        else if (!asJson) notes.Add("The file has no vocabulary, so there are no tokenizer files.");
+        if (metadata.TryGetStrings(Ggml + "tokens") is string[] tokens) ModelExporter.WriteJson(folder, "tokenizer_config.json", json => WriteSettings(json, metadata, tokens, hasPieces: model == "llama" && !asJson));
         if (HasGeneration(metadata)) ModelExporter.WriteJson(folder, "generation_config.json", json => WriteGeneration(json, metadata));
     }
 
@@ -46,9 +48,9 @@ internal static class TokenizerExport
     private static IEnumerable<int> Ends(GgufMetadata metadata) =>
         EndKeys.Select(key => metadata.TryGetInt32(Ggml + key)).Where(id => id is not null).Select(id => id!.Value).Distinct();   // filtered
 
-    private static void WriteSettings(Utf8JsonWriter json, GgufMetadata metadata, string[] tokens, string model)
+    private static void WriteSettings(Utf8JsonWriter json, GgufMetadata metadata, string[] tokens, bool hasPieces)
     {
-        json.WriteString("tokenizer_class", model == "llama" ? "LlamaTokenizer" : "PreTrainedTokenizerFast");
+        json.WriteString("tokenizer_class", hasPieces ? "LlamaTokenizer" : "PreTrainedTokenizerFast");
         WriteToken("bos_token", "bos_token_id");
         WriteToken("eos_token", "eos_token_id");
         WriteToken("unk_token", "unknown_token_id");
@@ -56,6 +58,7 @@ internal static class TokenizerExport
         WriteFlag("add_bos_token");
         WriteFlag("add_eos_token");
         json.WriteBoolean("clean_up_tokenization_spaces", false);
+        if (hasPieces) WritePieceSettings(json, metadata, tokens);
         if (metadata.TryGetString("tokenizer.chat_template") is string template) json.WriteString("chat_template", template);
 
         void WriteToken(string name, string key)
@@ -67,6 +70,25 @@ internal static class TokenizerExport
         {
             if (metadata.TryGetBool(Ggml + name) is bool flag) json.WriteBoolean(name, flag);
         }
+    }
+
+    /// <summary>What a tokenizer.model has no place for, or transformers does not look for there.</summary>
+    private static void WritePieceSettings(Utf8JsonWriter json, GgufMetadata metadata, string[] tokens)
+    {
+        SpacePrefix prefix = SpacePrefix.Read(metadata);
+        json.WriteBoolean("add_prefix_space", prefix.Adds);
+        json.WriteBoolean("legacy", prefix.Scheme != SpacePrefix.First);
+        if (metadata.TryGetInt32s(Ggml + "token_type") is not int[] kinds) return;
+        var matchings = new TokenMatchings(metadata, tokens.Length);
+        json.WriteStartObject("added_tokens_decoder");
+        for (int id = 0; id < tokens.Length; id++)
+        {
+            if (!BytePairExport.IsAdded(kinds[id])) continue;
+            json.WriteStartObject(id.ToString(CultureInfo.InvariantCulture));
+            BytePairExport.WriteAdded(json, tokens[id], kinds[id], matchings[id]);
+            json.WriteEndObject();
+        }
+        json.WriteEndObject();
     }
 
     private static bool HasGeneration(GgufMetadata metadata) =>
@@ -99,7 +121,11 @@ internal static class TokenizerExport
             AddsSpacePrefix = metadata.TryGetBool(Ggml + "add_space_prefix") ?? true,
             Normalizer = "identity",
         };
-        for (int id = 0; id < count; id++) model.Pieces.Add((tokens[id], scores[id], kinds is null or { Length: 0 } || kinds[id] == 0 ? TokenTable.Normal : kinds[id]));
+        for (int id = 0; id < count; id++)
+        {
+            int kind = kinds is null or { Length: 0 } || kinds[id] == 0 ? TokenTable.Normal : kinds[id];
+            model.Pieces.Add((kind == TokenTable.UserDefined ? tokens[id].Replace(' ', '\u2581') : tokens[id], scores[id], kind));
+        }
         return model;
     }
 }

@@ -44,7 +44,7 @@ internal sealed class TokenizerImport
         if (isFile) import.CopyFile(from!);   // checked above
         else if (!import.ReadFolder())
         {
-            if (from is not null) throw new FileNotFoundException($"{from}: there is no tokenizer.json and no tokenizer.model; give a folder with one of them, or a .gguf file.", from);
+            if (from is not null) throw new FileNotFoundException($"{from}: there is no tokenizer.json, no tokenizer.model and no vocab.json with merges.txt; give a folder with one of them, or a .gguf file.", from);
             import.WriteNone();
         }
         if (import.ChatTemplate() is string template) metadata.Set(Prefix + "chat_template", template);
@@ -61,38 +61,63 @@ internal sealed class TokenizerImport
 
     private bool ReadFolder()
     {
-        HubConfig? tokenizer = HubConfig.TryRead(Path.Combine(_folder, "tokenizer.json"));
         string? pieces = SentencePieceImport.FindFile(_folder);
-        if (pieces is not null && (tokenizer is null || VocabularyImport.IsSentencePiece(tokenizer))) WriteSentencePiece(pieces);
-        else if (tokenizer is not null) WriteBytePair(tokenizer);
-        else return false;
+        HubConfig? tokenizer = HubConfig.TryRead(Path.Combine(_folder, "tokenizer.json"));
+        if (tokenizer is null && pieces is null) tokenizer = SlowVocabulary.TryRead(_folder, _settings, _notes);
+        if (tokenizer is null && pieces is null) return false;
+        AddedTokens added = AddedTokens.Read(_folder, _settings, tokenizer);
+        SentencePieceSteps? steps = tokenizer is not null && SentencePieceSteps.Has(tokenizer) ? new SentencePieceSteps(tokenizer) : null;
+        if (pieces is not null && (tokenizer is null || steps?.IsItsOwn == false)) WriteSentencePiece(pieces, added, steps);
+        else if (steps is not null) WriteSentencePiece(tokenizer!, added, steps);   // the steps are its
+        else WriteBytePair(tokenizer!, added);   // else there are pieces
         Tokenizer.Create(_metadata);   // refuses what a reader of the file would refuse
         return true;
     }
 
-    private void WriteBytePair(HubConfig tokenizer)
+    private void WriteBytePair(HubConfig tokenizer, AddedTokens added)
     {
-        var vocabulary = new VocabularyImport(tokenizer, _rows);
+        var vocabulary = new VocabularyImport(tokenizer, _rows, added, _notes);
         _metadata.Set(Ggml + "model", "gpt2");
         _metadata.Set(Ggml + "pre", PreTokenizerImport.Name(tokenizer));
         vocabulary.Write(_metadata);
         NotePadding(vocabulary.Table.Padding);
         if (PreTokenizerImport.Normalizer(tokenizer) is string normalizer) NoteNormalizer(normalizer);
-        WriteStops([], vocabulary.Table.Named(_settings, "bos_token"), [vocabulary.Table.Named(_settings, "eos_token") ?? -1]);
+        WriteStops([], Id("bos_token"), [Id("eos_token") ?? -1]);
         WriteAdded(bosByDefault: PreTokenizerImport.FirstAdded(tokenizer) is string first && vocabulary.Table.Find(first) == _metadata.TryGetInt32(Ggml + "bos_token_id"));
+
+        int? Id(string role) => added.Named(role) is string token ? vocabulary.Table.Find(token) : null;
     }
 
-    private void WriteSentencePiece(string path)
+    private void WriteSentencePiece(string path, AddedTokens added, SentencePieceSteps? steps)
     {
-        var vocabulary = new SentencePieceImport(path, _settings, _rows);
+        var vocabulary = new SentencePieceImport(path, added, _rows, _notes);
+        WriteSentencePiece(vocabulary.Table, vocabulary.Write, SentencePieceSteps.Prefix(_settings, steps, vocabulary.AddsSpacePrefix), vocabulary.Normalizer, vocabulary.Unknown);
+        // Mamba-Codestral's config.json names <unk> as both, so the tokenizer's own come first.
+        WriteStops([vocabulary.Eos], added.Named("bos_token") is string bos && vocabulary.Table.Find(bos) is int id ? id : vocabulary.Bos, [], never: vocabulary.Unknown);
+        WriteAdded(bosByDefault: true);   // as LLaMA's tokenizer, the first of its kind, does
+    }
+
+    private void WriteSentencePiece(HubConfig tokenizer, AddedTokens added, SentencePieceSteps steps)
+    {
+        steps.Check();
+        var vocabulary = new VocabularyImport(tokenizer, _rows, added, _notes);
+        WriteSentencePiece(vocabulary.Table, keys => vocabulary.WriteWithScores(keys, steps.Splits), SentencePieceSteps.Prefix(_settings, steps, model: true), steps.Normalizer, vocabulary.Unknown);
+        WriteStops([Id("eos_token") ?? -1], Id("bos_token"), [], never: vocabulary.Unknown);
+        WriteAdded(bosByDefault: _settings?.Text("tokenizer_class")?.Contains("Llama", StringComparison.Ordinal) == true
+            || (PreTokenizerImport.FirstAdded(tokenizer) is string first && vocabulary.Table.Find(first) == _metadata.TryGetInt32(Ggml + "bos_token_id")));
+
+        int? Id(string role) => added.Named(role) is string token ? vocabulary.Table.Find(token) : null;
+    }
+
+    private void WriteSentencePiece(TokenTable table, Action<GgufMetadata> writeTokens, SpacePrefix prefix, string? normalizer, int unknown)
+    {
         _metadata.Set(Ggml + "model", "llama");
         _metadata.Set(Ggml + "pre", "default");
-        vocabulary.Write(_metadata);
-        NotePadding(vocabulary.Table.Padding);
-        if (vocabulary.Normalizer is string normalizer) NoteNormalizer(normalizer);
-        // Mamba-Codestral's config.json names <unk> as both, so the tokenizer's own come first.
-        WriteStops([vocabulary.Eos], vocabulary.Table.Named(_settings, "bos_token") ?? vocabulary.Bos, [], never: vocabulary.Unknown);
-        WriteAdded(bosByDefault: true);   // as LLaMA's tokenizer, the first of its kind, does
+        writeTokens(_metadata);
+        prefix.Write(_metadata);
+        if (unknown >= 0) _metadata.Set(Ggml + "unknown_token_id", (uint)unknown);
+        NotePadding(table.Padding);
+        if (normalizer is not null) NoteNormalizer(normalizer);
     }
 
     /// <summary>Takes every key about text from a GGUF file, with as many tokens as the embedding has rows.</summary>

@@ -25,7 +25,7 @@ public class TokenizerExportTests
         HubConfig file = HubConfig.Read(folder["tokenizer.json"]);
         string[] tokens = before.TryGetStrings(Prefix + "tokens")!;
         int[] kinds = before.TryGetInt32s(Prefix + "token_type")!;
-        var vocabulary = new VocabularyImport(file, tokens.Length + padding);
+        var vocabulary = new VocabularyImport(file, tokens.Length + padding, AddedTokens.Of(file), notes);
         var after = new GgufMetadata(name);
         after.Set(Prefix + "model", "gpt2");
         after.Set(Prefix + "pre", PreTokenizerImport.Name(file));
@@ -47,7 +47,7 @@ public class TokenizerExportTests
         TokenizerExport.Write(folder["."], before, notes);
         Assert.Empty(notes);
         string[] tokens = before.TryGetStrings(Prefix + "tokens")!;
-        var import = new SentencePieceImport(folder["tokenizer.model"], null, tokens.Length + 8);
+        var import = new SentencePieceImport(folder["tokenizer.model"], AddedTokens.Read(folder["."], HubConfig.Read(folder["tokenizer_config.json"]), null), tokens.Length + 8, notes);
         var after = new GgufMetadata("back");
         after.Set(Prefix + "model", "llama");
         import.Write(after);
@@ -93,7 +93,8 @@ public class TokenizerExportTests
         using var folder = new TemporaryFolder();
         TokenizerExport.Write(folder["."], metadata, []);
         var after = new GgufMetadata("cut");
-        new VocabularyImport(HubConfig.Read(folder["tokenizer.json"]), 1000).Write(after);
+        HubConfig file = HubConfig.Read(folder["tokenizer.json"]);
+        new VocabularyImport(file, 1000, AddedTokens.Of(file), []).Write(after);
         Assert.Equal(1000 - 256, after.TryGetStrings(Prefix + "merges")!.Length);
     }
 

@@ -68,6 +68,48 @@ public class TokenizerImportTests
     }
 
     [Fact]
+    public void Tokenizer_WithoutAKind_IsWhatItsPartsSay()
+    {
+        using CheckpointFolder folder = WithTokenizer(t => t["model"]!.AsObject().Remove("type"));
+        folder.Convert();
+        using GgufFile file = GgufFile.Open(folder.Output);
+        Assert.Equal([6, 7, 1], Tokenizer.Create(file.Metadata).Encode("abc<tool><|b|>", parseSpecial: true));
+        Refuses<NotSupportedException>("'unknown'", t =>
+        {
+            t["model"]!.AsObject().Remove("type");
+            t["model"]!.AsObject().Remove("merges");
+        });
+    }
+
+    [Fact]
+    public void Tokenizer_TokensThatLookSpecial_AreControlTokens()
+    {
+        using CheckpointFolder folder = WithTokenizer(t => t["added_tokens"]![2]!["content"] = "<|tool|>");
+        folder.Convert();
+        using GgufFile file = GgufFile.Open(folder.Output);
+        Assert.Equal([3, 3, 1, 1, 1, 1, 1, 3, 5], file.Metadata.TryGetInt32s(Prefix + "token_type")!.Take(9));
+    }
+
+    [Fact]
+    public void Tokenizer_Stripping_IsHonouredThereAndBack()
+    {
+        using CheckpointFolder folder = WithTokenizer(t =>
+        {
+            t["added_tokens"]![0]!["lstrip"] = true;
+            t["added_tokens"]![1]!["rstrip"] = true;
+            t["added_tokens"]![2]!["single_word"] = true;
+        });
+        ConversionReport report = folder.Convert(name: "x");
+        Assert.Contains(report.Notes, note => note.Contains("single_word", StringComparison.Ordinal));
+        using (GgufFile file = GgufFile.Open(folder.Output))
+            Assert.Equal([2, 0, 2, 1, 3, 7], Tokenizer.Create(file.Metadata).Encode("a \n<|a|>a<|b|> \tb<tool> <tool>", parseSpecial: true));
+        using var temporary = new TemporaryFolder();
+        ModelExporter.Export(folder.Output, temporary["hf"], new ExportOptions());
+        ModelConverter.Convert(temporary["hf"], temporary["again.gguf"], new ConversionOptions { Target = QuantTarget.ByName("F32")!, Name = "x" });
+        Assert.Equal(File.ReadAllBytes(folder.Output), File.ReadAllBytes(temporary["again.gguf"]));
+    }
+
+    [Fact]
     public void Tokenizer_Sequences_AreRecognized()
     {
         foreach ((string steps, string name) in ((string, string)[])
@@ -112,7 +154,7 @@ public class TokenizerImportTests
         Assert.Equal(("llama", 1, 2, 0), (keys.GetString(Prefix + "model"), keys.GetInt32(Prefix + "bos_token_id"), keys.GetInt32(Prefix + "eos_token_id"), keys.GetInt32(Prefix + "unknown_token_id")));
         Assert.Equal(["<unk>", "<s>", "</s>", "<0x21>", "\u2581", "a", "\u2581a", "<tool>", "[PAD8]"], keys.TryGetStrings(Prefix + "tokens")!.Take(9));
         Assert.Equal([2, 3, 3, 6, 1, 1, 1, 4, 5], keys.TryGetInt32s(Prefix + "token_type")!.Take(9));
-        Assert.Equal([0, 0, 0, 0, -2, -3, -1, -10000, -10000], keys.TryGetFloats(Prefix + "scores")!.Take(9));
+        Assert.Equal([0, 0, 0, 0, -2, -3, -1, -1000, -10000], keys.TryGetFloats(Prefix + "scores")!.Take(9));
         Assert.Equal((true, false), (keys.TryGetBool(Prefix + "add_bos_token"), keys.TryGetBool(Prefix + "add_space_prefix")));
         Assert.Contains(report.Notes, note => note.Contains("nmt_nfkc", StringComparison.Ordinal));
         Assert.Equal([6, 5, 3, 7], Tokenizer.Create(keys).Encode(" aa!<tool>", parseSpecial: true));
