@@ -24,6 +24,8 @@ internal static class LlamaCppDifferences
                 $"The norms of dt, B and C have an epsilon of their own ({own}); llama.cpp takes that of the layers' norms ({meta.Positive("attention.layer_norm_rms_epsilon")}) for both, so its logits differ slightly.");
         if (metadata.TryGetString("tokenizer.ggml.prepend_scheme") == SpacePrefix.First)
             yield return "A space goes before text at its beginning only; llama.cpp puts one after special tokens too.";
+        if (metadata.Contains("tokenizer.ggml.spm_merges"))
+            yield return "Text is merged by the list of tokenizer.json; llama.cpp goes by scores made of it, which may cut rare words otherwise.";
         if (TokenMatchings.HasAny(metadata))
             yield return "Special tokens take the white space beside them, or are none inside a word (lstrip, rstrip, single_word); llama.cpp does not know it of them.";
     }

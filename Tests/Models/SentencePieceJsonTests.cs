@@ -51,6 +51,7 @@ public class SentencePieceJsonTests
         string[] tokens = keys.TryGetStrings(Prefix + "tokens")!;
         Assert.Equal([Space + Space, "bc", Space + "a", "ab", Space + "ab", "aa", "aaa", "abc"], Enumerable.Range(262, 12).Where(i => scores[i] > -8).OrderByDescending(i => scores[i]).Select(i => tokens[i]));
         Assert.Contains(report.Notes, note => note.Contains("lstrip", StringComparison.Ordinal));
+        Assert.Contains(report.Notes, note => note.Contains("goes by scores", StringComparison.Ordinal));
     }
 
     [Theory]
