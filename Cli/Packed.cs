@@ -20,8 +20,9 @@ internal static class Packed
     /// <exception cref="FormatException">The trailer contradicts the file.</exception>
     public static (long Offset, long Length)? Find(string path)
     {
-        if (new FileInfo(path).Length < TrailerBytes) return null;   // asked before opening, which would wait for a pipe's writer
+        if (PathKinds.Of(path) != PathKind.File) return null;   // asked before opening, which would wait for a pipe's writer
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (file.Length < TrailerBytes) return null;
         Span<byte> trailer = stackalloc byte[TrailerBytes];
         file.Seek(-TrailerBytes, SeekOrigin.End);
         file.ReadExactly(trailer);

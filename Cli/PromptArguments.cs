@@ -6,7 +6,7 @@ namespace MambaRT.Cli;
 internal sealed class PromptArguments
 {
     private readonly Option<string?> _prompt = OptionOf.Text("--prompt", ["-p"], "TEXT", "The text.");
-    private readonly Option<string?> _file = OptionOf.Text("--file", ["-f"], "FILE", "A file with the text; '-' is standard input. One line break at its end is left out.");
+    private readonly Option<string?> _file = OptionOf.Text("--file", ["-f"], "FILE", "A file with the text; '-' is standard input. At most 256 MiB; one line break at its end is left out.");
 
     public void AddTo(Command command)
     {

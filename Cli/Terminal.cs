@@ -36,11 +36,12 @@ internal sealed class Terminal
     public static TextWriter OpenError() => new StreamWriter(new LossyStream(Console.OpenStandardError()), Utf8, 256) { AutoFlush = true };
 
     /// <summary>Reads standard input to its end; Ctrl-C meanwhile ends the program.</summary>
+    /// <exception cref="IOException">It is longer than texts may be.</exception>
     public string ReadAll()
     {
         using var interrupt = new Interrupt();
         interrupt.Rest();
-        return In.ReadToEnd();
+        return TextFile.ReadToEnd(In, "Standard input");
     }
 
     /// <summary>Writes a line for the person at the terminal.</summary>
@@ -51,5 +52,13 @@ internal sealed class Terminal
     {
         Out.Write(text);
         Out.Flush();
+    }
+
+    /// <summary>Writes bytes that need not be text, after the text so far.</summary>
+    public void WriteBytes(ReadOnlySpan<byte> bytes)
+    {
+        Out.Flush();
+        if (Out is StreamWriter { BaseStream: var stream }) stream.Write(bytes);
+        else Out.Write(Encoding.Latin1.GetString(bytes));   // a writer without bytes gets a character for each
     }
 }

@@ -48,7 +48,7 @@ internal ref struct GgufParser
     {
         uint magic = _cursor.UInt32();
         if (magic == 0x73726576)   // "vers": the pointer file that stands in for a large file in a git checkout
-            throw new FormatException($"{_subject}: not a GGUF file but probably a Git LFS pointer to one; fetch the model itself with 'git lfs pull'.");
+            throw LfsPointer.Refusal(_subject);
         if (magic != GgufHeader.Magic)
             throw new FormatException($"{_subject}: not a GGUF file: it begins with the bytes {magic & 255:x2} {magic >> 8 & 255:x2} {magic >> 16 & 255:x2} {magic >> 24:x2}, 'GGUF' (47 47 55 46) is needed; convert the model to GGUF.");
         uint version = _cursor.UInt32();

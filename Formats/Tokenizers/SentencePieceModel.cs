@@ -37,6 +37,7 @@ public sealed class SentencePieceModel
     {
         long bytes = new FileInfo(path).Length;
         if (bytes is 0 or > MaxBytes) throw new FormatException($"{path}: the file has {bytes} bytes; 1 to {MaxBytes} are read. Download it again.");
+        LfsPointer.Refuse(path);
         return Parse(path, File.ReadAllBytes(path));
     }
 

@@ -143,7 +143,9 @@ public sealed unsafe partial class MappedFile : IDisposable
 
     private static SafeFileHandle OpenForReading(string path)
     {
-        if (new FileInfo(path) is { Exists: true, Length: 0 }) throw Empty(path);   // opening a pipe would wait for its writer
+        if (PathKinds.Of(path) is var kind and (PathKind.Pipe or PathKind.Device or PathKind.Socket))
+            throw new FormatException($"{path}: this is a {kind.ToString().ToLowerInvariant()}; weights are read where a file lies, so save them to a file first, such as 'cat > model.gguf', and give its path.");
+        if (new FileInfo(path) is { Exists: true, Length: 0 }) throw Empty(path);
         try
         {
             return File.OpenHandle(path);
@@ -171,5 +173,5 @@ public sealed unsafe partial class MappedFile : IDisposable
     }
 
     private static FormatException Empty(string path) =>
-        new($"{path}: the file is empty, or no regular file; download or convert it again.");
+        new($"{path}: the file is empty; download or convert it again.");
 }

@@ -36,9 +36,16 @@ internal sealed class WeightBytes : IDisposable
     internal ReadOnlySpan<byte> Start => Span(0, (int)Math.Min(Length, int.MaxValue));
 
     /// <summary>Maps or copies a file, or a window of it.</summary>
-    internal static WeightBytes Open(string path, bool copyToMemory, long offset = 0, long? length = null) => copyToMemory
-        ? new WeightBytes(path, MappedFile.Copy(path, offset, length))
-        : new WeightBytes(new MappedFile(path, offset, length));
+    /// <exception cref="FormatException">It is empty, shorter than the window, or a Git LFS pointer.</exception>
+    internal static WeightBytes Open(string path, bool copyToMemory, long offset = 0, long? length = null)
+    {
+        WeightBytes bytes = copyToMemory
+            ? new WeightBytes(path, MappedFile.Copy(path, offset, length))
+            : new WeightBytes(new MappedFile(path, offset, length));
+        if (!LfsPointer.Is(bytes.Start)) return bytes;
+        bytes.Dispose();
+        throw LfsPointer.Refusal(path);
+    }
 
     /// <summary>Bytes, valid until disposed; out of range throws.</summary>
     internal ReadOnlySpan<byte> Span(long offset, int count) =>

@@ -33,6 +33,7 @@ public static class WholeFolder
     /// <exception cref="IOException">The place is a file or a folder with files, or its parent is missing.</exception>
     public static void EnsureWritable(string path, bool replace)
     {
+        WholeFile.EnsureNamed(path);
         if (File.Exists(path)) throw new IOException($"'{path}' is a file; give the name of a folder.");
         if (Directory.Exists(path))
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
@@ -28,6 +29,7 @@ internal sealed class HubConfig
     {
         long bytes = new FileInfo(path).Length;
         if (bytes > MaxBytes) throw new FormatException($"{path}: the file has {bytes} bytes; at most {MaxBytes} are read. Download it again.");
+        LfsPointer.Refuse(path);
         try
         {
             using JsonDocument document = JsonDocument.Parse(QuoteNonNumbers(File.ReadAllBytes(path)));
@@ -117,14 +119,14 @@ internal sealed class HubConfig
         };
     }
 
-    /// <summary>Token ids: a number, a list of numbers, or none.</summary>
+    /// <summary>Token ids: a number, a list of numbers, or none; what is negative, as -1 is by custom, is no token.</summary>
     public int[] Ids(string key)
     {
         if (Get(key) is not JsonElement value) return [];
-        if (value.ValueKind != JsonValueKind.Array) return [Id(value)];
-        return [.. value.EnumerateArray().Select(Id)];
-        int Id(JsonElement id) => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int number) && number >= 0 ? number
-            : throw Wrong(key, "a token id or a list of token ids");
+        if (value.ValueKind != JsonValueKind.Array) return [.. new[] { Id(value) }.Where(id => id >= 0)];
+        return [.. value.EnumerateArray().Where(id => id.ValueKind != JsonValueKind.Null).Select(Id).Where(id => id >= 0)];
+        int Id(JsonElement id) => id.ValueKind == JsonValueKind.Number && id.TryGetDouble(out double number) && number == Math.Floor(number) && Math.Abs(number) <= int.MaxValue
+            ? (int)number : throw Wrong(key, "a token id or a list of token ids");
     }
 
     /// <summary>The text of a JSON string.</summary>

@@ -51,4 +51,25 @@ public sealed class WholeFileTests
         if (!OperatingSystem.IsLinux()) return;
         Assert.Contains("device", Assert.Throws<IOException>(() => WholeFile.EnsureWritable(path)).Message);
     }
+
+    [Theory]
+    [InlineData("", "empty")]
+    [InlineData(" ", "empty")]
+    [InlineData("a230", "230 bytes")]
+    [InlineData("\u00e9201", "402 bytes")]
+    public void Write_NameThatCannotBe_IsRefusedInASentenceWithoutTemporaryName(string name, string found)
+    {
+        using var folder = new TemporaryFolder();
+        string path = name.Trim().Length == 0 ? name : folder[new string(name[0], int.Parse(name[1..], System.Globalization.CultureInfo.InvariantCulture))];
+        foreach (Action write in (Action[])[() => WholeFile.Write(path, _ => { }), () => WholeFolder.Write(path, true, _ => { })])
+        {
+            string message = Assert.Throws<IOException>(write).Message;
+            Assert.Contains(found, message, StringComparison.Ordinal);
+            Assert.DoesNotContain(".tmp", message, StringComparison.Ordinal);
+        }
+        Assert.Empty(folder.Files);
+        string longest = folder[new string('b', 200)];
+        WholeFile.Write(longest, temporary => File.WriteAllText(temporary, "x"));
+        Assert.Equal("x", File.ReadAllText(longest));
+    }
 }

@@ -1,0 +1,71 @@
+using System.IO.Pipes;
+using MambaRT.Cli;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>Where texts come from, and how much of them.</summary>
+public sealed class TextInputTests
+{
+    [Fact]
+    public void File_ThatIsNone_IsRefusedInASentence()
+    {
+        using var folder = new TemporaryFolder();
+        foreach ((string path, string said) in ((string, string)[])[("/dev/zero", "device"), ("/dev/null", "device"), (folder["."], "folder"), (folder["none"], "no file")])
+        {
+            if (path.StartsWith("/dev/", StringComparison.Ordinal) && !OperatingSystem.IsLinux()) continue;
+            CommandLine run = CommandLine.Run(["tokenize", "-f", path]);
+            Assert.Equal((1, ""), (run.Code, run.Output));
+            Assert.Contains(said, Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Pipe_WithAName_IsRefusedAndOneOfTheShellIsRead()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        using var folder = new TemporaryFolder();
+        using (var make = System.Diagnostics.Process.Start("mkfifo", [folder["pipe"]])) make.WaitForExit();
+        CommandLine named = CommandLine.Run(["tokenize", "-f", folder["pipe"]]);
+        Assert.Equal(1, named.Code);
+        Assert.Contains("standard input", Assert.Single(named.ErrorLines), StringComparison.Ordinal);
+        CommandLine model = CommandLine.Run(["tokenize", "-p", "x", "-m", folder["pipe"]]);
+        Assert.Equal(1, model.Code);
+        Assert.Contains("this is a pipe", Assert.Single(model.ErrorLines), StringComparison.Ordinal);
+
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
+        using (var writer = new AnonymousPipeClientStream(PipeDirection.Out, pipe.GetClientHandleAsString())) writer.Write("Once upon a time\n"u8);
+        pipe.DisposeLocalCopyOfClientHandle();
+        Assert.Equal("907,686,262,511\n", CommandLine.Run(["tokenize", "--ids", "-f", $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}"]).Output);
+    }
+
+    [Fact]
+    public void Text_LongerThanTheBound_IsRefusedWithoutReadingItAll()
+    {
+        var endless = new Endless();
+        string message = Assert.Throws<IOException>(() => TextFile.ReadToEnd(endless, "Standard input")).Message;
+        Assert.Contains("256.0 MiB", message, StringComparison.Ordinal);
+        Assert.InRange(endless.Given, 1L << 28, (1L << 28) + (1 << 17));
+
+        using var folder = new TemporaryFolder();
+        using (FileStream large = File.Create(folder["large"])) large.SetLength((1L << 28) + 1);
+        Assert.Contains("large", Assert.Throws<IOException>(() => TextFile.Read(folder["large"])).Message, StringComparison.Ordinal);
+    }
+
+    private sealed class Endless : TextReader
+    {
+        public long Given { get; private set; }
+
+        public override int Read(char[] buffer, int index, int count)
+        {
+            Given += count;
+            return count;
+        }
+
+        public override int Read(Span<char> buffer)
+        {
+            Given += buffer.Length;
+            return buffer.Length;
+        }
+    }
+}
