@@ -34,23 +34,29 @@ internal abstract class Comparand
 internal sealed class FileComparand : Comparand
 {
     private readonly ModelFile _file;
+    private readonly MetadataOverrides _overrides;
 
-    private FileComparand(ModelFile file) => _file = file;
+    private FileComparand(ModelFile file, MetadataOverrides overrides)
+    {
+        _file = file;
+        _overrides = overrides;
+    }
 
     /// <summary>Reads the file's header.</summary>
-    public static FileComparand Of(string path)
+    public static FileComparand Of(string path, MetadataOverrides overrides)
     {
         ModelFile file = ModelLocator.Named(path, "check the path");
-        using GgufFile header = OpenFile(file);
-        return new FileComparand(file) { Name = Path.GetFileName(path), Bytes = header.FileBytes, BitsPerWeight = QuantMix.BitsPerWeight(QuantMix.Of(header)) };
+        using GgufFile header = OpenFile(file, overrides);
+        return new FileComparand(file, overrides) { Name = Path.GetFileName(path), Bytes = header.FileBytes, BitsPerWeight = QuantMix.BitsPerWeight(QuantMix.Of(header)) };
     }
 
     /// <summary>Opens the file alone.</summary>
-    public GgufFile OpenFile() => OpenFile(_file);
+    public GgufFile OpenFile() => OpenFile(_file, _overrides);
 
-    protected override Model Load(IBackend backend) => Model.Open(_file.Path, backend, new ModelOptions { Offset = _file.Offset, Length = _file.Length });
+    protected override Model Load(IBackend backend) => Model.Open(_file.Path, backend, new ModelOptions { Offset = _file.Offset, Length = _file.Length, Overrides = _overrides });
 
-    private static GgufFile OpenFile(ModelFile file) => GgufFile.Open(file.Path, new GgufOpenOptions { Offset = file.Offset, Length = file.Length });
+    private static GgufFile OpenFile(ModelFile file, MetadataOverrides overrides) =>
+        GgufFile.Open(file.Path, new GgufOpenOptions { Offset = file.Offset, Length = file.Length, Overrides = overrides });
 }
 
 /// <summary>The base with some of its tensors stored otherwise, in memory.</summary>

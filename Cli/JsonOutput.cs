@@ -49,6 +49,14 @@ internal sealed class JsonOutput
         else Writer.WriteNull(name);
     }
 
+    /// <summary>Bytes as a list of numbers.</summary>
+    public void Bytes(string name, ReadOnlySpan<byte> bytes)
+    {
+        Writer.WriteStartArray(name);
+        foreach (byte value in bytes) Writer.WriteNumberValue(value);
+        Writer.WriteEndArray();
+    }
+
     /// <summary>A list of texts.</summary>
     public void Strings(string name, IReadOnlyList<string> texts)
     {

@@ -26,14 +26,19 @@ internal sealed class ModelArguments
     private readonly Option<string?> _backend = OptionOf.Choice("--backend", [], "Where the model runs; cpu:vnni and cpu:avx2 use no newer instructions.", ["auto", .. BackendSelector.Names, .. BackendSelector.Variants]);
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
     private readonly Option<int[]?> _affinity = Affinity("Cores that the CPU's threads are pinned to, one a thread. Linux only.");
+    private readonly OverrideArguments _overrides = new();
     private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");
     private readonly Option<string?> _layers = OptionOf.Text("--n-gpu-layers", ["-ngl", "--gpu-layers"], "N", "Not needed: see --backend.");
 
     /// <summary>The option that pins threads, by numbers of cores.</summary>
     public static Option<int[]?> Affinity(string description) => OptionOf.WholeList("--affinity", [], description, 0, 1023, "0,1");
 
-    /// <summary>Adds -m alone, for verbs that only read the file.</summary>
-    public void AddFileTo(Command command) => command.Options.Add(_model);
+    /// <summary>Adds what says which file it is alone, for verbs that only read it.</summary>
+    public void AddFileTo(Command command)
+    {
+        command.Options.Add(_model);
+        _overrides.AddTo(command);
+    }
 
     /// <summary>Adds the options; without -c where that means something else.</summary>
     public void AddTo(Command command, bool withContext = true)
@@ -50,6 +55,7 @@ internal sealed class ModelArguments
         command.Options.Add(_backend);
         command.Options.Add(_threads);
         command.Options.Add(_affinity);
+        _overrides.AddTo(command);
     }
 
     /// <summary>Makes the backend asked for.</summary>
@@ -62,24 +68,32 @@ internal sealed class ModelArguments
         return BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", threads, cores);
     }
 
+    /// <summary>Metadata in the place of a file's.</summary>
+    public MetadataOverrides Overrides(ParseResult arguments) => _overrides.Read(arguments);
+
+    /// <summary>Whether there is such metadata.</summary>
+    public bool HasOverrides(ParseResult arguments) => _overrides.IsGiven(arguments);
+
     /// <summary>Which file -m means.</summary>
     public ModelFile Locate(ParseResult arguments) => ModelLocator.Find(arguments.GetValue(_model));
 
     /// <summary>Opens the file alone: headers and metadata.</summary>
     public GgufFile OpenFile(ParseResult arguments)
     {
+        MetadataOverrides overrides = Overrides(arguments);
         ModelFile file = Locate(arguments);
-        return GgufFile.Open(file.Path, new GgufOpenOptions { Offset = file.Offset, Length = file.Length });
+        return GgufFile.Open(file.Path, new GgufOpenOptions { Offset = file.Offset, Length = file.Length, Overrides = overrides });
     }
 
     /// <summary>Opens the model on the backend asked for.</summary>
     public OpenedModel Open(ParseResult arguments, Terminal terminal, IActivationObserver? observer = null)
     {
+        MetadataOverrides overrides = Overrides(arguments);
         ModelFile file = Locate(arguments);
         IBackend backend = CreateBackend(arguments);
         try
         {
-            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length, Observer = observer });
+            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length, Observer = observer, Overrides = overrides });
             Answer(arguments, terminal, model);
             return new OpenedModel(model, backend);
         }
@@ -92,6 +106,7 @@ internal sealed class ModelArguments
 
     private void Answer(ParseResult arguments, Terminal terminal, Model model)
     {
+        TextTokens.NoteGuess(model.Metadata, terminal);
         if (arguments.GetResult(_context) is not null)
             terminal.Note($"-c is not needed: the state of this model takes {Show.Bytes(model.StateBytes)} however long the text gets, so there is no context size to set.");
         if (arguments.GetResult(_layers) is not null)

@@ -15,6 +15,21 @@ internal static class TextTokens
             throw new NotSupportedException($"'{model.Name}' has no vocabulary, which text needs; convert it with its tokenizer, or give token ids to 'mambart logits --tokens'.");
     }
 
+    /// <summary>Makes the tokenizer of a file that is opened for its tokens alone.</summary>
+    public static ITokenizer Of(GgufFile file, Terminal terminal)
+    {
+        ITokenizer tokenizer = Tokenizer.Create(file.Metadata);
+        NoteGuess(file.Metadata, terminal);
+        return tokenizer;
+    }
+
+    /// <summary>Says so where the way of cutting text into words is guessed.</summary>
+    public static void NoteGuess(GgufMetadata metadata, Terminal terminal)
+    {
+        if (Tokenizer.GuessedPreTokenizer(metadata) is string guess)
+            terminal.Note($"Warning: the model's file does not name its pre-tokenizer; '{guess}' is taken as a guess, as in llama.cpp, and answers suffer if it is another: set it with --override-kv tokenizer.ggml.pre=str:NAME.");
+    }
+
     /// <summary>Encodes a text, special tokens parsed, after the token that the model wants before every text.</summary>
     /// <exception cref="FormatException">The text has no token.</exception>
     public static int[] Encode(ITokenizer tokenizer, string text, bool parseSpecial = true, bool withBos = true)
@@ -28,11 +43,11 @@ internal static class TextTokens
     public static string Piece(ITokenizer tokenizer, int token) =>
         Show.Text(Encoding.UTF8.GetString(tokenizer.Decode(token, renderSpecial: true)));
 
-    /// <summary>The text of several tokens, with the bytes of one character joined.</summary>
-    public static string Text(ITokenizer tokenizer, ReadOnlySpan<int> tokens)
+    /// <summary>The bytes of several tokens, in which those of one character meet.</summary>
+    public static byte[] Bytes(ITokenizer tokenizer, ReadOnlySpan<int> tokens)
     {
         var bytes = new List<byte>();
         foreach (int token in tokens) bytes.AddRange(tokenizer.Decode(token, renderSpecial: true));
-        return Encoding.UTF8.GetString([.. bytes]);
+        return [.. bytes];
     }
 }

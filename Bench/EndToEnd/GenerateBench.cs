@@ -25,7 +25,7 @@ public static class GenerateBench
     {
         int[] threads = [.. (options.Threads.Count > 0 ? options.Threads : [1, options.Cores?.Count ?? Environment.ProcessorCount]).Distinct().Order()];
         (string Name, int Threads)[] targets = [.. options.Backends.Distinct().SelectMany(b => BackendSelector.HasThreads(b) ? threads.Select(t => (b, t)) : [(b, 1)])];
-        using GgufFile file = GgufFile.Open(options.Path, new GgufOpenOptions { Offset = options.Model.Offset, Length = options.Model.Length });
+        using GgufFile file = GgufFile.Open(options.Path, new GgufOpenOptions { Offset = options.Model.Offset, Length = options.Model.Length, Overrides = options.Model.Overrides });
         List<CheckRecord> checks = options.Check ? Check(options, file, targets, cancel) : [];
         List<string> failures = [.. checks.Where(c => !c.Passed).Select(c =>
             $"{c.Backend} with {c.Threads} thread(s) differs from reference: NMSE {c.Nmse:g3} over {c.Tokens} tokens, {c.Bound:g3} is allowed; nothing was timed.")];

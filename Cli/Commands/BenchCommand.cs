@@ -10,6 +10,7 @@ namespace MambaRT.Cli;
 internal sealed class BenchCommand : Verb
 {
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
+    private readonly OverrideArguments _overrides = new();
     private readonly Option<int[]?> _threads = OptionOf.WholeList("--threads", ["-t"], "Threads of the CPU; 1 and one per core when not given.", 1, 1024, "1,2");
     private readonly Option<int[]?> _affinity = ModelArguments.Affinity("Cores that the CPU's threads are pinned to: the first N of them with N threads. Linux only.");
     private readonly Option<int[]?> _prompts = OptionOf.WholeList("--prompt", ["-p"], "Lengths of prompts; 128,512,2048 when not given.", 1, 1 << 20, "128,512,2048");
@@ -34,6 +35,7 @@ internal sealed class BenchCommand : Verb
     {
         foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _curve, _budget, _noCheck, _csv, _md, _html, _compare, _make, _type, _output })
             Options.Add(option);
+        _overrides.AddTo(this);
     }
 
     public override string[] Examples =>
@@ -57,7 +59,7 @@ internal sealed class BenchCommand : Verb
             throw new UsageException($"--affinity gives {cores.Length} cores for {threads.Max()} threads; give as many cores as the most threads.");
         BenchOptions options = standard with
         {
-            Model = new ModelOptions { Offset = file.Offset, Length = file.Length },
+            Model = new ModelOptions { Offset = file.Offset, Length = file.Length, Overrides = _overrides.Read(arguments) },
             Backends = Backends(arguments.GetValue(_backends)),
             Threads = threads ?? standard.Threads,
             Cores = cores,

@@ -53,8 +53,9 @@ internal sealed class CompareCommand : Verb
         foreach (string? output in outputs)
             if (output is not null) WholeFile.EnsureWritable(output);
         string text = _text.Load(arguments);
-        FileComparand basis = FileComparand.Of(arguments.GetValue(_base)!);   // required
-        FileComparand[] files = [.. paths.Select(FileComparand.Of)];
+        MetadataOverrides overrides = _backend.Overrides(arguments);
+        FileComparand basis = FileComparand.Of(arguments.GetValue(_base)!, overrides);   // required
+        FileComparand[] files = [.. paths.Select(path => FileComparand.Of(path, overrides))];
 
         using var interrupt = new Interrupt();
         using IBackend backend = _backend.CreateBackend(arguments);
@@ -62,6 +63,7 @@ internal sealed class CompareCommand : Verb
         try
         {
             Model model = basis.Open(backend);
+            TextTokens.NoteGuess(model.Metadata, Terminal);   // its tokens are those of all
             TokenWindows windows = _text.Cut(arguments, text, model.Tokenizer);
             List<VariantComparand> variants = type is null ? [] : Variants(weights, model.Plan, type);
             Terminal.Note($"{Show.Count(windows.TextLength)} tokens, {Show.Count(windows.Count)} windows of {Show.Count(windows.Length)}, {files.Length + variants.Count} models and variants.");

@@ -10,6 +10,7 @@ internal sealed class ExportCommand : Verb
     private readonly Argument<string> _model = new("FILE.gguf") { Description = "The model." };
     private readonly Option<string?> _output = OptionOf.Text("--output", ["-o"], "DIR", "The folder to write; a new or empty one, unless --force is given.");
     private readonly Option<string?> _type = OptionOf.Choice("--type", ["--outtype"], "How the large matrices are stored; as they are when not given, and F16 where they are quantized.", ["F16", "BF16", "F32"]);
+    private readonly OverrideArguments _overrides = new();
     private readonly Option<bool> _force = OptionOf.Flag("--force", "Replaces files in the folder; those of other names stay.");
 
     public ExportCommand(Terminal terminal, Option<bool> json) : base("export", "Makes a folder of safetensors of a GGUF file.", terminal, json)
@@ -19,6 +20,7 @@ internal sealed class ExportCommand : Verb
         Options.Add(_output);
         Options.Add(_type);
         Options.Add(_force);
+        _overrides.AddTo(this);
     }
 
     public override string[] Examples =>
@@ -33,7 +35,7 @@ internal sealed class ExportCommand : Verb
         bool force = arguments.GetValue(_force);
         if (!force && Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any())
             throw new IOException($"The folder '{output}' is not empty; choose another, or give --force to replace files in it.");
-        var options = new ExportOptions { Type = arguments.GetValue(_type) is string type ? QuantTypes.ByName(type) : null, Replace = force };
+        var options = new ExportOptions { Type = arguments.GetValue(_type) is string type ? QuantTypes.ByName(type) : null, Replace = force, Overrides = _overrides.Read(arguments) };
         using var interrupt = new Interrupt();
         ExportReport? done = null;
         Progress.Run(Terminal, "Exporting", report =>

@@ -23,6 +23,8 @@ internal sealed class PackCommand : Verb
     protected override int Run(ParseResult arguments)
     {
         string output = arguments.GetValue(_output)!;   // required
+        if (_model.HasOverrides(arguments))
+            throw new UsageException("--override-kv would be lost, as the model is packed as its file is; write the key into a file first with 'mambart quantize --override-kv', which may keep the type.");
         ModelFile model = _model.Locate(arguments);
         string executable = Executable();
         Check(arguments, model, executable, output);

@@ -17,6 +17,7 @@ internal sealed class QuantizeCommand : Verb
     private readonly Option<string?> _policy = StorageChoice.Policy();
     private readonly Option<string[]> _overrides = OptionOf.Texts("--override", ["--tensor-type"], "PATTERN=TYPE", "A type for all tensors with this in their names, where * stands for any text; may be given several times, the last that matches holds.");
     private readonly Option<string?> _importance = OptionOf.Text("--imatrix", [], "FILE", "Which columns matter, as 'mambart imatrix' or llama.cpp writes it.");
+    private readonly OverrideArguments _metadata = new();
     private readonly Option<bool> _again = OptionOf.Flag("--allow-requantize", "Also quantizes weights that are quantized already, which adds the errors up.");
     private readonly Option<bool> _dryRun = OptionOf.Flag("--dry-run", "Lists what would be written, and writes nothing.");
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
@@ -25,6 +26,7 @@ internal sealed class QuantizeCommand : Verb
     {
         Arguments.Add(_names);
         foreach (Option option in (Option[])[_policy, _overrides, _importance, _again, _dryRun, _threads]) Options.Add(option);
+        _metadata.AddTo(this);
     }
 
     public override string[] Examples =>
@@ -41,7 +43,7 @@ internal sealed class QuantizeCommand : Verb
         if (names.Length == 2 && !dryRun) throw new UsageException("There is no name for the output; give IN OUT TYPE, or --dry-run to write nothing.");
         QuantizationOptions options = ReadOptions(arguments, names[^1]);
         ModelFile input = ModelLocator.Find(names[0]);
-        using GgufFile file = GgufFile.Open(input.Path, new GgufOpenOptions { Offset = input.Offset, Length = input.Length });
+        using GgufFile file = GgufFile.Open(input.Path, new GgufOpenOptions { Offset = input.Offset, Length = input.Length, Overrides = _metadata.Read(arguments) });
         QuantizationPlan plan = Quantizer.Plan(file, options);
         StorageChoice.NoteOtherwise(Terminal, plan.StoredOtherwise);
         var clock = Stopwatch.StartNew();

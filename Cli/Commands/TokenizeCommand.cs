@@ -31,7 +31,7 @@ internal sealed class TokenizeCommand : Verb
     {
         string text = _prompt.Read(arguments, Terminal);
         using GgufFile file = _model.OpenFile(arguments);
-        ITokenizer tokenizer = Tokenizer.Create(file.Metadata);
+        ITokenizer tokenizer = TextTokens.Of(file, Terminal);
         int[] tokens = TextTokens.Encode(tokenizer, text, !arguments.GetValue(_plain), !arguments.GetValue(_noBos));
         if (Json(arguments)) WriteJson(tokenizer, tokens);
         else if (arguments.GetValue(_ids)) Terminal.Out.WriteLine(string.Join(',', tokens));

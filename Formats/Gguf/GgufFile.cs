@@ -33,7 +33,7 @@ public sealed class GgufFile : IWeightSource, IDisposable
     /// <summary>Opens a model; any part of a split model opens all of it.</summary>
     /// <exception cref="FileNotFoundException">The file, or a part of the model, is missing.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    /// <exception cref="FormatException">A file is not GGUF, or damaged; the message names the key or tensor.</exception>
+    /// <exception cref="FormatException">A file is not GGUF, or damaged, or a key cannot be overridden; the message names the key or tensor.</exception>
     /// <exception cref="NotSupportedException">A tensor is stored as a type that MambaRT does not read.</exception>
     public static GgufFile Open(string path, GgufOpenOptions? options = null)
     {
@@ -42,6 +42,7 @@ public sealed class GgufFile : IWeightSource, IDisposable
         try
         {
             file.AddAll(OpenPart(path, options), options);
+            options.Overrides.Apply(file.Metadata);
             return file;
         }
         catch

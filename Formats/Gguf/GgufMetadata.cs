@@ -68,6 +68,17 @@ public sealed class GgufMetadata
         return float.IsFinite(value) ? value : throw new FormatException($"{Subject}: key '{key}' is {value}; it must be a finite number. Re-convert the model.");
     }
 
+    /// <summary>A number of any type, or null when the key is absent.</summary>
+    public double? TryGetNumber(string key)
+    {
+        if (!TryGet(key, out GgufValue v)) return null;
+        return v.Value switch
+        {
+            byte x => x, sbyte x => x, ushort x => x, short x => x, uint x => x, int x => x, ulong x => x, long x => x, float x => x, double x => x,
+            _ => throw WrongType(key, v, "a number"),
+        };
+    }
+
     /// <summary>A bool, or null when the key is absent.</summary>
     public bool? TryGetBool(string key) =>
         !TryGet(key, out GgufValue v) ? null : v.Value is bool x ? x : throw WrongType(key, v, "a bool");

@@ -11,7 +11,6 @@ namespace MambaRT.Formats;
 internal sealed class BytePair : VocabularyTokenizer
 {
     private const string MergesKey = "tokenizer.ggml.merges";
-    private const string PreKey = "tokenizer.ggml.pre";
 
     private static readonly char[] CharOfByte = MakeCharOfByte();
     private static readonly short[] ByteOfChar = MakeByteOfChar();
@@ -19,7 +18,7 @@ internal sealed class BytePair : VocabularyTokenizer
     private readonly PreTokenizer _pre;
     private readonly int[] _symbolOfByte = new int[256];   // a token, or the complement of the byte
 
-    public BytePair(GgufMetadata metadata) : this(metadata, new Vocabulary(metadata), PreTokenizer.Find(metadata.TryGetString(PreKey), metadata.Subject))
+    public BytePair(GgufMetadata metadata) : this(metadata, new Vocabulary(metadata), PreTokenizer.Find(metadata.TryGetString(PreTokenizer.Key), metadata.Subject))
     {
     }
 

@@ -3,9 +3,14 @@ namespace MambaRT.Formats;
 /// <summary>Cuts a text into words as one of llama.cpp's pre-tokenizers does: rules in a row, each cutting the pieces of the one before.</summary>
 internal sealed class PreTokenizer
 {
+    public const string Key = "tokenizer.ggml.pre";
+
+    /// <summary>What is taken where a file names none.</summary>
+    public const string Guessed = "default";
+
     private static readonly PreTokenizer[] All =
     [
-        new(["default"], [WordRule.Symbols, WordRule.Gpt2, WordRule.NumberRuns, WordRule.DigitTriples]),
+        new([Guessed], [WordRule.Symbols, WordRule.Gpt2, WordRule.NumberRuns, WordRule.DigitTriples]),
         new(["gpt-2", "gpt-neox", "mpt", "olmo", "jais", "phi-2", "gigachat", "roberta-bpe"], [WordRule.Gpt2]),
         new(["falcon"], [WordRule.SymbolsAndBacktick, WordRule.Gpt2, WordRule.DigitTriples]),
         new(["refact", "starcoder", "command-r", "smollm", "codeshell", "exaone", "minerva-7b"], [WordRule.SingleNumbers, WordRule.Gpt2]),
@@ -32,13 +37,13 @@ internal sealed class PreTokenizer
     /// <summary>Whether a text begins with BOS where metadata is silent.</summary>
     public bool AddsBos { get; private init; }
 
-    /// <summary>Finds a pre-tokenizer by name; without a name it is <c>default</c>.</summary>
+    /// <summary>Finds a pre-tokenizer by name; without a name it is <see cref="Guessed"/>.</summary>
     /// <exception cref="NotSupportedException">The name is unknown.</exception>
     public static PreTokenizer Find(string? name, string subject)
     {
-        string wanted = string.IsNullOrEmpty(name) ? "default" : name;
+        string wanted = string.IsNullOrEmpty(name) ? Guessed : name;
         return Array.Find(All, pre => pre._names.Contains(wanted)) ?? throw new NotSupportedException(
-            $"{subject}: key 'tokenizer.ggml.pre' is '{wanted}'; known pre-tokenizers are {string.Join(", ", All.SelectMany(pre => pre._names))}. Convert a model with one of these.");
+            $"{subject}: key '{Key}' is '{wanted}'; known pre-tokenizers are {string.Join(", ", All.SelectMany(pre => pre._names))}. Convert a model with one of these.");
     }
 
     /// <summary>Hands the words of <paramref name="text"/> to <paramref name="words"/>: together they are the text.</summary>

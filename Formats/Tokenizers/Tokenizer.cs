@@ -4,7 +4,6 @@ namespace MambaRT.Formats;
 public static class Tokenizer
 {
     private const string ModelKey = "tokenizer.ggml.model";
-    private const string PreKey = "tokenizer.ggml.pre";
 
     /// <summary>Reads <c>tokenizer.ggml.*</c> and builds the tokenizer named by <c>tokenizer.ggml.model</c>.</summary>
     /// <param name="metadata">Metadata of a GGUF file; not kept.</param>
@@ -26,7 +25,15 @@ public static class Tokenizer
         };
     }
 
+    /// <summary>The pre-tokenizer that is taken, as llama.cpp takes it, for a file whose tokenizer needs one and that names none; null for every other file.</summary>
+    /// <remarks>Files of before spring 2024 lack the name, whatever their pre-tokenizer was.</remarks>
+    public static string? GuessedPreTokenizer(GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        return metadata.TryGetString(ModelKey) == "gpt2" && string.IsNullOrEmpty(metadata.TryGetString(PreTokenizer.Key)) ? PreTokenizer.Guessed : null;
+    }
+
     /// <summary>The first of the names of the pre-tokenizer that <c>tokenizer.ggml.pre</c> names: "gpt-2" for "mpt", which cuts in the same way.</summary>
     /// <exception cref="NotSupportedException">The name is unknown.</exception>
-    public static string PreTokenizerFamily(GgufMetadata metadata) => PreTokenizer.Find(metadata.TryGetString(PreKey), metadata.Subject).Family;
+    public static string PreTokenizerFamily(GgufMetadata metadata) => PreTokenizer.Find(metadata.TryGetString(PreTokenizer.Key), metadata.Subject).Family;
 }

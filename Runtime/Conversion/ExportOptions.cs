@@ -10,4 +10,7 @@ public sealed record ExportOptions
 
     /// <summary>Whether files in the folder may be replaced.</summary>
     public bool Replace { get; init; }
+
+    /// <summary>Metadata that takes the place of the file's.</summary>
+    public MetadataOverrides Overrides { get; init; } = MetadataOverrides.None;
 }

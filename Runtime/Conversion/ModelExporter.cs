@@ -27,7 +27,7 @@ public static class ModelExporter
         if (options.Type is QuantType type && type != QuantTypes.F32 && type != QuantTypes.F16 && type != QuantTypes.BF16)
             throw new ArgumentException($"Checkpoints hold F32, F16 or BF16, not {type}; choose one of these.", nameof(options));
         WholeFolder.EnsureWritable(directory, options.Replace);
-        using GgufFile file = GgufFile.Open(modelPath);
+        using GgufFile file = GgufFile.Open(modelPath, new GgufOpenOptions { Overrides = options.Overrides });
         Architecture.Record(file.Metadata, file);   // refuses what does not fit together
         Architecture architecture = Architecture.All.First(a => a.Id == file.Metadata.GetString("general.architecture"));   // found there
         IReadOnlyList<TensorExport> tensors = Map(file, architecture, options.Type);

@@ -81,7 +81,7 @@ public sealed class Model : IDisposable
     public static Model Open(string path, IBackend backend, ModelOptions? options = null)
     {
         options ??= new ModelOptions();
-        GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory });
+        GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Overrides = options.Overrides });
         try
         {
             return new Model(file.Metadata, file, file.Tensors, file, backend, options);

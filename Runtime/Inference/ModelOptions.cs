@@ -1,3 +1,5 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Runtime;
 
 /// <summary>How a model is opened.</summary>
@@ -11,6 +13,9 @@ public sealed record ModelOptions
 
     /// <summary>Sees what the projections read while the model runs, or null.</summary>
     public IActivationObserver? Observer { get; init; }
+
+    /// <summary>Metadata that takes the place of the file's.</summary>
+    public MetadataOverrides Overrides { get; init; } = MetadataOverrides.None;
 
     /// <summary>Where in the file the model begins: 0, or past the executable it was appended to.</summary>
     public long Offset { get; init; }
