@@ -21,12 +21,12 @@ internal static class LogProbsListing
         foreach (TokenLogProbs token in tokens)
         {
             writer.WriteStartObject();
-            WriteToken(json, token.Token, token.Text, token.LogProb);
+            WriteToken(json, token.Token, token.Text, token.Bytes.Span, token.LogProb);
             writer.WriteStartArray("top");
             foreach (TokenLogProb top in token.Top)
             {
                 writer.WriteStartObject();
-                WriteToken(json, top.Token, top.Text, top.LogProb);
+                WriteToken(json, top.Token, top.Text, top.Bytes.Span, top.LogProb);
                 writer.WriteEndObject();
             }
             writer.WriteEndArray();
@@ -35,10 +35,12 @@ internal static class LogProbsListing
         writer.WriteEndArray();
     }
 
-    private static void WriteToken(JsonOutput json, int token, string text, float logProb)
+    /// <summary>The bytes are there always: only they join to the text where a token is a part of a character.</summary>
+    private static void WriteToken(JsonOutput json, int token, string text, ReadOnlySpan<byte> bytes, float logProb)
     {
         json.Writer.WriteNumber("id", token);
         json.Writer.WriteString("text", text);
+        json.Bytes("bytes", bytes);
         json.Number("logprob", logProb);
     }
 }

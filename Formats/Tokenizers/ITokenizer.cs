@@ -25,6 +25,9 @@ public interface ITokenizer
     /// <summary>Whether a text ends with <see cref="Eos"/>.</summary>
     bool AddEos { get; }
 
+    /// <summary>Tokens that only fill the vocabulary up to the model's rows and stand for nothing, ascending: they are never to be picked.</summary>
+    ReadOnlySpan<int> UnusedTokens { get; }
+
     /// <summary>Whether generation stops at <paramref name="token"/> (EOS, EOT and their kin).</summary>
     bool IsEndOfGeneration(int token);
 

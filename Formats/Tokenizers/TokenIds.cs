@@ -27,6 +27,8 @@ internal sealed class TokenIds : ITokenizer
 
     public bool AddEos => _stops.AddEos;
 
+    public ReadOnlySpan<int> UnusedTokens => [];
+
     public bool IsEndOfGeneration(int token) => _stops.IsEnd(token);
 
     public int[] Encode(ReadOnlySpan<char> text, bool parseSpecial, TextPlace place) => throw NoText();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace MambaRT.Formats;
@@ -47,6 +48,11 @@ internal sealed class Vocabulary
     public string Spelling(int token) => _spellings[token];
 
     public TokenKind Kind(int token) => _kinds[token];
+
+    /// <summary>Whether a token stands for nothing: by its kind, or because a converter of before 2024 named it [PAD…] by its own id and gave it the kind of a token that stands for itself.</summary>
+    public bool IsUnused(int token) => _kinds[token] == TokenKind.Unused
+        || (_kinds[token] == TokenKind.UserDefined && _spellings[token].StartsWith("[PAD", StringComparison.Ordinal)
+            && _spellings[token] == string.Create(CultureInfo.InvariantCulture, $"[PAD{token}]"));
 
     /// <summary>The token that a piece of text may become, or −1: control, unknown and byte tokens are never meant by their spelling.</summary>
     public int Find(string spelling) => _ids.TryGetValue(spelling, out int token) ? token : -1;

@@ -6,6 +6,7 @@ internal abstract class VocabularyTokenizer : ITokenizer
     private readonly SpecialTokens _userDefined;
     private readonly SpecialTokens _allSpecial;
     private readonly StopTokens _stops;
+    private readonly int[] _unused;
     private readonly WordCache _cache = new();
     private byte[] _bytes = [];
     private int[] _starts = [];   // of each token in _bytes, and the end
@@ -15,6 +16,7 @@ internal abstract class VocabularyTokenizer : ITokenizer
         Vocabulary = vocabulary;
         _stops = stops;
         stops.Complete(vocabulary);
+        _unused = [.. Enumerable.Range(0, vocabulary.Count).Where(token => vocabulary.IsUnused(token) && !stops.IsEnd(token))];
         _userDefined = new SpecialTokens(vocabulary, withControl: false);
         _allSpecial = new SpecialTokens(vocabulary, withControl: true);
     }
@@ -36,6 +38,8 @@ internal abstract class VocabularyTokenizer : ITokenizer
     protected Vocabulary Vocabulary { get; }
 
     protected int Unknown => _stops.Unknown;
+
+    public ReadOnlySpan<int> UnusedTokens => _unused;
 
     public bool IsEndOfGeneration(int token) => _stops.IsEnd(token);
 

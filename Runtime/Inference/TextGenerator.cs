@@ -24,8 +24,9 @@ public sealed class TextGenerator
     private readonly StringBuilder _text = new();
     private readonly TokenHistory _history = new();
     private readonly int[] _single = new int[1];
-    private readonly int[] _banned;
-    private float[] _allowed = [];
+    private readonly int _vocabulary;   // up to the last token that stands for something
+    private readonly int[] _unused;     // tokens below it that stand for nothing
+    private readonly int[] _banned;     // those, and the ends where they are ignored
     private char[] _characters = new char[64];
     private GenerationStats _stats;
     private int _pending = -1;
@@ -49,7 +50,15 @@ public sealed class TextGenerator
         if (!_tokenizer.HasVocabulary)
             throw new NotSupportedException($"'{session.Model.Name}' has no vocabulary, which text needs; feed token ids to the session, or convert the model with its tokenizer.");
         _stops = new StopStrings(_options.Stop);
-        _banned = _options.IgnoreEos ? EndTokens(_tokenizer) : [];
+        ReadOnlySpan<int> unused = _tokenizer.UnusedTokens;
+        _vocabulary = _tokenizer.VocabularySize;
+        while (!unused.IsEmpty && unused[^1] == _vocabulary - 1)
+        {
+            unused = unused[..^1];
+            _vocabulary--;
+        }
+        _unused = unused.ToArray();
+        _banned = _options.IgnoreEos ? [.. _unused, .. EndTokens(_tokenizer)] : _unused;
     }
 
     /// <summary>Counts and times of the run at hand, or of the last one.</summary>
@@ -217,11 +226,11 @@ public sealed class TextGenerator
         return logits;
     }
 
-    /// <summary>Picks among the tokens of the vocabulary: rows that only pad the embedding have no text.</summary>
+    /// <summary>Picks among the tokens that stand for something: rows that only pad the embedding have no text.</summary>
     private int Pick(ReadOnlySpan<float> logits)
     {
-        logits = logits[..Math.Min(logits.Length, _tokenizer.VocabularySize)];
-        int token = _sampler.Pick(_banned.Length == 0 ? logits : WithoutBanned(logits), _history.Tokens);
+        logits = logits[..Math.Min(logits.Length, _vocabulary)];
+        int token = _sampler.Pick(logits, _history.Tokens, _banned);
         if (_tokenizer.IsEndOfGeneration(token)) return token;
         if (_options.OnLogProbs is { } report) report(Describe(logits, token));
         _pending = token;
@@ -229,24 +238,24 @@ public sealed class TextGenerator
         return token;
     }
 
-    private ReadOnlySpan<float> WithoutBanned(ReadOnlySpan<float> logits)
-    {
-        if (_allowed.Length != logits.Length) _allowed = new float[logits.Length];
-        logits.CopyTo(_allowed);
-        foreach (int token in _banned) _allowed[token] = float.NegativeInfinity;
-        return _allowed;
-    }
-
     private TokenLogProbs Describe(ReadOnlySpan<float> logits, int token)
     {
-        int count = Math.Min(_options.LogProbs, logits.Length);
+        if (_unused.Length > 0)
+        {
+            float[] meant = logits.ToArray();
+            foreach (int unused in _unused) meant[unused] = float.NegativeInfinity;
+            logits = meant;
+        }
+        int count = Math.Min(_options.LogProbs, logits.Length - _unused.Length);
         int[] ids = new int[count];
         float[] values = new float[count];
         LogProbs.Top(logits, ids, values);
         var top = new TokenLogProb[count];
-        for (int i = 0; i < count; i++) top[i] = new TokenLogProb(ids[i], TextOf(ids[i]), values[i]);
-        return new TokenLogProbs(token, TextOf(token), _tokenizer.Decode(token, renderSpecial: true).ToArray(), LogProbs.Of(logits, token), top);
+        for (int i = 0; i < count; i++) top[i] = new TokenLogProb(ids[i], TextOf(ids[i]), BytesOf(ids[i]), values[i]);
+        return new TokenLogProbs(token, TextOf(token), BytesOf(token), LogProbs.Of(logits, token), top);
     }
+
+    private byte[] BytesOf(int token) => _tokenizer.Decode(token, renderSpecial: true).ToArray();
 
     private string TextOf(int token) => Encoding.UTF8.GetString(_tokenizer.Decode(token, renderSpecial: true));
 

@@ -44,7 +44,14 @@ public sealed class SamplerChain
     /// <returns>The token, in [0, <c>logits.Length</c>).</returns>
     /// <exception cref="ArgumentException">There are no logits.</exception>
     /// <exception cref="InvalidOperationException">Every token is banned.</exception>
-    public int Pick(ReadOnlySpan<float> logits, ReadOnlySpan<int> history)
+    public int Pick(ReadOnlySpan<float> logits, ReadOnlySpan<int> history) => Pick(logits, history, []);
+
+    /// <summary>As <see cref="Pick(ReadOnlySpan{float}, ReadOnlySpan{int})"/>, but none of <paramref name="banned"/>, whatever the samplers do.</summary>
+    /// <param name="logits">One logit a token of the vocabulary; a NaN counts as negative infinity (banned).</param>
+    /// <param name="history">The tokens so far, oldest first; penalties look at its end.</param>
+    /// <param name="banned">Tokens of the vocabulary that cannot be picked.</param>
+    /// <inheritdoc cref="Pick(ReadOnlySpan{float}, ReadOnlySpan{int})"/>
+    public int Pick(ReadOnlySpan<float> logits, ReadOnlySpan<int> history, ReadOnlySpan<int> banned)
     {
         if (logits.IsEmpty) throw new ArgumentException("A pick needs one logit a token; found none.", nameof(logits));
         Reserve(logits.Length);
@@ -56,6 +63,7 @@ public sealed class SamplerChain
             _logits[i] = float.IsNaN(logits[i]) ? float.NegativeInfinity : Math.Min(logits[i], float.MaxValue);
         }
 
+        foreach (var never in banned) _logits[never] = float.NegativeInfinity;
         var candidates = new Candidates(_ids.AsSpan(0, size), _logits.AsSpan(0, size), _scratch, history, _random);
         foreach (var step in _steps) step.Apply(ref candidates);
 

@@ -244,6 +244,40 @@ public sealed class GenerationTests : IDisposable
         Assert.Equal([TinyModel.Hi], PromptTokens.Encode(_tiny.Model, "hi", true, addBos: true));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void Generate_UnusedTokens_AreNeverPickedNorCandidates(float temperature)
+    {
+        // Among bytes, in the middle, at the end, and as converters of before 2024 marked them.
+        int[] unused = [7, 100, 101, 102, 120, 256, 257];
+        using var tiny = new TinyModel(change: m =>
+        {
+            int[] kinds = m.TryGetInt32s("tokenizer.ggml.token_type")!;
+            string[] tokens = m.TryGetStrings("tokenizer.ggml.tokens")!;
+            foreach (int token in unused) kinds[token] = 5;
+            m.Set("tokenizer.ggml.tokens", (string[])[.. tokens, "[PAD261]", "[PAD999]", "[PAD263]"]);
+            m.Set("tokenizer.ggml.token_type", (int[])[.. kinds, 4, 4, 5]);
+        });
+        Assert.Equal([.. unused, 261, 263], tiny.Model.Tokenizer.UnusedTokens.ToArray());
+        var told = new List<TokenLogProbs>();
+        using Session session = tiny.Model.StartSession();
+        // Without the bans the unused tokens would be the likeliest by far, for every sampler.
+        var bias = tiny.Model.Tokenizer.UnusedTokens.ToArray().ToDictionary(token => token, _ => 1e6f);
+        SamplerChain chain = new SamplingOptions { Seed = 1, Temperature = temperature, TopK = 0, TopP = 1, MinP = 0, LogitBias = bias }.Build();
+        var generator = new TextGenerator(session, chain, new GenerationOptions { MaxTokens = 300, IgnoreEos = true, LogProbs = 1000, OnLogProbs = told.Add });
+        _ = string.Concat(generator.Generate(Prompt));
+        Assert.Equal(300, told.Count);
+        Assert.All(told, place =>
+        {
+            Assert.False(tiny.Model.Tokenizer.UnusedTokens.Contains(place.Token));
+            Assert.Equal(264 - unused.Length - 2, place.Top.Count);
+            Assert.Empty(place.Top.Select(top => top.Token).Intersect([.. unused, 261, 263]));
+            Assert.Equal(1, place.Top.Sum(top => Math.Exp(top.LogProb)), 1e-5);
+        });
+        Assert.Equal(264, tiny.Model.Plan.VocabularySize);   // the rows are there, and 'logits' shows them
+    }
+
     [Fact]
     public void FromMetadata_DefaultsOfTheFile_AreTakenOrRefused()
     {

@@ -50,6 +50,21 @@ internal sealed class TinyModel : IDisposable
 
     public Model Model { get; }
 
+    /// <summary>Writes the model as a GGUF file.</summary>
+    public void Write(string path)
+    {
+        var writer = new GgufWriter(Model.Metadata);
+        foreach (WeightSpec spec in Model.Plan.Weights)
+        {
+            if (!_weights.TryGet(spec.Name, out TensorView view)) continue;
+            writer.AddTensor(spec.Name, view.Type, [view.Columns, view.Rows], stream =>
+            {
+                for (int row = 0; row < view.Rows; row++) stream.Write(view.Row(row));
+            });
+        }
+        writer.Write(path);
+    }
+
     /// <summary>Lets a test act between two runs of a batch.</summary>
     public HookedBackend Backend { get; } = new();
 
