@@ -11,25 +11,29 @@ internal sealed class SamplingArguments
     private readonly Option<long?> _topK = OptionOf.Whole("--top-k", [], "How many of the most likely tokens to keep; 0 keeps all.", 0, long.MaxValue, "40");
     private readonly Option<float?> _topP = OptionOf.Number("--top-p", [], "The probability that the kept tokens cover; 1 keeps all.", 0, 1, "0.9");
     private readonly Option<float?> _minP = OptionOf.Number("--min-p", [], "The least probability relative to the most likely token; 0 keeps all.", 0, 1, "0.05");
-    private readonly Option<float?> _repeatPenalty = OptionOf.Number("--repeat-penalty", [], "Makes tokens of the last 64 less likely; 1 is none.", 0.01f, 100, "1.1");
+    private readonly Option<float?> _repeatPenalty = OptionOf.Number("--repeat-penalty", [], "Makes recent tokens less likely; 1 is none.", 0.01f, 100, "1.1");
+    private readonly Option<long?> _repeatLastN = OptionOf.Whole("--repeat-last-n", [], "How many tokens are recent: 64 when not given; 0 is none, -1 all.", -1, int.MaxValue, "64");
+    private readonly Option<float?> _xtcProbability = OptionOf.Number("--xtc-probability", [], "How often all top choices but the last are excluded; 0 is never.", 0, 1, "0.5");
+    private readonly Option<float?> _xtcThreshold = OptionOf.Number("--xtc-threshold", [], "The probability that makes a token a top choice.", 0, 1, "0.1");
+    private readonly Option<long?> _mirostat = OptionOf.Whole("--mirostat", [], "1 or 2 holds the surprise of the text in place of top-k, top-p, min-p and xtc; 0 does not.", 0, 2, "2");
+    private readonly Option<float?> _mirostatTau = OptionOf.Number("--mirostat-ent", [], "The surprise that Mirostat holds, in bits.", 0, float.MaxValue, "5");
+    private readonly Option<float?> _mirostatEta = OptionOf.Number("--mirostat-lr", [], "The rate at which Mirostat learns.", 0, float.MaxValue, "0.1");
+    private readonly Option<string?> _sequence = OptionOf.Text("--samplers", [], "NAMES", "The samplers in their order, with semicolons between; without it penalties;top_k;typ_p;top_p;min_p;xtc;temperature.");
     private readonly Option<long?> _seed = OptionOf.Whole("--seed", ["-s"], "Makes a run repeatable; -1 draws one.", -1, uint.MaxValue, "42");
     private readonly Option<string[]> _bias = OptionOf.Texts("--logit-bias", ["-l"], "ID+X", "Adds X to the logit of a token, such as 42+1.5 or 42-inf; may be repeated.");
 
     public void AddTo(Command command)
     {
-        command.Options.Add(_temperature);
-        command.Options.Add(_topK);
-        command.Options.Add(_topP);
-        command.Options.Add(_minP);
-        command.Options.Add(_repeatPenalty);
-        command.Options.Add(_seed);
-        command.Options.Add(_bias);
+        foreach (Option option in (Option[])[_temperature, _topK, _topP, _minP, _repeatPenalty, _repeatLastN, _xtcProbability, _xtcThreshold,
+            _mirostat, _mirostatTau, _mirostatEta, _sequence, _seed, _bias]) command.Options.Add(option);
     }
 
     /// <summary>Makes the chain for a model.</summary>
-    public SamplerChain Build(ParseResult arguments, Model model)
+    public SamplerChain Build(ParseResult arguments, Model model, Terminal terminal)
     {
-        SamplingOptions defaults = SamplingOptions.FromMetadata(model.Metadata);
+        List<string> notes = [];
+        SamplingOptions defaults = SamplingOptions.FromMetadata(model.Metadata, notes);
+        foreach (string note in notes) terminal.Note(note);
         long seed = arguments.GetValue(_seed) ?? -1;
         return (defaults with
         {
@@ -38,9 +42,24 @@ internal sealed class SamplingArguments
             TopP = arguments.GetValue(_topP) ?? defaults.TopP,
             MinP = arguments.GetValue(_minP) ?? defaults.MinP,
             RepeatPenalty = arguments.GetValue(_repeatPenalty) ?? defaults.RepeatPenalty,
+            RepeatLastN = (int)(arguments.GetValue(_repeatLastN) ?? defaults.RepeatLastN),
+            XtcProbability = arguments.GetValue(_xtcProbability) ?? defaults.XtcProbability,
+            XtcThreshold = arguments.GetValue(_xtcThreshold) ?? defaults.XtcThreshold,
+            Mirostat = (int)(arguments.GetValue(_mirostat) ?? defaults.Mirostat),
+            MirostatTau = arguments.GetValue(_mirostatTau) ?? defaults.MirostatTau,
+            MirostatEta = arguments.GetValue(_mirostatEta) ?? defaults.MirostatEta,
+            Sequence = arguments.GetValue(_sequence) is string sequence ? Samplers(sequence) : defaults.Sequence,
             Seed = seed < 0 ? null : (uint)seed,
             LogitBias = Biases(arguments.GetValue(_bias) ?? [], model.Plan.VocabularySize),
         }).Build();
+    }
+
+    private static IReadOnlyList<SamplerKind> Samplers(string text)
+    {
+        List<string> unknown = [];
+        IReadOnlyList<SamplerKind> kinds = SamplerSequence.Parse(text, unknown);
+        return unknown.Count == 0 ? kinds
+            : throw new UsageException($"--samplers names '{Show.Text(unknown[0], 60)}', which is no sampler; choose of penalties, top_k, typ_p, top_p, min_p, xtc and temperature.");
     }
 
     private static Dictionary<int, float> Biases(string[] texts, int vocabulary)

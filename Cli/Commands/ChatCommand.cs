@@ -35,7 +35,7 @@ internal sealed class ChatCommand : Verb
         Model model = opened.Model;
         TextTokens.RequireVocabulary(model);
         if (ChatTemplates.Of(model) is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
-        SamplerChain sampler = _sampling.Build(arguments, model);
+        SamplerChain sampler = _sampling.Build(arguments, model, Terminal);
         var chat = new ChatSession(model.StartSession(), ChatTemplates.For(model), sampler, options, arguments.GetValue(_system));
         using var loop = new ChatLoop(Terminal, chat, sampler.Seed, arguments.GetValue(_session), Json(arguments));
         loop.Run($"{model.Name} on {model.BackendName}, a state of {Show.Bytes(model.StateBytes)}. /help lists the commands.");

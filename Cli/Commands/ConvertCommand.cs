@@ -12,7 +12,7 @@ internal sealed class ConvertCommand : Verb
         $"How the large matrices are stored: {string.Join(", ", QuantTarget.All)}; F16 when not given.", [.. QuantTarget.All.Select(target => target.Name)]);
     private readonly Option<string?> _policy = StorageChoice.Policy();
     private readonly Option<string?> _tokenizer = OptionOf.Text("--tokenizer", [], "DIR|FILE.gguf", "Takes the tokenizer from another folder or a GGUF file.");
-    private readonly Option<string?> _name = OptionOf.Text("--name", [], "TEXT", "The model's name; the folder's when not given.");
+    private readonly Option<string?> _name = OptionOf.Text("--name", [], "TEXT", "The model's name; that of the folder, or of the repository in a hub's cache, when not given.");
     private readonly Option<string?> _license = OptionOf.Text("--license", [], "TEXT", "The model's licence, such as MIT.");
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
 

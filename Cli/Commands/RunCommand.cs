@@ -43,7 +43,7 @@ internal sealed class RunCommand : Verb
         string prompt = _prompt.Read(arguments, Terminal);
         using OpenedModel opened = _model.Open(arguments, Terminal);
         TextTokens.RequireVocabulary(opened.Model);
-        SamplerChain sampler = _sampling.Build(arguments, opened.Model);
+        SamplerChain sampler = _sampling.Build(arguments, opened.Model, Terminal);
         using var interrupt = new Interrupt();
         var text = new StringBuilder();
         Action<string> show = Json(arguments) ? piece => text.Append(piece) : Terminal.Stream;

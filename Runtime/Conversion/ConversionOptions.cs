@@ -15,7 +15,7 @@ public sealed record ConversionOptions
     /// <summary>A folder with tokenizer.json or tokenizer.model, or a GGUF file, to take the tokenizer from; null for the checkpoint's own, if it has one.</summary>
     public string? Tokenizer { get; init; }
 
-    /// <summary>general.name, or null for the folder's name.</summary>
+    /// <summary>general.name, or null for the folder's name, or the repository's where the folder is a snapshot in a hub's cache.</summary>
     public string? Name { get; init; }
 
     /// <summary>general.license, or null for none.</summary>

@@ -21,6 +21,19 @@ internal sealed class HubCheckpoint : IDisposable
     /// <summary>The folder.</summary>
     public string Directory { get; }
 
+    /// <summary>The folder's name; that of the repository for a snapshot in a hub's cache, <c>models--OWNER--NAME/snapshots/HASH</c>.</summary>
+    public string Name
+    {
+        get
+        {
+            const string Repository = "models--";
+            var folder = new DirectoryInfo(Directory);
+            if (folder.Parent is not { Name: "snapshots", Parent.Name: string cached } || !cached.StartsWith(Repository, StringComparison.Ordinal)) return folder.Name;
+            string[] parts = cached[Repository.Length..].Split("--", 2);
+            return parts[^1].Length > 0 ? parts[^1] : folder.Name;
+        }
+    }
+
     /// <summary>The configuration, with the keys of transformers.</summary>
     public HubConfig Config { get; }
 

@@ -59,7 +59,7 @@ public static class ModelConverter
         var metadata = new GgufMetadata(checkpoint.Weights.Path);
         metadata.Set("general.architecture", checkpoint.Architecture.Id);
         metadata.Set("general.type", "model");
-        metadata.Set("general.name", options.Name ?? new DirectoryInfo(checkpoint.Directory).Name);
+        metadata.Set("general.name", options.Name ?? checkpoint.Name);
         if (options.License is not null) metadata.Set("general.license", options.License);
         checkpoint.Architecture.Import.WriteKeys(checkpoint.Config, metadata);
         metadata.Set("general.file_type", options.Target.FileType);

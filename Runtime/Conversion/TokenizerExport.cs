@@ -92,18 +92,22 @@ internal static class TokenizerExport
     }
 
     private static bool HasGeneration(GgufMetadata metadata) =>
-        Ends(metadata).Any() || metadata.Entries.Any(entry => entry.Key.StartsWith("general.sampling.", StringComparison.Ordinal));
+        Ends(metadata).Any() || metadata.Entries.Any(entry => entry.Key.StartsWith(RecommendedSampling.Prefix, StringComparison.Ordinal));
 
     private static void WriteGeneration(Utf8JsonWriter json, GgufMetadata metadata)
     {
         WriteIds(json, metadata, ends: EndKeys.Length);
-        float? temperature = metadata.TryGetFloat("general.sampling.temp"), topP = metadata.TryGetFloat("general.sampling.top_p");
-        int? topK = metadata.TryGetInt32("general.sampling.top_k");
-        if (temperature is null && topP is null && topK is null) return;
+        RecommendedNumber[] numbers = [.. RecommendedSampling.Numbers.Where(number => metadata.Contains(RecommendedSampling.Prefix + number.Name))];
+        string? sequence = metadata.TryGetString(RecommendedSampling.Prefix + RecommendedSampling.Sequence);
+        if (numbers.Length == 0 && sequence is null) return;
         json.WriteBoolean("do_sample", true);
-        if (temperature is not null) json.WriteNumber("temperature", temperature.Value);
-        if (topP is not null) json.WriteNumber("top_p", topP.Value);
-        if (topK is not null) json.WriteNumber("top_k", topK.Value);
+        foreach (RecommendedNumber number in numbers)
+        {
+            string key = RecommendedSampling.Prefix + number.Name;
+            if (number.IsWhole) json.WriteNumber(number.HubNames[0], metadata.GetInt32(key, int.MinValue));
+            else json.WriteNumber(number.HubNames[0], metadata.GetFloat(key));
+        }
+        if (sequence is not null) json.WriteString(RecommendedSampling.Sequence, sequence);
     }
 
     private static SentencePieceModel Pieces(GgufMetadata metadata)

@@ -48,7 +48,7 @@ internal sealed class TokenizerImport
             import.WriteNone();
         }
         if (import.ChatTemplate() is string template) metadata.Set(Prefix + "chat_template", template);
-        if (import._generation is not null) import.WriteSampling();
+        if (import._generation is not null) SamplingImport.Write(import._generation, metadata, import._notes);
         return import._notes;
     }
 
@@ -130,6 +130,8 @@ internal sealed class TokenizerImport
             if (key.StartsWith(Prefix, StringComparison.Ordinal)) _metadata.Set(key, value.Value);
         TokenTable.Fit(_metadata, path, _rows);
         Tokenizer.Create(_metadata);
+        if (Tokenizer.GuessedPreTokenizer(_metadata) is string guess)
+            _notes.Add($"'{path}' does not name its pre-tokenizer ({Ggml}pre), and neither does the file made with it: '{guess}' will be guessed, which may not be the model's way of cutting text into words.");
     }
 
     private void NotePadding(int rows)
@@ -153,10 +155,21 @@ internal sealed class TokenizerImport
         foreach ((string key, int end) in keys.Zip(ends.Where(id => id >= 0 && id != never).Distinct())) Set(key, end);
         if (bos is >= 0) Set("bos_token_id", bos.Value);
         else if (config.Ids("bos_token_id") is [int first, ..]) Set("bos_token_id", first);
-        if (config.Ids("pad_token_id") is [int padding, ..]) Set("padding_token_id", padding);
+        WritePadding(config);
 
         void Set(string key, int token) => _metadata.Set(Ggml + key, token < _rows ? (uint)token
             : throw new FormatException($"{config.Path}: token {token}, the {key} of this or a neighbouring file, is outside the vocabulary of {_rows}; use the files that belong to the checkpoint."));
+    }
+
+    /// <summary>Padding means nothing to a model that takes one sequence at a time, so an id that is no token's is none.</summary>
+    private void WritePadding(HubConfig config)
+    {
+        if (config.Get("pad_token_id") is not JsonElement value) return;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int padding) && padding < _rows)
+        {
+            if (padding >= 0) _metadata.Set(Ggml + "padding_token_id", (uint)padding);
+        }
+        else _notes.Add($"Key 'pad_token_id' of {Path.GetFileName(config.Path)} is {HubConfig.Show(value.GetRawText())}, which is no token of the vocabulary of {_rows}; it is left out.");
     }
 
     private void WriteAdded(bool bosByDefault)
@@ -170,20 +183,16 @@ internal sealed class TokenizerImport
     private string? ChatTemplate()
     {
         string path = Path.Combine(_folder, "chat_template.jinja");
-        if (File.Exists(path)) return File.ReadAllText(path);
+        if (File.Exists(path))
+        {
+            LfsPointer.Refuse(path);
+            return File.ReadAllText(path);
+        }
         if (_settings?.Get("chat_template") is not JsonElement template) return null;
         if (template.ValueKind != JsonValueKind.Array) return _settings.String(template, "chat_template");
         foreach (JsonElement item in template.EnumerateArray())
             if (item.ValueKind == JsonValueKind.Object && item.TryGetProperty("name", out JsonElement name) && name.ValueKind == JsonValueKind.String
                 && name.ValueEquals("default") && item.TryGetProperty("template", out JsonElement text)) return _settings.String(text, "chat_template");
         return null;
-    }
-
-    private void WriteSampling()
-    {
-        if (!_generation!.Flag("do_sample", missing: true)) return;   // the caller has looked
-        if (_generation.Number("temperature") is double temperature) _metadata.Set("general.sampling.temp", (float)temperature);
-        if (_generation.Number("top_p") is double topP) _metadata.Set("general.sampling.top_p", (float)topP);
-        if (_generation.Get("top_k") is not null) _metadata.Set("general.sampling.top_k", _generation.Size("top_k"));
     }
 }

@@ -41,7 +41,7 @@ public sealed record SamplingOptions
     /// <summary>The probability that makes a token a top choice.</summary>
     public float XtcThreshold { get; init; } = 0.1f;
 
-    /// <summary>0 for none, 2 for Mirostat version 2, which replaces the truncating samplers.</summary>
+    /// <summary>0 for none, 1 or 2 for that version of Mirostat, which replaces the truncating samplers.</summary>
     public int Mirostat { get; init; }
 
     /// <summary>The surprise that Mirostat holds, in bits.</summary>
@@ -50,64 +50,39 @@ public sealed record SamplingOptions
     /// <summary>The rate at which Mirostat learns.</summary>
     public float MirostatEta { get; init; } = 0.1f;
 
+    /// <summary>The samplers in their order; one that is not named does nothing. <see cref="Mirostat"/> and a temperature of 0 take the place of all but the penalties.</summary>
+    public IReadOnlyList<SamplerKind> Sequence { get; init; } = SamplerSequence.Usual;
+
     /// <summary>The seed; null draws one, which <see cref="SamplerChain.Seed"/> tells.</summary>
     public uint? Seed { get; init; }
 
     /// <summary>Added to the logits of tokens; negative infinity bans one.</summary>
     public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
 
-    /// <summary>Takes the defaults that a model's file asks for (<c>general.sampling.temp</c>, <c>top_k</c>, <c>top_p</c>); the others stay as they are here.</summary>
+    /// <summary>Takes the defaults that a model's file asks for (<c>general.sampling.*</c>, all keys of llama.cpp); the others stay as they are here.</summary>
     /// <param name="metadata">Metadata of a GGUF file.</param>
+    /// <param name="notes">Takes what a user should know, one sentence each.</param>
     /// <exception cref="FormatException">A value has a wrong type or is out of range.</exception>
-    public static SamplingOptions FromMetadata(GgufMetadata metadata)
+    public static SamplingOptions FromMetadata(GgufMetadata metadata, ICollection<string>? notes = null)
     {
         ArgumentNullException.ThrowIfNull(metadata);
-        var plain = new SamplingOptions();
-        var options = plain with
-        {
-            Temperature = metadata.TryGetFloat("general.sampling.temp") ?? plain.Temperature,
-            TopK = metadata.TryGetInt32("general.sampling.top_k", 0) ?? plain.TopK,
-            TopP = metadata.TryGetFloat("general.sampling.top_p") ?? plain.TopP,
-        };
-        try
-        {
-            options.Validate();
-        }
-        catch (ArgumentException error)
-        {
-            throw new FormatException($"{metadata.Subject}: the sampling defaults 'general.sampling.*' cannot be used: {error.Message} Remove the key, or re-convert the model.", error);
-        }
-
-        return options;
+        return RecommendedSampling.Read(metadata, notes);
     }
 
-    /// <summary>Makes the chain: bias, penalties, top-k, typical, top-p, min-p, XTC, temperature, pick.</summary>
+    /// <summary>Makes the chain: bias, then the samplers of <see cref="Sequence"/>, then the pick.</summary>
     /// <exception cref="ArgumentException">A setting is out of range; the message names it.</exception>
     public SamplerChain Build()
     {
         Validate();
         var steps = new List<ISampler>();
         if (LogitBias is { Count: > 0 } biases) steps.Add(new LogitBias(biases));
-        steps.Add(new Penalties(RepeatPenalty, FrequencyPenalty, PresencePenalty, RepeatLastN));
-        if (Temperature == 0)
+        if (Temperature == 0 || Mirostat != 0)
         {
-            steps.Add(new Greedy());
+            if (Sequence.Contains(SamplerKind.Penalties)) steps.Add(Make(SamplerKind.Penalties));
+            if (Temperature == 0) steps.Add(new Greedy());
+            else steps.AddRange([Make(SamplerKind.Temperature), Mirostat == 1 ? new MirostatV1(MirostatTau, MirostatEta) : new MirostatV2(MirostatTau, MirostatEta)]);
         }
-        else if (Mirostat == 2)
-        {
-            steps.Add(new Temperature(Temperature));
-            steps.Add(new MirostatV2(MirostatTau, MirostatEta));
-        }
-        else
-        {
-            steps.Add(new TopK(TopK));
-            steps.Add(new Typical(Typical));
-            steps.Add(new TopP(TopP));
-            steps.Add(new MinP(MinP));
-            steps.Add(new Xtc(XtcProbability, XtcThreshold));
-            steps.Add(new Temperature(Temperature));
-        }
-
+        else foreach (SamplerKind kind in Sequence) steps.Add(Make(kind));
         return new SamplerChain(Seed ?? (uint)Random.Shared.NextInt64(1L << 32), steps.ToArray());
     }
 
@@ -132,8 +107,22 @@ public sealed record SamplingOptions
             throw new ArgumentException($"TopK must be 0 (all) or more; found {TopK}.", nameof(TopK));
         if (RepeatLastN < -1)
             throw new ArgumentException($"RepeatLastN must be 0 or more, or -1 for all tokens; found {RepeatLastN}.", nameof(RepeatLastN));
-        if (Mirostat is not (0 or 2))
-            throw new ArgumentException($"Mirostat must be 0 (none) or 2; found {Mirostat}.", nameof(Mirostat));
+        if (Mirostat is not (0 or 1 or 2))
+            throw new ArgumentException($"Mirostat must be 0 (none), 1 or 2; found {Mirostat}.", nameof(Mirostat));
+        if (Sequence is null) throw new ArgumentException("Sequence needs a list, which may be empty; found null.", nameof(Sequence));
+        foreach (SamplerKind kind in Sequence)
+            if (!Enum.IsDefined(kind)) throw new ArgumentException($"Sequence has the unknown sampler {(int)kind}.", nameof(Sequence));
         if (LogitBias is not null) MambaRT.Runtime.LogitBias.Validate(LogitBias);
     }
+
+    private ISampler Make(SamplerKind kind) => kind switch
+    {
+        SamplerKind.Penalties => new Penalties(RepeatPenalty, FrequencyPenalty, PresencePenalty, RepeatLastN),
+        SamplerKind.TopK => new TopK(TopK),
+        SamplerKind.Typical => new Typical(Typical),
+        SamplerKind.TopP => new TopP(TopP),
+        SamplerKind.MinP => new MinP(MinP),
+        SamplerKind.Xtc => new Xtc(XtcProbability, XtcThreshold),
+        _ => new Temperature(Temperature),
+    };
 }

@@ -142,7 +142,7 @@ public sealed class SamplerChainTests
             new() { Temperature = -1 }, new() { TopK = -1 }, new() { TopP = 2 }, new() { MinP = float.NaN }, new() { Typical = -1 },
             new() { RepeatPenalty = 0 }, new() { RepeatLastN = -2 }, new() { FrequencyPenalty = float.NaN },
             new() { PresencePenalty = float.PositiveInfinity }, new() { XtcProbability = 2 }, new() { XtcThreshold = -1 },
-            new() { Mirostat = 1 }, new() { MirostatTau = -1 }, new() { MirostatEta = float.NaN },
+            new() { Mirostat = 3 }, new() { MirostatTau = -1 }, new() { MirostatEta = float.NaN },
         ];
         string[] names =
         [

@@ -173,6 +173,27 @@ public sealed class SamplingTests
         Assert.Equal([2], Run(new MirostatV2(0, 0.1f), Halves).Ids);
     }
 
+    [Theory]
+    [InlineData(1, 3, 3)]   // 2^3 / ln 8 = 3.8
+    [InlineData(1, 4, 7)]   // 2^4 / ln 8 = 7.7
+    [InlineData(2, 4, 4)]   // (8/7 * 2^4)^(1/2) = 4.3
+    [InlineData(2, -9, 1)]
+    [InlineData(2, 50, 8)]
+    public void MirostatV1_ZipfLaw_KeepsTheTokensOfItsFormula(int exponent, int mu, int kept)
+    {
+        float[] zipf = [.. Enumerable.Range(1, 8).Select(rank => -exponent * MathF.Log(rank)), float.NegativeInfinity];
+        var sampler = new MirostatV1(Math.Abs(mu) / 2f, 1);
+        if (mu < 0) sampler.Accept(0, Math.Pow(2, -(2.5 * -mu)));   // a surprise that takes mu from 2 tau below zero
+        Assert.Equal(mu, sampler.Mu, 1e-9);
+        int[] ids = Run(sampler, zipf[..8]).Ids;
+        Assert.Equal(Enumerable.Range(0, kept), ids);
+        sampler.Reset();
+        var copy = (MirostatV1)sampler.Clone();
+        sampler.Accept(0, 0.25);
+        Assert.Equal((Math.Abs(mu) - (2 - Math.Abs(mu) / 2.0), Math.Abs(mu)), (sampler.Mu, copy.Mu));
+        Assert.Equal([0], Run(new MirostatV1(0), [1f]).Ids);
+    }
+
     [Fact]
     public void Samplers_SingleCandidate_KeepIt()
     {

@@ -1,0 +1,140 @@
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>Files that leave something to a guess, and --override-kv.</summary>
+public sealed class OverrideTests : IDisposable
+{
+    private const string Pre = "tokenizer.ggml.pre";
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void FileWithoutPreTokenizer_EveryVerbThatCutsText_WarnsInOneLine()
+    {
+        string model = Model(m => m.Remove(Pre)), named = Model(_ => { }, "named.gguf"), text = _folder["text.txt"];
+        File.WriteAllText(text, string.Concat(Enumerable.Repeat("the 1998 hi ", 10)));
+        foreach (string[] verb in (string[][])
+        [
+            ["tokenize", "-p", "hi"], ["detokenize", "--tokens", "1"], ["run", "-p", "hi", "-n", "1"], ["chat"], ["info"], ["logits", "-p", "hi"],
+            ["perplexity", "-f", text, "-c", "16"], ["imatrix", "-f", text, "-c", "16", "-o", _folder["im.gguf"]],
+        ])
+        {
+            CommandLine guessed = CommandLine.Run([.. verb, "-m", model]);
+            Assert.Equal(0, guessed.Code);
+            Assert.Contains("'default'", Assert.Single(guessed.ErrorLines, line => line.StartsWith("Warning: ", StringComparison.Ordinal)), StringComparison.Ordinal);
+            foreach (string[] known in (string[][])[["-m", named], ["-m", model, "--override-kv", $"{Pre}=str:gpt-2"]])
+            {
+                CommandLine quiet = CommandLine.Run([.. verb, .. known]);
+                Assert.Equal((0, false), (quiet.Code, quiet.Error.Contains("Warning", StringComparison.Ordinal)));
+            }
+        }
+        Assert.Single(CommandLine.Run(["compare", model, model, "-f", text, "-c", "16"]).ErrorLines, line => line.StartsWith("Warning: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void OverrideOfThePreTokenizer_ChangesTheCut()
+    {
+        // "default" splits "1hi" apart at the digit as "gpt-2" does not do within a run of digits longer than three.
+        string model = Model(m =>
+        {
+            m.Remove(Pre);
+            m.Set("tokenizer.ggml.tokens", (string[])[.. m.TryGetStrings("tokenizer.ggml.tokens")!, "12", "1212"]);
+            m.Set("tokenizer.ggml.token_type", (int[])[.. m.TryGetInt32s("tokenizer.ggml.token_type")!, 1, 1]);
+            m.Set("tokenizer.ggml.merges", (string[])["h i", "1 2", "12 12"]);
+        });
+        Assert.Equal("261,49,50\n", CommandLine.Run(["tokenize", "-m", model, "-p", "1212", "--ids", "--override-kv", $"{Pre}=str:default"]).Output);
+        Assert.Equal("262\n", CommandLine.Run(["tokenize", "-m", model, "-p", "1212", "--ids", "--override-kv", $"{Pre}=str:gpt-2"]).Output);
+    }
+
+    [Fact]
+    public void Overrides_OnEveryVerb_AreTakenOrRefusedByName()
+    {
+        string model = Model(_ => { }), text = _folder["text.txt"];
+        File.WriteAllText(text, string.Concat(Enumerable.Repeat("the 1998 hi ", 10)));
+        foreach (string[] verb in (string[][])
+        [
+            ["run", "-m", model, "-p", "hi"], ["chat", "-m", model], ["info", "-m", model], ["tokenize", "-m", model, "-p", "hi"], ["detokenize", "-m", model, "--tokens", "1"],
+            ["logits", "-m", model, "-p", "hi"], ["perplexity", "-m", model, "-f", text], ["compare", model, model, "-f", text], ["bench", "-m", model],
+            ["export", model, "-o", _folder["hub"]], ["quantize", model, _folder["q.gguf"], "F16"], ["imatrix", "-m", model, "-f", text, "-o", _folder["im.gguf"]],
+        ])
+        {
+            CommandLine form = CommandLine.Run([.. verb, "--override-kv", "general.name=text:x"]);
+            Assert.Equal((2, ""), (form.Code, form.Output));
+            Assert.Contains("--override-kv", Assert.Single(form.ErrorLines), StringComparison.Ordinal);
+            CommandLine type = CommandLine.Run([.. verb, "--override-kv", "mamba.block_count=str:x"]);
+            Assert.Equal((1, ""), (type.Code, type.Output));
+            Assert.Contains("'mamba.block_count'", Assert.Single(type.ErrorLines), StringComparison.Ordinal);
+        }
+        CommandLine info = CommandLine.Run(["info", "-m", model, "--json", "--override-kv", "general.name=str:other,mamba.attention.layer_norm_rms_epsilon=float:0.5"]);
+        Assert.Equal("other", info.Json().GetProperty("metadata").GetProperty("general.name").GetString());
+        Assert.Equal(0.5f, info.Json().GetProperty("metadata").GetProperty("mamba.attention.layer_norm_rms_epsilon").GetSingle());
+        Assert.Equal(0, CommandLine.Run(["quantize", model, _folder["q.gguf"], "F16", "--override-kv", "general.name=str:other"]).Code);
+        using GgufFile written = GgufFile.Open(_folder["q.gguf"]);
+        Assert.Equal("other", written.Metadata.GetString("general.name"));
+    }
+
+    [Fact]
+    public void RecommendedSampling_InTheFile_ActsAsTheOptionsDo()
+    {
+        string plain = Model(_ => { }), advised = Model(m =>
+        {
+            m.Set("general.sampling.min_p", 0.99f);
+            m.Set("general.sampling.penalty_repeat", 50f);
+            m.Set("general.sampling.penalty_last_n", 5);
+            m.Set("general.sampling.sequence", "penalties;temperature;min_p");
+        }, "advised.gguf");
+        string[] options = ["--min-p", "0.99", "--repeat-penalty", "50", "--repeat-last-n", "5", "--samplers", "penalties;temperature;min_p"];
+        for (int seed = 0; seed < 4; seed++)
+        {
+            string[] run = ["run", "--raw", "-p", "the", "-n", "20", "--ignore-eos", "--seed", $"{seed}"];
+            string expected = CommandLine.Run([.. run, "-m", plain, .. options]).Output;
+            Assert.Equal(expected, CommandLine.Run([.. run, "-m", advised]).Output);
+            Assert.NotEqual(expected, CommandLine.Run([.. run, "-m", plain]).Output);
+            Assert.Equal(CommandLine.Run([.. run, "-m", plain, "--mirostat", "1"]).Output,
+                CommandLine.Run([.. run, "-m", plain, "--override-kv", "general.sampling.mirostat=int:1"]).Output);
+        }
+        Assert.Contains("sorcery", Assert.Single(CommandLine.Run(["run", "-m", plain, "-p", "x", "--samplers", "top_k;sorcery"]).ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void HalfACharacter_LogProbsAndDetokenize_TellItsBytes()
+    {
+        string model = Model(_ => { });
+        CommandLine run = CommandLine.Run(["run", "-m", model, "--raw", "-p", "hi", "-n", "1", "--temp", "0", "--logprobs", "2", "--json", "-l", "195+1000"]);
+        var token = run.Json().GetProperty("tokens")[0];
+        Assert.Equal(("\ufffd", "[195]"), (token.GetProperty("text").GetString(), token.GetProperty("bytes").GetRawText()));
+        foreach (var top in token.GetProperty("top").EnumerateArray()) Assert.True(top.GetProperty("bytes").GetArrayLength() > 0);
+
+        Assert.Equal("h\u00c3", CommandLine.Run(["detokenize", "-m", model, "--tokens", "104,195", "--raw"]).Output);   // a character a byte in this test
+        Assert.Equal("[104,195]", CommandLine.Run(["detokenize", "-m", model, "--tokens", "104,195", "--json"]).Json().GetProperty("bytes").GetRawText());
+        CommandLine whole = CommandLine.Run(["detokenize", "-m", model, "--tokens", "195,169", "--json"]);
+        Assert.Equal("\u00e9", whole.Json().GetProperty("text").GetString());
+        Assert.False(whole.Json().TryGetProperty("bytes", out _));
+        Assert.Equal(2, CommandLine.Run(["detokenize", "-m", model, "--tokens", "1", "--raw", "--json"]).Code);
+    }
+
+    [Fact]
+    public void RawBytes_ToAStream_AreTheBytesAfterTheText()
+    {
+        using var stream = new MemoryStream();
+        var terminal = new MambaRT.Cli.Terminal { In = TextReader.Null, Out = new StreamWriter(stream), Error = TextWriter.Null };
+        terminal.Out.Write("a");
+        terminal.WriteBytes([0xc3, 0, 0xff]);
+        Assert.Equal([(byte)'a', 0xc3, 0, 0xff], stream.ToArray());
+    }
+
+    private string Model(Action<GgufMetadata> change, string name = "model.gguf")
+    {
+        using var tiny = new TinyModel(change: m =>
+        {
+            m.Set("general.name", "tiny");
+            change(m);
+        });
+        tiny.Write(_folder[name]);
+        return _folder[name];
+    }
+}
