@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
@@ -79,6 +80,7 @@ internal static class SlowVocabulary
     /// <summary>A pair a line, after a line with the version.</summary>
     private static List<string> ReadMerges(string path)
     {
+        LfsPointer.Refuse(path);
         long bytes = new FileInfo(path).Length;
         if (bytes > MaxBytes) throw new FormatException($"{path}: the file has {bytes} bytes; at most {MaxBytes} are read. Download it again.");
         List<string> merges = [];
