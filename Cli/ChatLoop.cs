@@ -8,7 +8,6 @@ internal sealed class ChatLoop : IDisposable
 {
     private readonly Terminal _terminal;
     private readonly ChatInput _input;
-    private readonly Interrupt _interrupt = new();
     private readonly List<ChatSession> _branches;
     private readonly uint _seed;
     private readonly string? _file;
@@ -40,13 +39,15 @@ internal sealed class ChatLoop : IDisposable
         if (_file is not null && File.Exists(_file)) Resume(_file);
         while (true)
         {
-            _interrupt.Rest();
+            if (_input.IsInteractive) _terminal.Interrupt.Forgive();   // Ctrl-C ended an answer and no more
+            _terminal.Interrupt.Rest();
             if (_input.Read() is not { } line) return;
             if (string.IsNullOrWhiteSpace(line)) continue;
+            CancellationToken cancel = _terminal.Interrupt.Begin();
             try
             {
-                if (!line.StartsWith('/')) Answer(cancel => Chat.Say(line, cancel));
-                else if (!Obey(line)) return;
+                if (!line.StartsWith('/')) Answer(Chat.Say(line, cancel));
+                else if (!Obey(line, cancel)) return;
             }
             catch (Exception e) when (e is not OutputClosedException
                 && e is IOException or FormatException or ArgumentException or InvalidOperationException or NotSupportedException or UnauthorizedAccessException)
@@ -59,11 +60,10 @@ internal sealed class ChatLoop : IDisposable
     public void Dispose()
     {
         foreach (ChatSession branch in _branches) branch.Dispose();
-        _interrupt.Dispose();
     }
 
     /// <summary>Carries out a command; false at /quit.</summary>
-    private bool Obey(string line)
+    private bool Obey(string line, CancellationToken cancel)
     {
         string[] words = line.Split(' ', 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         string argument = words.Length > 1 ? words[1] : "";
@@ -72,7 +72,7 @@ internal sealed class ChatLoop : IDisposable
             case "/help" or "/?": Help(); break;
             case "/reset": Chat.Reset(); Keep("The conversation begins anew."); break;
             case "/undo": Keep(Chat.Undo() ? $"Took the last turn back; {Turns()} left." : "There is no turn to take back."); break;
-            case "/retry": Answer(Chat.Retry); break;
+            case "/retry": Answer(Chat.Retry(cancel)); break;
             case "/save": Chat.Save(Named(argument, "/save")); _terminal.Note($"Saved {Turns()} to {argument}."); break;
             case "/load": Chat.Load(Named(argument, "/load")); Keep($"Going on with {Turns()} from {argument}."); break;
             case "/fork": Fork(argument); break;
@@ -95,10 +95,10 @@ internal sealed class ChatLoop : IDisposable
         Ctrl-C stops an answer; Alt-Enter begins another line; up and down recall what was said.
         """);
 
-    private void Answer(Func<CancellationToken, IAsyncEnumerable<string>> ask)
+    private void Answer(IAsyncEnumerable<string> pieces)
     {
         var text = new StringBuilder();
-        Answers.Read(ask(_interrupt.Renew()), piece =>
+        Answers.Read(pieces, piece =>
         {
             if (_json) text.Append(piece);
             else _terminal.Stream(piece);

@@ -3,7 +3,7 @@ using System.CommandLine.Invocation;
 
 namespace MambaRT.Cli;
 
-/// <summary>The command line: starts a verb, and turns every failure into a sentence and an exit code (0, 1 or 2).</summary>
+/// <summary>The command line: starts a verb, and turns every failure into a sentence and an exit code: 0, 1, 2, or 128 and the number of the signal that ended it.</summary>
 internal static class Program
 {
     public const int Ok = 0, BadInput = 1, BadUsage = 2;
@@ -52,7 +52,7 @@ internal static class Program
                     ProcessTerminationTimeout = null,
                 });
             terminal.Out.Flush();
-            return code;
+            return code == Ok ? terminal.Interrupt.ExitCode ?? Ok : code;
         }
         catch (Exception e)
         {
@@ -62,7 +62,7 @@ internal static class Program
 
     private static int Fail(Exception e, Terminal terminal)
     {
-        if (e is OutputClosedException) return Ok;
+        if (e is OutputClosedException) return terminal.Interrupt.ExitCode ?? Ok;
         try
         {
             terminal.Out.Flush();   // what was generated before it went wrong
@@ -71,7 +71,7 @@ internal static class Program
         {
             // The sentence below says what went wrong first.
         }
-        if (e is OperationCanceledException) return Ok;
+        if (e is OperationCanceledException && terminal.Interrupt.ExitCode is { } interrupted) return interrupted;
         terminal.Error.WriteLine(Failure.Sentence(e));
         return e is UsageException ? BadUsage : BadInput;
     }

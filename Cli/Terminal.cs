@@ -21,6 +21,9 @@ internal sealed class Terminal
 
     public bool ErrorIsTerminal { get; init; }
 
+    /// <summary>What asks the program to end.</summary>
+    public Interrupt Interrupt { get; init; } = new();
+
     /// <summary>The streams of this process.</summary>
     public static Terminal Open() => new()
     {
@@ -30,19 +33,15 @@ internal sealed class Terminal
         InIsTerminal = !Console.IsInputRedirected,
         OutIsTerminal = !Console.IsOutputRedirected,
         ErrorIsTerminal = !Console.IsErrorRedirected,
+        Interrupt = Interrupt.Listening(),
     };
 
     /// <summary>Standard error; what cannot be written there is lost, for there is no other place to say so.</summary>
     public static TextWriter OpenError() => new StreamWriter(new LossyStream(Console.OpenStandardError()), Utf8, 256) { AutoFlush = true };
 
-    /// <summary>Reads standard input to its end; Ctrl-C meanwhile ends the program.</summary>
+    /// <summary>Reads standard input to its end.</summary>
     /// <exception cref="IOException">It is longer than texts may be.</exception>
-    public string ReadAll()
-    {
-        using var interrupt = new Interrupt();
-        interrupt.Rest();
-        return TextFile.ReadToEnd(In, "Standard input");
-    }
+    public string ReadAll() => TextFile.ReadToEnd(In, "Standard input");
 
     /// <summary>Writes a line for the person at the terminal.</summary>
     public void Note(string line) => Error.WriteLine(line);

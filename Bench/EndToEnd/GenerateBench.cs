@@ -32,7 +32,7 @@ public static class GenerateBench
 
         MachineRecord machine = failures.Count > 0
             ? new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, new Dictionary<int, double>(), new Dictionary<int, double>(), new Dictionary<int, double>())
-            : Roofline.Measure(threads, TimeSpan.FromSeconds(0.6), options.Progress);
+            : Roofline.Measure(threads, TimeSpan.FromSeconds(0.6), options.Progress, cancel);
         var results = new List<ResultRecord>();
         CurveRecord? curve = null;
         (string, int) longRun = targets.Last(t => t.Name == targets[0].Name);   // the first backend, with the most threads

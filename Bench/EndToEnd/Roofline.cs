@@ -13,8 +13,10 @@ public static class Roofline
     /// <param name="threads">Numbers of threads to measure beside those.</param>
     /// <param name="time">About how long each of the measurements takes.</param>
     /// <param name="progress">Told what is being done.</param>
+    /// <param name="cancel">Looked at between the measurements, and while the file is written.</param>
     /// <exception cref="IOException">There is no room for a file of 512 MiB, or of four times the largest cache up to 2 GiB, in the temporary folder.</exception>
-    public static MachineRecord Measure(IEnumerable<int> threads, TimeSpan time, Action<string> progress)
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired; the file is gone.</exception>
+    public static MachineRecord Measure(IEnumerable<int> threads, TimeSpan time, Action<string> progress, CancellationToken cancel = default)
     {
         int cores = Environment.ProcessorCount;
         var counts = new SortedSet<int>(threads.Append(cores));
@@ -22,14 +24,17 @@ public static class Roofline
         var read = new SortedDictionary<int, double>();
         var int8 = new SortedDictionary<int, double>();
         var fp32 = new SortedDictionary<int, double>();
-        string path = WriteFile(progress);
+        string path = WriteFile(progress, cancel);
         try
         {
             using var file = new MappedFile(path);
             foreach (int n in counts)
             {
+                cancel.ThrowIfCancellationRequested();
                 read[n] = Probes.ReadBandwidth(file, n, time) / 1e9;
+                cancel.ThrowIfCancellationRequested();
                 int8[n] = Probes.Int8Peak(n, time) / 1e9;
+                cancel.ThrowIfCancellationRequested();
                 fp32[n] = Probes.Float32Peak(n, time) / 1e9;
                 progress($"machine, {n} thread{(n == 1 ? "" : "s")}: reads {Text.Fixed(read[n], 1)} GB/s, int8 {Text.Fixed(int8[n], 0)} GOP/s, fp32 {Text.Fixed(fp32[n], 0)} GFLOP/s");
             }
@@ -42,7 +47,7 @@ public static class Roofline
     }
 
     /// <summary>A file of zeros would be a hole; written pages stay in the page cache.</summary>
-    private static string WriteFile(Action<string> progress)
+    private static string WriteFile(Action<string> progress, CancellationToken cancel)
     {
         // Read over and over, a file of four caches finds little of itself in them. It must not push out what else is in memory.
         long room = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8;
@@ -54,7 +59,11 @@ public static class Roofline
             byte[] piece = new byte[1 << 20];
             new RandomBits(1).Fill(piece);
             using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 0);
-            for (long done = 0; done < bytes; done += piece.Length) stream.Write(piece);
+            for (long done = 0; done < bytes; done += piece.Length)
+            {
+                cancel.ThrowIfCancellationRequested();
+                stream.Write(piece);
+            }
             return path;
         }
         catch

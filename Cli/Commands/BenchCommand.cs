@@ -74,8 +74,8 @@ internal sealed class BenchCommand : Verb
         string?[] files = [arguments.GetValue(_csv), arguments.GetValue(_md), arguments.GetValue(_html)];
         foreach (string? path in files)
             if (path is not null) WholeFile.EnsureWritable(path);   // minutes of measuring come before the writing
-        using var interrupt = new Interrupt();
-        RunRecord run = GenerateBench.Run(options, interrupt.Token);
+        CancellationToken cancel = Terminal.Interrupt.Begin();
+        RunRecord run = GenerateBench.Run(options, cancel);
         Terminal.Out.Write(Json(arguments) ? JsonReport.Write(run) + "\n" : TextReport.Write(run));
         foreach ((string? path, Func<RunRecord, string> report) in files.Zip<string?, Func<RunRecord, string>>([CsvReport.Write, MarkdownReport.Write, HtmlReport.Write]))
             if (path is not null) WholeFile.Write(path, temporary => File.WriteAllText(temporary, report(run)));

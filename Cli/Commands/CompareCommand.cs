@@ -57,7 +57,7 @@ internal sealed class CompareCommand : Verb
         FileComparand basis = FileComparand.Of(arguments.GetValue(_base)!, overrides);   // required
         FileComparand[] files = [.. paths.Select(path => FileComparand.Of(path, overrides))];
 
-        using var interrupt = new Interrupt();
+        CancellationToken cancel = Terminal.Interrupt.Begin();
         using IBackend backend = _backend.CreateBackend(arguments);
         using GgufFile weights = basis.OpenFile();
         try
@@ -67,7 +67,7 @@ internal sealed class CompareCommand : Verb
             TokenWindows windows = _text.Cut(arguments, text, model.Tokenizer);
             List<VariantComparand> variants = type is null ? [] : Variants(weights, model.Plan, type);
             Terminal.Note($"{Show.Count(windows.TextLength)} tokens, {Show.Count(windows.Count)} windows of {Show.Count(windows.Length)}, {files.Length + variants.Count} models and variants.");
-            QualityModel[] results = Score(model, basis, [.. files, .. variants], windows, backend, arguments.GetValue(_speed), interrupt.Token);
+            QualityModel[] results = Score(model, basis, [.. files, .. variants], windows, backend, arguments.GetValue(_speed), cancel);
             var record = new QualityRecord(About.Version, backend.Description, _text.Name(arguments), windows, results[0],
                 results[1..(files.Length + 1)], results[(files.Length + 1)..], type?.Name ?? "");
             Write(record, outputs[0], outputs[1], Json(arguments));

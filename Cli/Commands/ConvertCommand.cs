@@ -44,10 +44,10 @@ internal sealed class ConvertCommand : Verb
             License = arguments.GetValue(_license),
             Threads = (int)(arguments.GetValue(_threads) ?? 0),
         };
-        using var interrupt = new Interrupt();
+        CancellationToken cancel = Terminal.Interrupt.Begin();
         ConversionReport? done = null;
         Progress.Run(Terminal, "Converting", report =>
-            done = ModelConverter.Convert(arguments.GetValue(_folder)!, output, options, new TensorProgress(report), interrupt.Token));
+            done = ModelConverter.Convert(arguments.GetValue(_folder)!, output, options, new TensorProgress(report), cancel));
         Write(done!, options, output, Json(arguments));   // set, or an exception has left
         return Program.Ok;
     }

@@ -36,10 +36,10 @@ internal sealed class ExportCommand : Verb
         if (!force && Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any())
             throw new IOException($"The folder '{output}' is not empty; choose another, or give --force to replace files in it.");
         var options = new ExportOptions { Type = arguments.GetValue(_type) is string type ? QuantTypes.ByName(type) : null, Replace = force, Overrides = _overrides.Read(arguments) };
-        using var interrupt = new Interrupt();
+        CancellationToken cancel = Terminal.Interrupt.Begin();
         ExportReport? done = null;
         Progress.Run(Terminal, "Exporting", report =>
-            done = ModelExporter.Export(arguments.GetValue(_model)!, output, options, new TensorProgress(report), interrupt.Token));
+            done = ModelExporter.Export(arguments.GetValue(_model)!, output, options, new TensorProgress(report), cancel));
         Write(done!, output, Json(arguments));   // set, or an exception has left
         return Program.Ok;
     }

@@ -40,8 +40,8 @@ internal sealed class ImatrixCommand : Verb
         if (chunks == 0)
             throw new FormatException($"'{path}' has {Show.Count(tokens.Length)} tokens and a chunk {Show.Count(window)}; use a longer text or a smaller -c.");
         Terminal.Note($"{Show.Count(tokens.Length)} tokens, {Show.Count(chunks)} chunks of {Show.Count(window)}.");
-        using var interrupt = new Interrupt();
-        Progress.Run(Terminal, "Measuring", report => Feed(opened.Model, tokens, window, chunks, report, interrupt.Token));
+        CancellationToken cancel = Terminal.Interrupt.Begin();
+        Progress.Run(Terminal, "Measuring", report => Feed(opened.Model, tokens, window, chunks, report, cancel));
         ImportanceMatrix matrix = collector.Build(opened.Model.Plan, output, Path.GetFileName(path), chunks, window);
         matrix.Write(output);
         if (Json(arguments)) WriteJson(matrix, output);

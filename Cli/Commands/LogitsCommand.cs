@@ -36,10 +36,10 @@ internal sealed class LogitsCommand : Verb
         using OpenedModel opened = _model.Open(arguments, Terminal);
         tokens ??= TextTokens.Encode(opened.Model.Tokenizer, text!);   // one of them is there
         int top = (int)Math.Min(arguments.GetValue(_top) ?? 10, opened.Model.Plan.VocabularySize);
-        using var interrupt = new Interrupt();
+        CancellationToken cancel = Terminal.Interrupt.Begin();
         using Session session = opened.Model.StartSession();
         ILogitsListing listing = Json(arguments) ? new JsonListing(Terminal.Out) : new TextListing(Terminal.Out, opened.Model.Tokenizer);
-        List(session, tokens, arguments.GetValue(_all), new Top(top), listing, interrupt.Token);
+        List(session, tokens, arguments.GetValue(_all), new Top(top), listing, cancel);
         listing.End();
         return Program.Ok;
     }

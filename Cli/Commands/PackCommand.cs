@@ -28,9 +28,9 @@ internal sealed class PackCommand : Verb
         ModelFile model = _model.Locate(arguments);
         string executable = Executable();
         Check(arguments, model, executable, output);
-        using var interrupt = new Interrupt();
+        CancellationToken cancel = Terminal.Interrupt.Begin();
         long size = 0;
-        Progress.Run(Terminal, "Packing", report => size = Packed.Write(executable, model, output, report, interrupt.Token));
+        Progress.Run(Terminal, "Packing", report => size = Packed.Write(executable, model, output, report, cancel));
         if (Json(arguments)) WriteJson(output, size);
         else Terminal.Note($"Wrote {output}, {Show.Bytes(size)}; start it without arguments to chat.");
         return Program.Ok;

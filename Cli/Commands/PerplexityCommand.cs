@@ -32,12 +32,12 @@ internal sealed class PerplexityCommand : Verb
         var loss = new TextLoss();
         long bytes = 0;
         var clock = Stopwatch.StartNew();
-        using var interrupt = new Interrupt();
+        CancellationToken cancel = Terminal.Interrupt.Begin();
         Progress.Run(Terminal, "Perplexity", report => WindowedScoring.Run([opened.Model], text, (_, next, logits) =>
         {
             loss.Add(next, logits);
             foreach (int token in next) bytes += opened.Model.Tokenizer.Decode(token, renderSpecial: true).Length;
-        }, report, interrupt.Token));
+        }, report, cancel));
         if (Json(arguments)) WriteJson(loss, bytes, text);
         else Write(loss, bytes, text, clock.Elapsed);
         return Program.Ok;

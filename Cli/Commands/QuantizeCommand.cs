@@ -49,8 +49,8 @@ internal sealed class QuantizeCommand : Verb
         var clock = Stopwatch.StartNew();
         if (!dryRun)
         {
-            using var interrupt = new Interrupt();
-            Progress.Run(Terminal, "Quantizing", report => Quantizer.Write(file, plan, names[1], options, report, interrupt.Token));
+            CancellationToken cancel = Terminal.Interrupt.Begin();
+            Progress.Run(Terminal, "Quantizing", report => Quantizer.Write(file, plan, names[1], options, report, cancel));
         }
         if (Json(arguments)) WriteJson(plan, options, dryRun ? null : names[1]);
         else if (dryRun) WriteTable(plan);

@@ -44,12 +44,12 @@ internal sealed class RunCommand : Verb
         using OpenedModel opened = _model.Open(arguments, Terminal);
         TextTokens.RequireVocabulary(opened.Model);
         SamplerChain sampler = _sampling.Build(arguments, opened.Model, Terminal);
-        using var interrupt = new Interrupt();
+        CancellationToken cancel = Terminal.Interrupt.Begin();
         var text = new StringBuilder();
         Action<string> show = Json(arguments) ? piece => text.Append(piece) : Terminal.Stream;
         GenerationStats stats = IsRaw(arguments, opened.Model)
-            ? Continue(opened.Model, prompt, sampler, options, show, interrupt.Token)
-            : Answer(opened.Model, prompt, arguments.GetValue(_system), sampler, options, show, interrupt.Token);
+            ? Continue(opened.Model, prompt, sampler, options, show, cancel)
+            : Answer(opened.Model, prompt, arguments.GetValue(_system), sampler, options, show, cancel);
         if (Json(arguments)) WriteJson(text.ToString(), stats, sampler.Seed, logProbs);
         else WriteReport(stats, sampler.Seed, logProbs);
         return Program.Ok;
