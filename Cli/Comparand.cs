@@ -42,21 +42,21 @@ internal sealed class FileComparand : Comparand
         _overrides = overrides;
     }
 
+    /// <summary>Every file of the model.</summary>
+    public required string[] Files { get; init; }
+
     /// <summary>Reads the file's header.</summary>
     public static FileComparand Of(string path, MetadataOverrides overrides)
     {
         ModelFile file = ModelLocator.Named(path, "check the path");
-        using GgufFile header = OpenFile(file, overrides);
-        return new FileComparand(file, overrides) { Name = Path.GetFileName(path), Bytes = header.FileBytes, BitsPerWeight = QuantMix.BitsPerWeight(QuantMix.Of(header)) };
+        using GgufFile header = file.Open(overrides);
+        return new FileComparand(file, overrides) { Files = [.. header.PartPaths], Name = Path.GetFileName(path), Bytes = header.FileBytes, BitsPerWeight = QuantMix.BitsPerWeight(QuantMix.Of(header)) };
     }
 
     /// <summary>Opens the file alone.</summary>
-    public GgufFile OpenFile() => OpenFile(_file, _overrides);
+    public GgufFile OpenFile() => _file.Open(_overrides);
 
     protected override Model Load(IBackend backend) => Model.Open(_file.Path, backend, new ModelOptions { Offset = _file.Offset, Length = _file.Length, Overrides = _overrides });
-
-    private static GgufFile OpenFile(ModelFile file, MetadataOverrides overrides) =>
-        GgufFile.Open(file.Path, new GgufOpenOptions { Offset = file.Offset, Length = file.Length, Overrides = overrides });
 }
 
 /// <summary>The base with some of its tensors stored otherwise, in memory.</summary>

@@ -81,9 +81,11 @@ internal sealed class ModelArguments
     public GgufFile OpenFile(ParseResult arguments)
     {
         MetadataOverrides overrides = Overrides(arguments);
-        ModelFile file = Locate(arguments);
-        return GgufFile.Open(file.Path, new GgufOpenOptions { Offset = file.Offset, Length = file.Length, Overrides = overrides });
+        return Locate(arguments).Open(overrides);
     }
+
+    /// <summary>The files that the model lies in.</summary>
+    public IEnumerable<string> Files(ParseResult arguments) => Locate(arguments).Parts();
 
     /// <summary>Opens the model on the backend asked for.</summary>
     public OpenedModel Open(ParseResult arguments, Terminal terminal, IActivationObserver? observer = null)

@@ -43,39 +43,50 @@ internal static class Packed
     public static long Write(string executable, ModelFile model, string output, Action<double> progress, CancellationToken cancel)
     {
         long size = 0;
-        WholeFile.Write(output, temporary => size = WriteTemporary(executable, model, temporary, progress, cancel));
+        WholeFile.Write(output, file => size = Write(executable, model, file, progress, cancel));
         return size;
     }
 
-    private static long WriteTemporary(string executable, ModelFile model, string temporary, Action<double> progress, CancellationToken cancel)
+    private static long Write(string executable, ModelFile model, FileStream file, Action<double> progress, CancellationToken cancel)
     {
-        File.Copy(executable, temporary);   // keeps the permission to execute
-        using var file = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-        if (Find(executable) is { } old) file.SetLength(old.Offset);
-        long offset = (file.Length + Alignment - 1) / Alignment * Alignment;
-        file.SetLength(offset);
+        LetRun(file);
+        Copy(new ModelFile(executable, 0, Find(executable)?.Offset), file, _ => { }, cancel);
+        long offset = (file.Position + Alignment - 1) / Alignment * Alignment;
         file.Seek(offset, SeekOrigin.Begin);
-
-        using var source = new FileStream(model.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
-        source.Seek(model.Offset, SeekOrigin.Begin);
-        long length = model.Length ?? source.Length - model.Offset;
-        byte[] buffer = new byte[CopyBytes];
-        for (long done = 0; done < length;)
-        {
-            cancel.ThrowIfCancellationRequested();
-            int count = source.Read(buffer, 0, (int)Math.Min(buffer.Length, length - done));
-            if (count == 0) throw new IOException($"{model.Path}: the file became shorter while it was copied; try again.");
-            file.Write(buffer, 0, count);
-            done += count;
-            progress((double)done / length);
-        }
-
+        long length = Copy(model, file, progress, cancel);
         Span<byte> trailer = stackalloc byte[TrailerBytes];
         Magic.CopyTo(trailer);
         BinaryPrimitives.WriteInt64LittleEndian(trailer[8..], offset);
         BinaryPrimitives.WriteInt64LittleEndian(trailer[16..], length);
         file.Write(trailer);
-        file.Flush(flushToDisk: true);
-        return file.Length;
+        return file.Position;
+    }
+
+    /// <summary>Whoever may read the file may start it.</summary>
+    private static void LetRun(FileStream file)
+    {
+        const UnixFileMode Read = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        if (OperatingSystem.IsWindows()) return;
+        UnixFileMode mode = File.GetUnixFileMode(file.SafeFileHandle);
+        File.SetUnixFileMode(file.SafeFileHandle, mode | (UnixFileMode)((int)(mode & Read) >> 2));
+    }
+
+    /// <summary>Appends a part of a file and returns its length.</summary>
+    private static long Copy(ModelFile from, FileStream to, Action<double> progress, CancellationToken cancel)
+    {
+        using var source = new FileStream(from.Path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        source.Seek(from.Offset, SeekOrigin.Begin);
+        long length = from.Length ?? source.Length - from.Offset;
+        byte[] buffer = new byte[CopyBytes];
+        for (long done = 0; done < length;)
+        {
+            cancel.ThrowIfCancellationRequested();
+            int count = source.Read(buffer, 0, (int)Math.Min(buffer.Length, length - done));
+            if (count == 0) throw new IOException($"{from.Path}: the file became shorter while it was copied; try again.");
+            to.Write(buffer, 0, count);
+            done += count;
+            progress((double)done / length);
+        }
+        return length;
     }
 }

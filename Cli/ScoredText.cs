@@ -20,15 +20,18 @@ internal sealed class ScoredText
         command.Options.Add(_limit);
     }
 
+    /// <summary>The file.</summary>
+    public string Path(ParseResult arguments) => arguments.GetValue(_file)!;   // required
+
     /// <summary>The file's name without its folders.</summary>
-    public string Name(ParseResult arguments) => Path.GetFileName(arguments.GetValue(_file)!);   // required
+    public string Name(ParseResult arguments) => System.IO.Path.GetFileName(Path(arguments));
 
     /// <summary>Checks that the text can be read, before anything that takes time.</summary>
     /// <exception cref="IOException">It cannot be.</exception>
     /// <exception cref="FormatException">It is empty.</exception>
     public string Load(ParseResult arguments)
     {
-        string path = arguments.GetValue(_file)!, text = TextFile.Read(path);   // required
+        string path = Path(arguments), text = TextFile.Read(path);
         return text.Length > 0 ? text : throw new FormatException($"'{path}' is empty; give a text of at least a window of tokens, {Show.Count(Window(arguments))}.");
     }
 

@@ -24,52 +24,37 @@ public static class Roofline
         var read = new SortedDictionary<int, double>();
         var int8 = new SortedDictionary<int, double>();
         var fp32 = new SortedDictionary<int, double>();
-        string path = WriteFile(progress, cancel);
-        try
+        using ScratchFolder scratch = ScratchFolder.Create(Path.GetTempPath());
+        string path = Path.Combine(scratch.Path, "read");
+        WriteFile(path, progress, cancel);
+        using var file = new MappedFile(path);
+        foreach (int n in counts)
         {
-            using var file = new MappedFile(path);
-            foreach (int n in counts)
-            {
-                cancel.ThrowIfCancellationRequested();
-                read[n] = Probes.ReadBandwidth(file, n, time) / 1e9;
-                cancel.ThrowIfCancellationRequested();
-                int8[n] = Probes.Int8Peak(n, time) / 1e9;
-                cancel.ThrowIfCancellationRequested();
-                fp32[n] = Probes.Float32Peak(n, time) / 1e9;
-                progress($"machine, {n} thread{(n == 1 ? "" : "s")}: reads {Text.Fixed(read[n], 1)} GB/s, int8 {Text.Fixed(int8[n], 0)} GOP/s, fp32 {Text.Fixed(fp32[n], 0)} GFLOP/s");
-            }
-        }
-        finally
-        {
-            File.Delete(path);
+            cancel.ThrowIfCancellationRequested();
+            read[n] = Probes.ReadBandwidth(file, n, time) / 1e9;
+            cancel.ThrowIfCancellationRequested();
+            int8[n] = Probes.Int8Peak(n, time) / 1e9;
+            cancel.ThrowIfCancellationRequested();
+            fp32[n] = Probes.Float32Peak(n, time) / 1e9;
+            progress($"machine, {n} thread{(n == 1 ? "" : "s")}: reads {Text.Fixed(read[n], 1)} GB/s, int8 {Text.Fixed(int8[n], 0)} GOP/s, fp32 {Text.Fixed(fp32[n], 0)} GFLOP/s");
         }
         return new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, cores, read, int8, fp32);
     }
 
     /// <summary>A file of zeros would be a hole; written pages stay in the page cache.</summary>
-    private static string WriteFile(Action<string> progress, CancellationToken cancel)
+    private static void WriteFile(string path, Action<string> progress, CancellationToken cancel)
     {
         // Read over and over, a file of four caches finds little of itself in them. It must not push out what else is in memory.
         long room = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8;
         long bytes = Math.Clamp(4 * Probes.LargestCacheBytes, LeastFile, Math.Max(LeastFile, Math.Min(LargestFile, room)));
         progress($"machine: writing {bytes >> 20} MiB to measure reading");
-        string path = Path.GetTempFileName();
-        try
+        byte[] piece = new byte[1 << 20];
+        new RandomBits(1).Fill(piece);
+        using var stream = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 0);
+        for (long done = 0; done < bytes; done += piece.Length)
         {
-            byte[] piece = new byte[1 << 20];
-            new RandomBits(1).Fill(piece);
-            using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 0);
-            for (long done = 0; done < bytes; done += piece.Length)
-            {
-                cancel.ThrowIfCancellationRequested();
-                stream.Write(piece);
-            }
-            return path;
-        }
-        catch
-        {
-            File.Delete(path);
-            throw;
+            cancel.ThrowIfCancellationRequested();
+            stream.Write(piece);
         }
     }
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using MambaRT.Backends.Auto;
 using MambaRT.Bench;
-using MambaRT.Formats;
 using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
@@ -72,13 +71,11 @@ internal sealed class BenchCommand : Verb
             Progress = Terminal.Note,
         };
         string?[] files = [arguments.GetValue(_csv), arguments.GetValue(_md), arguments.GetValue(_html)];
-        foreach (string? path in files)
-            if (path is not null) WholeFile.EnsureWritable(path);   // minutes of measuring come before the writing
+        Outputs.Check(files, file.Parts());   // minutes of measuring come before the writing
         CancellationToken cancel = Terminal.Interrupt.Begin();
         RunRecord run = GenerateBench.Run(options, cancel);
-        Terminal.Out.Write(Json(arguments) ? JsonReport.Write(run) + "\n" : TextReport.Write(run));
-        foreach ((string? path, Func<RunRecord, string> report) in files.Zip<string?, Func<RunRecord, string>>([CsvReport.Write, MarkdownReport.Write, HtmlReport.Write]))
-            if (path is not null) WholeFile.Write(path, temporary => File.WriteAllText(temporary, report(run)));
+        Outputs.Give(Terminal, () => Terminal.Out.Write(Json(arguments) ? JsonReport.Write(run) + "\n" : TextReport.Write(run)),
+            (files[0], () => CsvReport.Write(run)), (files[1], () => MarkdownReport.Write(run)), (files[2], () => HtmlReport.Write(run)));
         foreach (string failure in run.Failures) Terminal.Error.WriteLine(failure);
         return run.Failures.Count == 0 ? Program.Ok : Program.BadInput;
     }
@@ -119,7 +116,9 @@ internal sealed class BenchCommand : Verb
         if (arguments.GetValue(_type) is not string type) throw new UsageException($"--make needs --type: {string.Join(", ", ModelMaker.Types)}.");
         if (arguments.GetValue(_output) is not string path) throw new UsageException("--make needs -o FILE, the .gguf file to write.");
         ModelShape shape = ModelShape.ByName(name)!;   // the option takes no other names
-        Cli.Progress.Run(Terminal, $"{shape.Name} {type}", report => ModelMaker.Write(shape, type, path, report: report));
+        Outputs.Check([path], (arguments.GetValue(_model) ?? ModelLocator.TryFindDefault()?.Path) is { } model ? [model] : []);   // bench's own model is not meant
+        CancellationToken cancel = Terminal.Interrupt.Begin();
+        Cli.Progress.Run(Terminal, $"{shape.Name} {type}", report => ModelMaker.Write(shape, type, path, report: report, cancel: cancel));
         long bytes = new FileInfo(path).Length;
         if (!Json(arguments))
         {

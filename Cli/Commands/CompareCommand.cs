@@ -50,12 +50,11 @@ internal sealed class CompareCommand : Verb
         if (paths.Length == 0 && type is null) throw new UsageException("There is no model to compare with the base; name some, or give --per-tensor TYPE.");
         type?.EnsureWritable();
         string?[] outputs = [arguments.GetValue(_md), arguments.GetValue(_html)];
-        foreach (string? output in outputs)
-            if (output is not null) WholeFile.EnsureWritable(output);
         string text = _text.Load(arguments);
         MetadataOverrides overrides = _backend.Overrides(arguments);
         FileComparand basis = FileComparand.Of(arguments.GetValue(_base)!, overrides);   // required
         FileComparand[] files = [.. paths.Select(path => FileComparand.Of(path, overrides))];
+        Outputs.Check(outputs, [_text.Path(arguments), .. basis.Files, .. files.SelectMany(file => file.Files)]);
 
         CancellationToken cancel = Terminal.Interrupt.Begin();
         using IBackend backend = _backend.CreateBackend(arguments);
@@ -70,7 +69,7 @@ internal sealed class CompareCommand : Verb
             QualityModel[] results = Score(model, basis, [.. files, .. variants], windows, backend, arguments.GetValue(_speed), cancel);
             var record = new QualityRecord(About.Version, backend.Description, _text.Name(arguments), windows, results[0],
                 results[1..(files.Length + 1)], results[(files.Length + 1)..], type?.Name ?? "");
-            Write(record, outputs[0], outputs[1], Json(arguments));
+            Outputs.Give(Terminal, () => Write(record, Json(arguments)), (outputs[0], () => QualityMarkdown.Write(record)), (outputs[1], () => QualityHtml.Write(record)));
         }
         finally
         {
@@ -152,10 +151,8 @@ internal sealed class CompareCommand : Verb
             : throw new FormatException($"Token {same} of '{model.Metadata.Subject}' is not that of '{basis.Metadata.Subject}'; {Advice}.");
     }
 
-    private void Write(QualityRecord record, string? md, string? html, bool asJson)
+    private void Write(QualityRecord record, bool asJson)
     {
-        if (md is not null) WholeFile.Write(md, path => File.WriteAllText(path, QualityMarkdown.Write(record)));
-        if (html is not null) WholeFile.Write(html, path => File.WriteAllText(path, QualityHtml.Write(record)));
         if (asJson)
         {
             CompareJson.Write(Terminal.Out, record);

@@ -44,6 +44,7 @@ internal sealed class ConvertCommand : Verb
             License = arguments.GetValue(_license),
             Threads = (int)(arguments.GetValue(_threads) ?? 0),
         };
+        Outputs.Check([output], []);   // what the folder holds is known to the converter
         CancellationToken cancel = Terminal.Interrupt.Begin();
         ConversionReport? done = null;
         Progress.Run(Terminal, "Converting", report =>

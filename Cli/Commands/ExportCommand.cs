@@ -33,6 +33,7 @@ internal sealed class ExportCommand : Verb
     {
         string output = arguments.GetValue(_output)!;   // required
         bool force = arguments.GetValue(_force);
+        WholeFolder.EnsureWritable(output, replace: true);   // and what a killed run left there is gone
         if (!force && Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any())
             throw new IOException($"The folder '{output}' is not empty; choose another, or give --force to replace files in it.");
         var options = new ExportOptions { Type = arguments.GetValue(_type) is string type ? QuantTypes.ByName(type) : null, Replace = force, Overrides = _overrides.Read(arguments) };

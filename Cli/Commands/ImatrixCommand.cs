@@ -31,7 +31,7 @@ internal sealed class ImatrixCommand : Verb
     {
         string path = arguments.GetValue(_file)!, output = arguments.GetValue(_output)!;   // both required
         int window = (int)(arguments.GetValue(_window) ?? 512);
-        WholeFile.EnsureWritable(output);
+        Outputs.Check([output], [path, .. _model.Files(arguments)]);
         string text = TextFile.Read(path);
         var collector = new ImportanceCollector();
         using OpenedModel opened = _model.Open(arguments, Terminal, collector);

@@ -38,11 +38,8 @@ internal sealed class PackCommand : Verb
 
     private void Check(ParseResult arguments, ModelFile model, string executable, string output)
     {
-        WholeFile.EnsureWritable(output);
-        string full = Path.GetFullPath(output);
-        if (full == Path.GetFullPath(executable) || full == Path.GetFullPath(model.Path))
-            throw new IOException($"'{output}' is read to write it; give -o another name.");
-        using GgufFile file = _model.OpenFile(arguments);
+        using GgufFile file = model.Open();
+        Outputs.Check([output], [executable, .. file.PartPaths]);
         if (file.Tensors.Any(tensor => tensor.Part > 0))
             throw new NotSupportedException($"{model.Path}: the model lies in several files; merge them into one before packing.");
         using OpenedModel runs = _model.Open(arguments, Terminal);   // refuses what the friend could not run

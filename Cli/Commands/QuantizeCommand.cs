@@ -43,7 +43,8 @@ internal sealed class QuantizeCommand : Verb
         if (names.Length == 2 && !dryRun) throw new UsageException("There is no name for the output; give IN OUT TYPE, or --dry-run to write nothing.");
         QuantizationOptions options = ReadOptions(arguments, names[^1]);
         ModelFile input = ModelLocator.Find(names[0]);
-        using GgufFile file = GgufFile.Open(input.Path, new GgufOpenOptions { Offset = input.Offset, Length = input.Length, Overrides = _metadata.Read(arguments) });
+        using GgufFile file = input.Open(_metadata.Read(arguments));
+        if (!dryRun) Outputs.Check([names[1]], [.. file.PartPaths, options.Importance?.Subject]);
         QuantizationPlan plan = Quantizer.Plan(file, options);
         StorageChoice.NoteOtherwise(Terminal, plan.StoredOtherwise);
         var clock = Stopwatch.StartNew();

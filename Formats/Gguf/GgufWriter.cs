@@ -32,12 +32,7 @@ public sealed class GgufWriter(GgufMetadata metadata)
     /// <remarks>Whoever has the old file mapped keeps it on Linux and macOS; on Windows the rename then fails. A failure leaves the old file as it was.</remarks>
     /// <exception cref="IOException">The file cannot be written.</exception>
     /// <exception cref="InvalidOperationException">A tensor wrote fewer or more bytes than announced.</exception>
-    public void Write(string path) => WholeFile.Write(path, temporary =>
-    {
-        using var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 20);
-        WriteTo(stream);
-        stream.Flush(flushToDisk: true);
-    });
+    public void Write(string path) => WholeFile.Write(path, WriteTo);
 
     /// <summary>Writes the file to a stream, which need not seek and stays open.</summary>
     /// <exception cref="InvalidOperationException">A tensor wrote fewer or more bytes than announced.</exception>

@@ -133,8 +133,8 @@ public sealed class ChatSession : IDisposable
     }
 
     /// <summary>Saves turns and state in one file, for <see cref="Load"/>. Options and random numbers are not part of it.</summary>
-    /// <param name="path">The file; one of that name is replaced once the new one is complete.</param>
-    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <param name="path">The file; a saved state of that name is replaced once the new one is complete.</param>
+    /// <exception cref="IOException">The file cannot be written, or one of another kind has its name.</exception>
     public void Save(string path)
     {
         CheckSilent();

@@ -45,15 +45,6 @@ internal sealed class CheckpointWeights : IDisposable
         throw new FileNotFoundException($"{directory}: there are no weights; one of {string.Join(", ", Kinds.Select(kind => kind.Name))} or its {IndexSuffix} is needed. Download the whole checkpoint.");
     }
 
-    /// <summary>Refuses an output that would replace one of the files, whatever it is called.</summary>
-    /// <exception cref="ArgumentException">It is one of them.</exception>
-    public void CheckOutput(string path)
-    {
-        string full = System.IO.Path.GetFullPath(path);
-        if (_files.Any(file => System.IO.Path.GetFullPath(file.Path) == full))
-            throw new ArgumentException($"'{path}' is part of the checkpoint; give another name to write to, such as 'model.gguf'.", nameof(path));
-    }
-
     /// <summary>Throws <see cref="IOException"/> when a file changed since it was opened.</summary>
     public void EnsureReadable()
     {

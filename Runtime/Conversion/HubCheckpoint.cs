@@ -58,6 +58,10 @@ internal sealed class HubCheckpoint : IDisposable
     /// <summary>Reads a file beside config.json if it is there.</summary>
     public HubConfig? TryRead(string name) => HubConfig.TryRead(Path.Combine(Directory, name));
 
+    /// <summary>Every file of a folder that a checkpoint may consist of, or a person may have put there for it; GGUF files are what was made of it.</summary>
+    public static IEnumerable<string> FilesOf(string directory) => !System.IO.Directory.Exists(directory) ? []
+        : System.IO.Directory.GetFiles(directory).Where(path => !path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Refuses an output that would replace a file a checkpoint consists of.</summary>
     /// <exception cref="ArgumentException">It bears the name of one and is there, or is a folder.</exception>
     public static void CheckOutput(string path)

@@ -20,9 +20,8 @@ public static class ModelConverter
         IProgress<(int Done, int Total, string Tensor)>? progress = null, CancellationToken cancel = default)
     {
         HubCheckpoint.CheckOutput(outputPath);
-        WholeFile.EnsureWritable(outputPath);
+        WholeFile.EnsureWritable(outputPath, [.. HubCheckpoint.FilesOf(directory), .. options.Tokenizer is { } from ? TokenizerImport.FilesOf(from) : []]);
         using HubCheckpoint checkpoint = HubCheckpoint.Open(directory);
-        checkpoint.Weights.CheckOutput(outputPath);
         GgufMetadata metadata = Metadata(checkpoint, options);
         IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata, options);
         CheckShapes(checkpoint, metadata, tensors);

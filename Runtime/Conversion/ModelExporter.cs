@@ -16,7 +16,7 @@ public static class ModelExporter
     /// <param name="options">What to make.</param>
     /// <param name="progress">Told after each tensor: how many are done, of how many, and its name.</param>
     /// <param name="cancel">Stops within about the time of some rows.</param>
-    /// <exception cref="ArgumentException">The type is none of a checkpoint.</exception>
+    /// <exception cref="ArgumentException">The type is none of a checkpoint, or the model would be replaced.</exception>
     /// <exception cref="IOException">A file is missing, cannot be read or cannot be written, or the folder has files.</exception>
     /// <exception cref="FormatException">The file is damaged, or a weight cannot be stored; the message names the key or tensor.</exception>
     /// <exception cref="NotSupportedException">The architecture is not one that MambaRT knows.</exception>
@@ -28,13 +28,14 @@ public static class ModelExporter
             throw new ArgumentException($"Checkpoints hold F32, F16 or BF16, not {type}; choose one of these.", nameof(options));
         WholeFolder.EnsureWritable(directory, options.Replace);
         using GgufFile file = GgufFile.Open(modelPath, new GgufOpenOptions { Overrides = options.Overrides });
+        WholeFolder.EnsureNoInput(directory, file.PartPaths, [WeightsName]);   // before the work; all names are looked at after it
         Architecture.Record(file.Metadata, file);   // refuses what does not fit together
         Architecture architecture = Architecture.All.First(a => a.Id == file.Metadata.GetString("general.architecture"));   // found there
         IReadOnlyList<TensorExport> tensors = Map(file, architecture, options.Type);
         SafetensorsWriter weights = Announce(tensors, progress, cancel);
         List<string> notes = [];
         (string, long)[] files = [];
-        WholeFolder.Write(directory, options.Replace, folder =>
+        WholeFolder.Write(directory, options.Replace, file.PartPaths, folder =>
         {
             WriteFile(folder, WeightsName, weights.WriteTo);
             WriteJson(folder, "config.json", json => WriteConfig(json, file, architecture, tensors[0].Type));

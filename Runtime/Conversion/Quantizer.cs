@@ -35,13 +35,13 @@ public static class Quantizer
     /// <param name="options">The options the plan was made with.</param>
     /// <param name="progress">Told the share done, 0 to 1, from the calling thread; may be null.</param>
     /// <param name="cancel">Stops within about the time of some rows.</param>
-    /// <exception cref="ArgumentException">The output would replace the input.</exception>
+    /// <exception cref="ArgumentException">The output would replace the input or the importance matrix.</exception>
     /// <exception cref="FormatException">A weight is not finite or too large for its type; the message names the tensor.</exception>
     /// <exception cref="IOException">The file cannot be written, or the input changed meanwhile.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
     public static void Write(GgufFile file, QuantizationPlan plan, string outputPath, QuantizationOptions options, Action<double>? progress = null, CancellationToken cancel = default)
     {
-        CheckOutput(file, outputPath);
+        WholeFile.EnsureWritable(outputPath, [.. file.PartPaths, .. options.Importance is { } matrix ? [matrix.Subject] : Array.Empty<string>()]);
         long total = plan.Tensors.Sum(t => t.Values), done = 0;
         var writer = new GgufWriter(plan.Metadata);
         var encoder = new RowEncoder(options.Threads, cancel);
@@ -98,18 +98,6 @@ public static class Quantizer
         metadata.Set("quantize.imatrix.chunks_count", (uint)matrix.Chunks);
         return metadata;
     }
-
-    private static void CheckOutput(GgufFile file, string outputPath)
-    {
-        WholeFile.EnsureWritable(outputPath);
-        string output = Resolved(outputPath);
-        foreach (string part in file.PartPaths)
-            if (Resolved(part) == output)
-                throw new ArgumentException($"'{outputPath}' is read to write it; give the output another name.", nameof(outputPath));
-    }
-
-    private static string Resolved(string path) =>
-        (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? Path.GetFullPath(path);
 
     /// <summary>A tensor of the source on its way into the new file; copied where it keeps its type.</summary>
     private sealed class PlannedRows(GgufFile file, PlannedTensor tensor, TensorView view) : ITensorRows

@@ -52,6 +52,14 @@ internal sealed class TokenizerImport
         return import._notes;
     }
 
+    /// <summary>The files that a tokenizer may be taken from: all of a folder's, or those that a model lies in.</summary>
+    public static IEnumerable<string> FilesOf(string from)
+    {
+        if (!File.Exists(from)) return HubCheckpoint.FilesOf(from);
+        using GgufFile file = GgufFile.Open(from);
+        return [.. file.PartPaths];
+    }
+
     private void WriteNone()
     {
         _metadata.Set(Ggml + "model", "no_vocab");

@@ -37,13 +37,32 @@ public sealed class StateSnapshot
     private static ReadOnlySpan<byte> Magic => "MRTSTATE"u8;
 
     /// <summary>Writes the file under a temporary name, flushes it to the disk and renames it: a crash leaves the old file or the new one, never half of one.</summary>
-    /// <exception cref="IOException">The place is a folder or a device, its folder is missing, or writing fails.</exception>
-    public void WriteFile(string path) => WholeFile.Write(path, temporary =>
+    /// <exception cref="IOException">The place is a folder, a device or a file of another kind, its folder is missing, or writing fails.</exception>
+    public void WriteFile(string path)
     {
-        using var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None);
-        stream.Write(ToBytes());
-        stream.Flush(flushToDisk: true);
-    });
+        EnsureReplaceable(path);
+        WholeFile.Write(path, stream => stream.Write(ToBytes()));
+    }
+
+    /// <summary>Refuses to replace what is no state file; an empty file or none at all may become one.</summary>
+    /// <exception cref="IOException">It is a file of another kind, or one that may not be read to tell.</exception>
+    public static void EnsureReplaceable(string path)
+    {
+        if (FileIdentity.Of(path) is not { IsRegular: true }) return;   // nothing is there, or writing says what
+        Span<byte> start = stackalloc byte[Magic.Length];
+        int count;
+        try
+        {
+            using FileStream stream = File.OpenRead(path);
+            count = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException($"'{path}' may not be read, so it is not known whether it is a saved state, which alone is replaced; choose another name.", e);
+        }
+        if (count > 0 && !start[..count].SequenceEqual(Magic))
+            throw new IOException($"'{path}' is not a saved state and would be lost; only saved states are replaced, so choose another name.");
+    }
 
     /// <summary>Reads and checks a whole file.</summary>
     /// <exception cref="FormatException">It is not a state file, of another version, truncated, or damaged.</exception>

@@ -127,10 +127,24 @@ public sealed class SnapshotTests : IDisposable
     [Fact]
     public void WriteFile_OverAnOldFile_ReplacesItAndLeavesNothingBeside()
     {
-        File.WriteAllText(_folder["a.state"], "old");
+        _session.Save(new byte[9]).WriteFile(_folder["a.state"]);
         _session.Save().WriteFile(_folder["a.state"]);
+        Assert.Empty(StateSnapshot.ReadFile(_folder["a.state"]).Attachment.ToArray());
         Assert.Equal(5, StateSnapshot.ReadFile(_folder["a.state"]).Position);
         Assert.Equal(["a.state"], _folder.Files);
+    }
+
+    [Fact]
+    public void WriteFile_OverAFileOfAnotherKind_IsRefused()
+    {
+        File.WriteAllText(_folder["a.txt"], "MRTSTAT and no more");
+        File.WriteAllText(_folder["empty"], "");
+
+        Assert.Contains("not a saved state", Assert.Throws<IOException>(() => _session.Save().WriteFile(_folder["a.txt"])).Message);
+        _session.Save().WriteFile(_folder["empty"]);
+
+        Assert.Equal("MRTSTAT and no more", File.ReadAllText(_folder["a.txt"]));
+        Assert.Equal(5, StateSnapshot.ReadFile(_folder["empty"]).Position);
     }
 
     [Fact]
