@@ -10,7 +10,7 @@ internal sealed class ChatLoop : IDisposable
     private readonly ChatInput _input;
     private readonly List<ChatSession> _branches;
     private readonly uint _seed;
-    private readonly string? _file;
+    private readonly SessionFile? _file;
     private readonly bool _json;
     private int _branch;
 
@@ -20,7 +20,7 @@ internal sealed class ChatLoop : IDisposable
     /// <param name="seed">The sampler's seed, for the report.</param>
     /// <param name="file">Where every turn is saved, or null.</param>
     /// <param name="json">Whether each answer is a line of JSON.</param>
-    public ChatLoop(Terminal terminal, ChatSession chat, uint seed, string? file, bool json)
+    public ChatLoop(Terminal terminal, ChatSession chat, uint seed, SessionFile? file, bool json)
     {
         _terminal = terminal;
         _input = new ChatInput(terminal);
@@ -36,7 +36,7 @@ internal sealed class ChatLoop : IDisposable
     public void Run(string greeting)
     {
         if (_input.IsInteractive) _terminal.Note(greeting);
-        if (_file is not null && File.Exists(_file)) Resume(_file);
+        if (_file is not null && File.Exists(_file.Path)) Resume(_file.Path);
         while (true)
         {
             if (_input.IsInteractive) _terminal.Interrupt.Forgive();   // Ctrl-C ended an answer and no more
@@ -73,7 +73,7 @@ internal sealed class ChatLoop : IDisposable
             case "/reset": Chat.Reset(); Keep("The conversation begins anew."); break;
             case "/undo": Keep(Chat.Undo() ? $"Took the last turn back; {Turns()} left." : "There is no turn to take back."); break;
             case "/retry": Answer(Chat.Retry(cancel)); break;
-            case "/save": Chat.Save(Named(argument, "/save")); _terminal.Note($"Saved {Turns()} to {argument}."); break;
+            case "/save": Save(Named(argument, "/save")); break;
             case "/load": Chat.Load(Named(argument, "/load")); Keep($"Going on with {Turns()} from {argument}."); break;
             case "/fork": Fork(argument); break;
             case "/stats": _terminal.Note($"{Turns()} in branch {_branch + 1} of {_branches.Count}. Last answer: {Report.Line(Chat.Stats, _seed)}"); break;
@@ -105,7 +105,7 @@ internal sealed class ChatLoop : IDisposable
         });
         if (_json) WriteJson(text.ToString());
         else _terminal.Stream("\n");
-        if (_file is not null) Chat.Save(_file);
+        if (_file is not null) Chat.Save(_file.Path);
     }
 
     private void Fork(string argument)
@@ -120,6 +120,13 @@ internal sealed class ChatLoop : IDisposable
         Keep($"This is branch {_branch + 1} of {_branches.Count}, with {Turns()}; /fork N changes to another.");
     }
 
+    private void Save(string file)
+    {
+        using SessionFile? taken = _file?.Is(file) == true ? null : SessionFile.Take(file);
+        Chat.Save(file);
+        _terminal.Note($"Saved {Turns()} to {file}.");
+    }
+
     private void Resume(string file)
     {
         Chat.Load(file);
@@ -130,7 +137,7 @@ internal sealed class ChatLoop : IDisposable
     private void Keep(string note)
     {
         _terminal.Note(note);
-        if (_file is not null) Chat.Save(_file);
+        if (_file is not null) Chat.Save(_file.Path);
     }
 
     private string Turns()

@@ -5,7 +5,7 @@ namespace MambaRT.Cli;
 /// <summary>Nobody reads standard output any more; the program ends quietly.</summary>
 internal sealed class OutputClosedException() : IOException("Standard output was closed by its reader.");
 
-/// <summary>Standard output as a stream that reports a reader's end, which the console's own stream hides.</summary>
+/// <summary>Standard output as a stream that reports a reader's end, which the console's own stream hides, and says what failed.</summary>
 internal sealed class StandardOutput : Stream
 {
     private const int BrokenPipe = 32;   // EPIPE; .NET ignores SIGPIPE and puts errno into HResult
@@ -23,15 +23,15 @@ internal sealed class StandardOutput : Stream
     /// <summary>Opens descriptor 1; regular files go through the console's stream, which shares the file offset with other writers.</summary>
     public static Stream Open()
     {
-        if (OperatingSystem.IsWindows()) return Console.OpenStandardOutput();
+        if (OperatingSystem.IsWindows()) return new StandardOutput(Console.OpenStandardOutput());
         try
         {
             var pipe = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
-            return pipe.CanSeek ? Console.OpenStandardOutput() : new StandardOutput(pipe);
+            return new StandardOutput(pipe.CanSeek ? Console.OpenStandardOutput() : pipe);
         }
         catch (Exception e) when (e is IOException or ArgumentException or UnauthorizedAccessException)
         {
-            return Console.OpenStandardOutput();
+            return new StandardOutput(Console.OpenStandardOutput());
         }
     }
 
@@ -44,6 +44,10 @@ internal sealed class StandardOutput : Stream
         catch (IOException e) when (e.HResult == BrokenPipe)
         {
             throw new OutputClosedException();
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"Standard output cannot be written ({e.Message.TrimEnd('.')}); free some space, or send it elsewhere.", e);
         }
     }
 

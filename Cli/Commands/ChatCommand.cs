@@ -31,13 +31,14 @@ internal sealed class ChatCommand : Verb
     protected override int Run(ParseResult arguments)
     {
         GenerationOptions options = _generation.Build(arguments);
+        using SessionFile? session = arguments.GetValue(_session) is string path ? SessionFile.Take(path) : null;
         using OpenedModel opened = _model.Open(arguments, Terminal);
         Model model = opened.Model;
         TextTokens.RequireVocabulary(model);
         if (ChatTemplates.Of(model) is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
         SamplerChain sampler = _sampling.Build(arguments, model, Terminal);
         var chat = new ChatSession(model.StartSession(), ChatTemplates.For(model), sampler, options, arguments.GetValue(_system));
-        using var loop = new ChatLoop(Terminal, chat, sampler.Seed, arguments.GetValue(_session), Json(arguments));
+        using var loop = new ChatLoop(Terminal, chat, sampler.Seed, session, Json(arguments));
         loop.Run($"{model.Name} on {model.BackendName}, a state of {Show.Bytes(model.StateBytes)}. /help lists the commands.");
         return Program.Ok;
     }
