@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace MambaRT.Formats;
 
@@ -16,6 +17,12 @@ public struct F32Block : IBlockEncoder<F32Block>
 
     /// <inheritdoc/>
     public static int Length => 1;
+
+    /// <inheritdoc/>
+    public static bool IsFinite(in F32Block block) => float.IsFinite(block._value);
+
+    /// <inheritdoc/>
+    public static bool AllFinite(ReadOnlySpan<F32Block> blocks) => FloatBits.AllBelow(MemoryMarshal.Cast<F32Block, uint>(blocks), 0x7f800000);
 
     /// <inheritdoc/>
     public static void Decode(in F32Block block, Span<float> values) => values[0] = block._value;
@@ -38,6 +45,12 @@ public struct F16Block : IBlockEncoder<F16Block>
 
     /// <inheritdoc/>
     public static int Length => 1;
+
+    /// <inheritdoc/>
+    public static bool IsFinite(in F16Block block) => Half.IsFinite(block._value);
+
+    /// <inheritdoc/>
+    public static bool AllFinite(ReadOnlySpan<F16Block> blocks) => FloatBits.AllBelow(MemoryMarshal.Cast<F16Block, ushort>(blocks), 0x7c00);
 
     /// <inheritdoc/>
     public static void Decode(in F16Block block, Span<float> values) => values[0] = (float)block._value;
@@ -69,6 +82,12 @@ public struct BF16Block : IBlockEncoder<BF16Block>
     public static int Length => 1;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in BF16Block block) => (block._bits & 0x7f80) != 0x7f80;
+
+    /// <inheritdoc/>
+    public static bool AllFinite(ReadOnlySpan<BF16Block> blocks) => FloatBits.AllBelow(MemoryMarshal.Cast<BF16Block, ushort>(blocks), 0x7f80);
+
+    /// <inheritdoc/>
     public static void Decode(in BF16Block block, Span<float> values) => values[0] = BitConverter.UInt32BitsToSingle((uint)block._bits << 16);
 
     /// <inheritdoc/>
@@ -98,5 +117,33 @@ public struct BF16Block : IBlockEncoder<BF16Block>
                 ? (ushort)(bits >> 16 | 0x40)
                 : (ushort)(bits + 0x7fff + (bits >> 16 & 1) >> 16);
         }
+    }
+}
+
+/// <summary>Bit patterns of floats, which in their magnitudes are in order: from that of infinity on, none is finite.</summary>
+internal static class FloatBits
+{
+    /// <summary>Whether all magnitudes of 32 bits are below <paramref name="infinity"/>.</summary>
+    public static bool AllBelow(ReadOnlySpan<uint> bits, uint infinity)
+    {
+        var most = Vector256<uint>.Zero;
+        int i = 0;
+        for (; i + Vector256<uint>.Count <= bits.Length; i += Vector256<uint>.Count)
+            most = Vector256.Max(most, Vector256.Create(bits[i..]) & Vector256.Create(0x7fffffffu));
+        bool all = Vector256.LessThanAll(most, Vector256.Create(infinity));
+        for (; i < bits.Length; i++) all &= (bits[i] & 0x7fffffff) < infinity;
+        return all;
+    }
+
+    /// <summary>Whether all magnitudes of 16 bits are below <paramref name="infinity"/>.</summary>
+    public static bool AllBelow(ReadOnlySpan<ushort> bits, ushort infinity)
+    {
+        var most = Vector256<ushort>.Zero;
+        int i = 0;
+        for (; i + Vector256<ushort>.Count <= bits.Length; i += Vector256<ushort>.Count)
+            most = Vector256.Max(most, Vector256.Create(bits[i..]) & Vector256.Create((ushort)0x7fff));
+        bool all = Vector256.LessThanAll(most, Vector256.Create(infinity));
+        for (; i < bits.Length; i++) all &= (bits[i] & 0x7fff) < infinity;
+        return all;
     }
 }

@@ -25,6 +25,17 @@ public interface IBlockFormat<TSelf> where TSelf : unmanaged, IBlockFormat<TSelf
     {
         for (int i = 0; i < blocks.Length; i++) TSelf.Decode(in blocks[i], values.Slice(i * TSelf.Length, TSelf.Length));
     }
+
+    /// <summary>Whether every value of the block is finite: where values are products of small integers and halves, whether the halves are.</summary>
+    static abstract bool IsFinite(in TSelf block);
+
+    /// <summary>Whether every value of some blocks is finite; a type overrides it where many at once are faster.</summary>
+    static virtual bool AllFinite(ReadOnlySpan<TSelf> blocks)
+    {
+        bool all = true;
+        for (int i = 0; i < blocks.Length; i++) all &= TSelf.IsFinite(in blocks[i]);
+        return all;
+    }
 }
 
 /// <summary>A block format that MambaRT can also write.</summary>

@@ -26,17 +26,26 @@ public struct IQ1_MBlock : IBlockFormat<IQ1_MBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ1_MBlock block) => Half.IsFinite(ScaleOf(block));
+
+    /// <inheritdoc/>
     public static void Decode(in IQ1_MBlock block, Span<float> values)
     {
         ReadOnlySpan<byte> qs = block.qs, qh = block.qh;
         ReadOnlySpan<ushort> scales = block.scales, grid = IQ1Grid.Points;
-        int bits = scales[0] >> 12 | scales[1] >> 12 << 4 | scales[2] >> 12 << 8 | scales[3] >> 12 << 12;
-        float d = (float)BitConverter.UInt16BitsToHalf((ushort)bits);
+        float d = (float)ScaleOf(block);
         for (int point = 0; point < 32; point++)
         {
             int group = point >> 1, high = qh[group] >> 4 * (point & 1);
             float scale = d * (2 * (scales[group >> 2] >> 3 * (group & 3) & 7) + 1), shift = (high & 8) == 0 ? IQ1Grid.Shift : -IQ1Grid.Shift;
             IQ1Grid.Decode(grid[qs[point] | (high & 7) << 8], shift, scale, values.Slice(8 * point, 8));
         }
+    }
+
+    /// <summary>The scale of the scales.</summary>
+    private static Half ScaleOf(in IQ1_MBlock block)
+    {
+        ReadOnlySpan<ushort> scales = block.scales;
+        return BitConverter.UInt16BitsToHalf((ushort)(scales[0] >> 12 | scales[1] >> 12 << 4 | scales[2] >> 12 << 8 | scales[3] >> 12 << 12));
     }
 }

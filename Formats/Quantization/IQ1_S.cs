@@ -26,6 +26,9 @@ public struct IQ1_SBlock : IBlockFormat<IQ1_SBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ1_SBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ1_SBlock block, Span<float> values)
     {
         float d = (float)block.d;

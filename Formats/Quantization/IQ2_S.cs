@@ -32,6 +32,9 @@ public struct IQ2_SBlock : IBlockFormat<IQ2_SBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ2_SBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ2_SBlock block, Span<float> values)
     {
         float d = (float)block.d;

@@ -26,6 +26,9 @@ public struct IQ2_XSBlock : IBlockFormat<IQ2_XSBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ2_XSBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ2_XSBlock block, Span<float> values)
     {
         float d = (float)block.d;

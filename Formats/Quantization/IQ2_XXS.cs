@@ -24,6 +24,9 @@ public struct IQ2_XXSBlock : IBlockFormat<IQ2_XXSBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ2_XXSBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ2_XXSBlock block, Span<float> values)
     {
         float d = (float)block.d;

@@ -32,6 +32,9 @@ public struct IQ3_SBlock : IBlockFormat<IQ3_SBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ3_SBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ3_SBlock block, Span<float> values)
     {
         float d = (float)block.d;

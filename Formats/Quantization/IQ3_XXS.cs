@@ -26,6 +26,9 @@ public struct IQ3_XXSBlock : IBlockFormat<IQ3_XXSBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ3_XXSBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ3_XXSBlock block, Span<float> values)
     {
         float d = (float)block.d;

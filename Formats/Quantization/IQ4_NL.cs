@@ -23,6 +23,9 @@ public struct IQ4_NLBlock : IBlockEncoder<IQ4_NLBlock>, ISearchedBlock<IQ4_NLBlo
     public static int Length => 32;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ4_NLBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ4_NLBlock block, Span<float> values)
     {
         float d = (float)block.d;

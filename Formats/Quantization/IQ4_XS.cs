@@ -29,6 +29,9 @@ public struct IQ4_XSBlock : IBlockEncoder<IQ4_XSBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in IQ4_XSBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in IQ4_XSBlock block, Span<float> values)
     {
         float d = (float)block.d;

@@ -23,6 +23,18 @@ public struct MXFP4Block : IBlockFormat<MXFP4Block>
     public static int Length => 32;
 
     /// <inheritdoc/>
+    /// <remarks>As ggml has it, the highest exponent is a power of two like the others; the largest levels times the last three powers overflow.</remarks>
+    public static bool IsFinite(in MXFP4Block block)
+    {
+        if (block.e < 253) return true;
+        Span<float> values = stackalloc float[32];
+        Decode(in block, values);
+        bool all = true;
+        foreach (float value in values) all &= float.IsFinite(value);
+        return all;
+    }
+
+    /// <inheritdoc/>
     public static void Decode(in MXFP4Block block, Span<float> values)
     {
         // 2^-128 and 2^-127 are subnormal: their only bit is one of the mantissa.

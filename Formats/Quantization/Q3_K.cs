@@ -30,6 +30,9 @@ public struct Q3_KBlock : IBlockEncoder<Q3_KBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q3_KBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in Q3_KBlock block, Span<float> values)
     {
         float d = (float)block.d;

@@ -23,6 +23,9 @@ public struct Q4_0Block : IBlockEncoder<Q4_0Block>, ISearchedBlock<Q4_0Block>
     public static int Length => 32;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q4_0Block block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in Q4_0Block block, Span<float> values)
     {
         float d = (float)block.d;

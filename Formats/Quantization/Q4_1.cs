@@ -26,6 +26,9 @@ public struct Q4_1Block : IBlockEncoder<Q4_1Block>, ISearchedBlock<Q4_1Block>
     public static int Length => 32;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q4_1Block block) => Half.IsFinite(block.d) & Half.IsFinite(block.m);
+
+    /// <inheritdoc/>
     public static void Decode(in Q4_1Block block, Span<float> values)
     {
         float d = (float)block.d, m = (float)block.m;

@@ -29,6 +29,9 @@ public struct Q4_KBlock : IBlockEncoder<Q4_KBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q4_KBlock block) => Half.IsFinite(block.d) & Half.IsFinite(block.dmin);
+
+    /// <inheritdoc/>
     public static void Decode(in Q4_KBlock block, Span<float> values)
     {
         float d = (float)block.d, dmin = (float)block.dmin;

@@ -26,6 +26,9 @@ public struct Q5_0Block : IBlockEncoder<Q5_0Block>, ISearchedBlock<Q5_0Block>
     public static int Length => 32;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q5_0Block block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in Q5_0Block block, Span<float> values)
     {
         float d = (float)block.d;

@@ -29,6 +29,9 @@ public struct Q5_1Block : IBlockEncoder<Q5_1Block>, ISearchedBlock<Q5_1Block>
     public static int Length => 32;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q5_1Block block) => Half.IsFinite(block.d) & Half.IsFinite(block.m);
+
+    /// <inheritdoc/>
     public static void Decode(in Q5_1Block block, Span<float> values)
     {
         float d = (float)block.d, m = (float)block.m;

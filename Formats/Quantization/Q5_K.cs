@@ -32,6 +32,9 @@ public struct Q5_KBlock : IBlockEncoder<Q5_KBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q5_KBlock block) => Half.IsFinite(block.d) & Half.IsFinite(block.dmin);
+
+    /// <inheritdoc/>
     public static void Decode(in Q5_KBlock block, Span<float> values)
     {
         float d = (float)block.d, dmin = (float)block.dmin;

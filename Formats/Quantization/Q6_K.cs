@@ -29,6 +29,9 @@ public struct Q6_KBlock : IBlockEncoder<Q6_KBlock>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q6_KBlock block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in Q6_KBlock block, Span<float> values)
     {
         float d = (float)block.d;

@@ -24,6 +24,9 @@ public struct Q8_0Block : IBlockEncoder<Q8_0Block>
     public static int Length => 32;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in Q8_0Block block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in Q8_0Block block, Span<float> values)
     {
         float d = (float)block.d;

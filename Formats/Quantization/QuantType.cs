@@ -40,6 +40,9 @@ public abstract class QuantType
     /// <param name="values">Exactly as many floats as the blocks hold.</param>
     public abstract void DecodeRow(ReadOnlySpan<byte> row, Span<float> values);
 
+    /// <summary>Whether every value of some whole blocks is finite, told from their bytes: no value is decoded.</summary>
+    public abstract bool AllFinite(ReadOnlySpan<byte> row);
+
     /// <summary>Encodes whole blocks.</summary>
     /// <param name="values">Finite floats, whole blocks.</param>
     /// <param name="importance">As long as <paramref name="values"/>, or empty.</param>
@@ -70,6 +73,8 @@ internal class QuantType<TBlock> : QuantType where TBlock : unmanaged, IBlockFor
             throw new ArgumentException($"{row.Length} bytes of {Name} do not hold {values.Length} values.");
         TBlock.DecodeAll(blocks, values);
     }
+
+    public sealed override bool AllFinite(ReadOnlySpan<byte> row) => TBlock.AllFinite(MemoryMarshal.Cast<byte, TBlock>(row));
 }
 
 /// <summary>The bridge from a block struct that can also be written.</summary>

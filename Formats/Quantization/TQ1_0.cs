@@ -26,6 +26,9 @@ public struct TQ1_0Block : IBlockFormat<TQ1_0Block>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in TQ1_0Block block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in TQ1_0Block block, Span<float> values)
     {
         float d = (float)block.d;

@@ -23,6 +23,9 @@ public struct TQ2_0Block : IBlockFormat<TQ2_0Block>
     public static int Length => 256;
 
     /// <inheritdoc/>
+    public static bool IsFinite(in TQ2_0Block block) => Half.IsFinite(block.d);
+
+    /// <inheritdoc/>
     public static void Decode(in TQ2_0Block block, Span<float> values)
     {
         float d = (float)block.d;

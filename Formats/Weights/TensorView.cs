@@ -49,8 +49,37 @@ public readonly unsafe struct TensorView
         return new ReadOnlySpan<byte>(_data + index * RowBytes, checked((int)RowBytes));
     }
 
+    /// <summary>Some of the matrix's bytes, rows end to end.</summary>
+    public ReadOnlySpan<byte> Part(long offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Bytes - offset, nameof(count));
+        return new ReadOnlySpan<byte>(_data + offset, count);
+    }
+
     /// <summary>Decodes row <paramref name="index"/> into <paramref name="values"/> (exactly <see cref="Columns"/> floats).</summary>
     public void DecodeRow(int index, Span<float> values) => Type.DecodeRow(Row(index), values);
+
+    /// <summary>Whether every value of rows <paramref name="begin"/> to begin + <paramref name="count"/> is finite; reads the bytes and decodes nothing.</summary>
+    public bool AreFinite(int begin, int count)
+    {
+        for (int row = begin; row < begin + count; row++)
+            if (!Type.AllFinite(Row(row))) return false;
+        return true;
+    }
+
+    /// <summary>How many rows hold a value that is not finite, and the first of them (−1 for none): reads the whole matrix.</summary>
+    public (int First, int Count) NonFiniteRows()
+    {
+        (int first, int count) = (-1, 0);
+        for (int row = 0; row < Rows; row++)
+        {
+            if (Type.AllFinite(Row(row))) continue;
+            if (count++ == 0) first = row;
+        }
+        return (first, count);
+    }
 }
 
 /// <summary>Named weight matrices: a GGUF file, a safetensors folder, or weights made in memory.</summary>
