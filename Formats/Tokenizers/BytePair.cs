@@ -37,7 +37,7 @@ internal sealed class BytePair : VocabularyTokenizer
         FillBytes(Bytes);
     }
 
-    protected override MergeTable Merges { get; }
+    protected override IMerges Merges { get; }
 
     protected override int MaxSymbols(int units) => checked(units * 3);
 

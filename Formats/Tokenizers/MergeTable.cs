@@ -2,9 +2,9 @@ using System.Numerics;
 
 namespace MambaRT.Formats;
 
-/// <summary>What two neighbouring symbols become, and how early.</summary>
-/// <remarks>Open addressing with linear probing at most half full. A symbol is a token id, or the complement of a byte or code point that is no token.</remarks>
-internal sealed class MergeTable
+/// <summary>Merges that are listed.</summary>
+/// <remarks>Open addressing with linear probing at most half full.</remarks>
+internal sealed class MergeTable : IMerges
 {
     private readonly ulong[] _pairs;
     private readonly int[] _ranks;
@@ -58,10 +58,10 @@ internal sealed class MergeTable
         _results[slot] = result;
     }
 
-    /// <summary>Rank of a pair, or −1 when it does not merge.</summary>
+    /// <inheritdoc/>
     public int Rank(int left, int right) => _ranks[Slot(Pair(left, right))];
 
-    /// <summary>What a pair that merges becomes.</summary>
+    /// <inheritdoc/>
     public int Result(int left, int right) => _results[Slot(Pair(left, right))];
 
     private static string Shorten(string text) => text.Length <= 40 ? text : text[..40] + "...";

@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 /// Short words look for the lowest rank again after each merge; long ones keep a heap of ranks over a linked list, O(n log n).
 /// Holds working storage: one instance for one thread at a time.
 /// </remarks>
-internal sealed class PairMerger(MergeTable table)
+internal sealed class PairMerger(IMerges table)
 {
     private const int ShortWord = 32;
     private const int None = int.MaxValue;

@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 
 /// <summary>SentencePiece BPE: code points merged to the token of highest score, bytes for what has no token.</summary>
 /// <remarks>
-/// Two symbols merge when their spellings together are a token, so every token gives as many pairs as it can be cut into symbols; a file
+/// Two symbols merge when their spellings together are a token; a file
 /// that was made of a tokenizer.json lists its merges in a key of our own, as there the order of merging is no matter of the result alone.
 /// Source: google/sentencepiece bpe_model.cc; llama.cpp, llm_tokenizer_spm_session.
 /// </remarks>
@@ -36,11 +36,11 @@ internal sealed class SentencePiece : VocabularyTokenizer
         _tokenOfByte = FindByteTokens(vocabulary);
         _wordsAreApart = AreWordsApart(vocabulary);
         FindCodePoints();
-        Merges = MergeTable.Read(metadata, SpmMergesKey, vocabulary) ?? MakeMerges(scores);
+        Merges = (IMerges?)MergeTable.Read(metadata, SpmMergesKey, vocabulary) ?? new SpelledMerges(vocabulary, scores);
         FillBytes(Bytes);
     }
 
-    protected override MergeTable Merges { get; }
+    protected override IMerges Merges { get; }
 
     protected override int MaxSymbols(int units) => units;
 
@@ -122,37 +122,6 @@ internal sealed class SentencePiece : VocabularyTokenizer
             if (spelling.Contains(Space) && vocabulary.Find(vocabulary.Spelling(token)) == token) return false;
         }
         return true;
-    }
-
-    private MergeTable MakeMerges(float[] scores)
-    {
-        List<(int Left, int Right, int Result)> pairs = [];
-        for (int token = 0; token < Vocabulary.Count; token++)
-        {
-            string spelling = Vocabulary.Spelling(token);
-            if (Vocabulary.Find(spelling) != token) continue;
-            for (int cut = 1; cut < spelling.Length; cut++)
-            {
-                if (char.IsLowSurrogate(spelling[cut])) continue;
-                if (Symbol(spelling.AsSpan(0, cut)) is not int left) continue;
-                if (Symbol(spelling.AsSpan(cut)) is int right) pairs.Add((left, right, token));
-            }
-        }
-        float[] order = scores.Distinct().OrderDescending().ToArray();
-        var rankOf = new Dictionary<float, int>(order.Length);
-        for (int rank = 0; rank < order.Length; rank++) rankOf[order[rank]] = rank;
-        var table = new MergeTable(pairs.Count);
-        foreach ((int left, int right, int result) in pairs) table.Add(left, right, rankOf[scores[result]], result);
-        return table;
-    }
-
-    /// <summary>A token, the complement of a single code point that is none, or null.</summary>
-    private int? Symbol(ReadOnlySpan<char> spelling)
-    {
-        int token = Vocabulary.Find(spelling);
-        if (token >= 0) return token;
-        return spelling.Length <= 2 && Rune.DecodeFromUtf16(spelling, out Rune rune, out int length) == System.Buffers.OperationStatus.Done
-            && length == spelling.Length ? ~rune.Value : null;
     }
 
     private byte[] Bytes(int token) => Vocabulary.Kind(token) switch

@@ -4,13 +4,14 @@ namespace MambaRT.Formats;
 
 /// <summary>Finds tokens that stand in a text by their spelling: the leftmost place, and the longest token there, with the white space that belongs to it.</summary>
 /// <remarks>
-/// A trie over UTF-16 units; work per place is bounded by <see cref="Vocabulary.MaxSpelling"/>. llama.cpp looks for the longest
+/// The tokens in the order of their spellings: each further character of the text halves its way to those that go on with it, so the table is an int a token,
+/// however long they are. Work per place is bounded by <see cref="Vocabulary.MaxSpelling"/>. llama.cpp looks for the longest
 /// token in the whole text first, which differs only where two special tokens overlap in part.
 /// </remarks>
 internal sealed class SpecialTokens
 {
-    private readonly Dictionary<ulong, int> _children = [];   // node and unit to node
-    private readonly List<int> _tokens = [-1];                // token that ends at a node, or -1
+    private readonly Vocabulary _vocabulary;
+    private readonly int[] _tokens;   // by spelling, no two alike
     private readonly SearchValues<char> _firsts;
     private readonly TokenMatchings _matchings;
 
@@ -18,7 +19,9 @@ internal sealed class SpecialTokens
     /// <param name="withControl">Whether control and unknown tokens are found, beside user-defined ones.</param>
     public SpecialTokens(Vocabulary vocabulary, bool withControl)
     {
+        _vocabulary = vocabulary;
         _matchings = vocabulary.Matchings;
+        var tokens = new List<int>();
         HashSet<char> firsts = [];
         for (int token = 0; token < vocabulary.Count; token++)
         {
@@ -27,8 +30,11 @@ internal sealed class SpecialTokens
             string spelling = vocabulary.Spelling(token);
             if (!wanted || spelling.Length == 0) continue;
             firsts.Add(spelling[0]);
-            _tokens[Grow(spelling)] = token;
+            tokens.Add(token);
         }
+        _tokens = [.. tokens];
+        Array.Sort(_tokens, (a, b) => string.CompareOrdinal(vocabulary.Spelling(a), vocabulary.Spelling(b)) is not 0 and int order ? order : b.CompareTo(a));
+        _tokens = WithoutRepeats(_tokens);
         _firsts = SearchValues.Create(firsts.ToArray());
     }
 
@@ -62,33 +68,40 @@ internal sealed class SpecialTokens
 
     private int Longest(ReadOnlySpan<char> text, out int length)
     {
-        int token = -1;
+        int token = -1, begin = 0, end = _tokens.Length;
         length = 0;
-        int node = 0;
-        for (int i = 0; i < text.Length && _children.TryGetValue(Edge(node, text[i]), out node); i++)
+        for (int i = 0; i < text.Length; i++)
         {
-            if (_tokens[node] < 0) continue;
-            token = _tokens[node];
+            // Of those that agree so far, those with this character here; what ends before sorts first.
+            begin = First(begin, end, i, text[i]);
+            end = First(begin, end, i, text[i] + 1);
+            if (begin == end) break;
+            if (_vocabulary.Spelling(_tokens[begin]).Length != i + 1) continue;
+            token = _tokens[begin];
             length = i + 1;
         }
         return token;
     }
 
-    private int Grow(string spelling)
+    /// <summary>Among neighbours that agree before place <paramref name="at"/>, the first whose character there is at least <paramref name="unit"/>.</summary>
+    private int First(int begin, int end, int at, int unit)
     {
-        int node = 0;
-        foreach (char unit in spelling)
+        while (begin < end)
         {
-            if (!_children.TryGetValue(Edge(node, unit), out int child))
-            {
-                child = _tokens.Count;
-                _tokens.Add(-1);
-                _children.Add(Edge(node, unit), child);
-            }
-            node = child;
+            int middle = begin + (end - begin) / 2;
+            string spelling = _vocabulary.Spelling(_tokens[middle]);
+            if (spelling.Length <= at || spelling[at] < unit) begin = middle + 1;
+            else end = middle;
         }
-        return node;
+        return begin;
     }
 
-    private static ulong Edge(int node, char unit) => ((ulong)(uint)node << 16) | unit;
+    /// <summary>Of tokens spelled alike, which are neighbours, the first.</summary>
+    private int[] WithoutRepeats(int[] sorted)
+    {
+        int count = 0;
+        foreach (int token in sorted)
+            if (count == 0 || _vocabulary.Spelling(sorted[count - 1]) != _vocabulary.Spelling(token)) sorted[count++] = token;
+        return sorted[..count];
+    }
 }

@@ -92,7 +92,7 @@ internal abstract class VocabularyTokenizer : ITokenizer
     /// <summary>Writes tokens for a symbol that is none.</summary>
     protected abstract void Spell(int symbol, List<int> tokens);
 
-    protected abstract MergeTable Merges { get; }
+    protected abstract IMerges Merges { get; }
 
     /// <summary>Fills the table behind <see cref="Decode"/>; to be called once, when the vocabulary's bytes can be told.</summary>
     protected void FillBytes(Func<int, byte[]> bytesOf)

@@ -233,6 +233,69 @@ public sealed class TokenizerMetadataTests
         Assert.Equal([6], Tokenizer.Create(metadata).Encode("a a", false));
     }
 
+    [Fact]
+    public void Encode_SentencePieceOfRandomTokens_MergesAsAListOfPairsWould()
+    {
+        var random = new Random(11);
+        var spellings = new SortedSet<string>(StringComparer.Ordinal) { "a", "b", "\U0001F600", "\u2581" };
+        while (spellings.Count < 300) spellings.Add(string.Concat(Enumerable.Range(0, random.Next(1, 7)).Select(_ => random.Next(9) is 0 ? "\U0001F600" : random.Next(9) is 0 ? "c" : random.Next(2) == 0 ? "a" : "b")));
+        string[] tokens = ["<unk>", "<s>", "</s>", .. spellings];
+        float[] scores = [.. tokens.Select(_ => -(float)random.Next(40))];
+        var metadata = new GgufMetadata("file.gguf");
+        metadata.Set(Prefix + "model", "llama");
+        metadata.Set(Prefix + "tokens", tokens);
+        metadata.Set(Prefix + "token_type", (int[])[2, 3, 3, .. Enumerable.Repeat(1, spellings.Count)]);
+        metadata.Set(Prefix + "scores", scores);
+        metadata.Set(Prefix + "add_space_prefix", false);
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        for (int length = 1; length < 120; length++)
+        {
+            string text = string.Concat(Enumerable.Range(0, length).Select(_ => random.Next(7) switch { 0 => "\U0001F600", 1 or 2 or 3 => "a", _ => "b" }));
+            Assert.Equal(MergedByHand(text, tokens, scores), tokenizer.Encode(text, false).Select(t => tokens[t]));
+        }
+    }
+
+    /// <summary>The pair of neighbours that together are the token of the highest score is merged, the leftmost of equals first, until none is.</summary>
+    private static List<string> MergedByHand(string text, string[] tokens, float[] scores)
+    {
+        List<string> parts = [.. text.EnumerateRunes().Select(r => r.ToString())];
+        while (true)
+        {
+            (int best, float score) = (-1, float.NegativeInfinity);
+            for (int i = 0; i + 1 < parts.Count; i++)
+                if (Array.IndexOf(tokens, parts[i] + parts[i + 1]) is > 2 and int token && scores[token] > score) (best, score) = (i, scores[token]);
+            if (best < 0) return parts;
+            parts[best] += parts[best + 1];
+            parts.RemoveAt(best + 1);
+        }
+    }
+
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("gpt2")]
+    public void Create_LongTokensThatShareTheirParts_TakesTheMemoryOfTheirFile(string model)
+    {
+        // As tokens of 300 characters each, every one of which can be cut into tokens everywhere; and as long control tokens.
+        const int Longest = 300, Some = 4000;
+        var random = new Random(3);
+        string[] tokens = model == "llama"
+            ? [.. Enumerable.Range(0, Longest + 1).SelectMany(i => Enumerable.Range(0, Longest + 1 - i).Select(j => new string('a', i) + new string('b', j))).Where(t => t.Length > 0).Take(20_000)]
+            : [.. Enumerable.Range(0, Some).Select(_ => "<|" + string.Concat(Enumerable.Range(0, Longest).Select(_ => (char)('a' + random.Next(26)))) + "|>")];
+        var metadata = new GgufMetadata("file.gguf");
+        metadata.Set(Prefix + "model", model);
+        metadata.Set(Prefix + "pre", "gpt-2");
+        metadata.Set(Prefix + "tokens", tokens);
+        metadata.Set(Prefix + "token_type", Enumerable.Repeat(model == "llama" ? 1 : 3, tokens.Length).ToArray());
+        metadata.Set(Prefix + "scores", tokens.Select((_, i) => -(float)(i % 1000)).ToArray());
+        metadata.Set(Prefix + "merges", Array.Empty<string>());
+        long file = tokens.Sum(t => 16L + t.Length), before = GC.GetAllocatedBytesForCurrentThread();
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.True(allocated < 10 * file, $"{allocated} bytes for {file}");
+        string longest = tokens.MaxBy(t => t.Length)!;   // there are tokens
+        Assert.Equal(longest, tokenizer.Spelling(tokenizer.Encode(longest, true)[^1])[^longest.Length..]);
+    }
+
     private static void AssertRefused(GgufMetadata metadata, string key, object? value)
     {
         Tokenizer.Create(metadata);
