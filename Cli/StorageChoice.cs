@@ -26,6 +26,14 @@ internal static partial class StorageChoice
             terminal.Note($"{alike.Key.Name}{(alike.Count() > 1 ? $" ({alike.Count()} tensors)" : "")}: rows of {alike.Key.Columns} values are not whole blocks of {alike.Key.Asked}; stored as {alike.Key.Stored}.");
     }
 
+    /// <summary>One note of what an importance matrix lacks, with tensors that are alike in all layers together.</summary>
+    public static void NoteWithout(Terminal terminal, string importance, IReadOnlyList<string> tensors)
+    {
+        if (tensors.Count == 0) return;
+        IEnumerable<string> kinds = tensors.GroupBy(t => Layer.Replace(t, "blk.*.")).Select(alike => $"{Show.Text(alike.Key)}{(alike.Count() > 1 ? $" ({alike.Count()} tensors)" : alike.First() == alike.Key ? "" : $" ({alike.First()})")}");
+        terminal.Note($"{importance} says nothing of {string.Join(", ", kinds)}; all columns count the same there.");
+    }
+
     [GeneratedRegex(@"^blk\.[0-9]+\.", RegexOptions.CultureInvariant)]
     private static partial Regex Layer { get; }
 }

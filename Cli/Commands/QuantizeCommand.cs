@@ -47,6 +47,7 @@ internal sealed class QuantizeCommand : Verb
         if (!dryRun) Outputs.Check([names[1]], [.. file.PartPaths, options.Importance?.Subject]);
         QuantizationPlan plan = Quantizer.Plan(file, options);
         StorageChoice.NoteOtherwise(Terminal, plan.StoredOtherwise);
+        if (options.Importance is { } matrix) StorageChoice.NoteWithout(Terminal, matrix.Subject, plan.Without(matrix));
         var clock = Stopwatch.StartNew();
         if (!dryRun)
         {

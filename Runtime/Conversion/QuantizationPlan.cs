@@ -16,6 +16,14 @@ public sealed record QuantizationPlan(IReadOnlyList<PlannedTensor> Tensors, Gguf
     /// <summary>Mean bits of a value.</summary>
     public double BitsPerWeight => Values == 0 ? 0 : 8.0 * Bytes / Values;
 
+    /// <summary>Of the tensors that will be quantized, those that an importance matrix says nothing of.</summary>
+    public IReadOnlyList<string> Without(ImportanceMatrix matrix)
+    {
+        bool tied = !Tensors.Any(t => t.Source.Name == "output.weight");
+        // A table of its own is looked up, not multiplied with: there is nothing to know of its columns.
+        return [.. Tensors.Where(t => t.Stored.BlockLength > 1 && t.Stored != t.Source.Type && (tied || t.Source.Name != "token_embd.weight") && !matrix.TryGet(t.Source.Name, out _)).Select(t => t.Source.Name)];
+    }
+
     /// <summary>Tensors whose rows are not whole blocks of the type chosen, so that another one is taken.</summary>
     public IReadOnlyList<StoredOtherwise> StoredOtherwise =>
         [.. Tensors.Where(t => t.Stored != t.Asked).Select(t => new StoredOtherwise(t.Source.Name, t.Source.Columns, t.Asked, t.Stored))];

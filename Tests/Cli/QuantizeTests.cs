@@ -49,6 +49,8 @@ public sealed class QuantizeTests
         Assert.Equal("Q5_K", file.Tensors.Single(t => t.Name == "blk.0.ssm_in.weight").Type.Name);
         Assert.Equal("Q6_K", file.Tensors.Single(t => t.Name == "blk.1.ssm_in.weight").Type.Name);
         Assert.Contains("100 %", run.Error);
+        // What the matrix lacks is said: nothing of the other layer, nor of the other kinds.
+        Assert.Contains($"m.gguf says nothing of token_embd.weight, blk.*.ssm_in.weight (2 tensors), blk.*.ssm_x.weight (2 tensors), blk.*.ssm_dt.weight (2 tensors), blk.*.ssm_out.weight (blk.1.ssm_out.weight);", run.Error);
     }
 
     [Theory]
