@@ -50,10 +50,10 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
         _steps.Add(new EmbedStep(_rows, _model.Views[op.Table.Index], At(op.Output)) { Name = op.Name });
 
     public void RmsNorm(RmsNormOp op) =>
-        Add(op, new RmsNormStep(_rows, op.X.Rows, At(op.X), op.Weight is WeightRef w ? _model.Decoded(w) : null, op.Epsilon, At(op.Output)) { Name = op.Name });
+        Add(op, new RmsNormStep(_model.Finite, _rows, op.X.Rows, At(op.X), op.Weight is WeightRef w ? _model.Decoded(w) : null, op.Epsilon, At(op.Output)) { Name = op.Name });
 
     public void GatedRmsNorm(GatedRmsNormOp op) =>
-        Add(op, new GatedRmsNormStep(_rows, op.X.Rows, At(op.X), At(op.Z), _model.Decoded(op.Weight), op.NGroups, op.Epsilon, At(op.Output)) { Name = op.Name });
+        Add(op, new GatedRmsNormStep(_model.Finite, _rows, op.X.Rows, At(op.X), At(op.Z), _model.Decoded(op.Weight), op.NGroups, op.Epsilon, At(op.Output)) { Name = op.Name });
 
     public void CausalConv(CausalConvOp op) => Add(op, new ConvStep(_model, _rows, op, At(op.X), At(op.Output)) { Name = op.Name });
 
@@ -71,7 +71,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
         WeightKernel kernel = _kernels[op.Weight.Index]!;   // the constructor made one for every projection
         var input = new LinearInput(At(op.X), kernel.ReadsQuantized ? Quantized(op) : null);
         var store = new Epilogue(At(op.Output), op.Bias is WeightRef b ? _model.Decoded(b) : null, op.AddTo is Activation a ? At(a) : default);
-        Add(op, new LinearStep(_rows, op.X.Rows, kernel, input, store, (byte*)_scratch.Address, _scratchPerMember, _model.Team.Size) { Name = op.Name });
+        Add(op, new LinearStep(_model, _rows, op, kernel, input, store, (byte*)_scratch.Address, _scratchPerMember) { Name = op.Name });
     }
 
     public void Dispose()

@@ -34,6 +34,8 @@ internal sealed unsafe class CpuModel : ILoadedModel
             if (!source.TryGet(plan.Weights[i].Name, out Views[i]))
                 throw new FormatException($"Tensor '{plan.Weights[i].Name}' is missing. Re-convert the model.");
 
+        Finite = new FiniteWeights(plan, Views, options.Subject);
+
         _stateOffsets = new long[plan.States.Entries.Length];
         _layouts = new LaneLayout?[plan.States.Entries.Length];
         foreach (Op op in plan.Ops)
@@ -78,6 +80,9 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     /// <summary>All weights as they lie in the file.</summary>
     public TensorView[] Views { get; }
+
+    /// <summary>Asked before weights are read for the first time.</summary>
+    public FiniteWeights Finite { get; }
 
     public int Slots => _slots.Count - 1;
 

@@ -8,7 +8,7 @@ namespace MambaRT.Backends.Cpu;
 /// <remarks>
 /// Adding 112 to the exponent field gives n, right for normal halves; for a subnormal one, which has no leading 1, 2n − 2^−14 is right. The right one
 /// is always the smaller. So no arithmetic meets a subnormal float, which would cost a hundred cycles: the scales of 6-bit blocks are subnormal halves as
-/// a rule. Infinities and NaNs become large finite numbers; weights have none.
+/// a rule. Infinities and NaNs become large finite numbers; <c>FiniteWeights</c> lets no weight with one come here.
 /// </remarks>
 internal static unsafe class Halves
 {

@@ -4,7 +4,7 @@ namespace MambaRT.Backends.Cpu;
 
 /// <summary><see cref="LinearOp"/>: a unit is a block of output columns; few rows go one by one, many as a matrix–matrix product.</summary>
 internal sealed unsafe class LinearStep(
-    BatchRows rows, RowDomain domain, WeightKernel kernel, LinearInput x, Epilogue store, byte* scratch, long scratchPerMember, int members) : Step
+    CpuModel model, BatchRows rows, LinearOp op, WeightKernel kernel, LinearInput x, Epilogue store, byte* scratch, long scratchPerMember) : Step
 {
     /// <summary>
     /// Weight bytes of a unit of decode. The most take about 10 µs: a stream long enough to be read ahead, and short against a scheduler's time slice. Small
@@ -15,11 +15,11 @@ internal sealed unsafe class LinearStep(
     /// <summary>Columns of a unit of decode, so that their sums fit the stack.</summary>
     private const int MostDotColumns = 1024;
 
-    private readonly int _dotColumns = DotColumns(kernel, members);
+    private readonly int _dotColumns = DotColumns(kernel, model.Team.Size);
 
     private readonly int _panelColumns = WeightKernel.PanelRows * kernel.PanelsTogether;
 
-    public override int Units => rows.Count(domain) is not 0 and int count ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : _panelColumns) : 0;
+    public override int Units => rows.Count(op.X.Rows) is not 0 and int count ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : _panelColumns) : 0;
 
     private static int DotColumns(WeightKernel kernel, int members)
     {
@@ -31,14 +31,16 @@ internal sealed unsafe class LinearStep(
     public override void Run(int unit, int member)
     {
         byte* own = scratch + scratchPerMember * member;
-        int count = rows.Count(domain);
+        int count = rows.Count(op.X.Rows);
         if (count >= kernel.RowsForPanels)
         {
-            int first = unit * _panelColumns;
-            kernel.Multiply(first, Math.Min(_panelColumns, kernel.Rows - first), x, count, own, store);
+            int first = unit * _panelColumns, together = Math.Min(_panelColumns, kernel.Rows - first);
+            model.Finite.Check(op.Weight, first, together);
+            kernel.Multiply(first, together, x, count, own, store);
             return;
         }
         int begin = unit * _dotColumns, columns = Math.Min(_dotColumns, kernel.Rows - begin);
+        model.Finite.Check(op.Weight, begin, columns);
         float* sums = stackalloc float[count * columns];
         kernel.Dot(begin, columns, x, count, sums, own);
         for (int t = 0; t < count; t++) store.Row(t, begin, columns, sums + t * columns);

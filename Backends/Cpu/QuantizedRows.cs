@@ -147,13 +147,14 @@ internal sealed unsafe class QuantizedRows : IDisposable
 
     /// <summary>A whole block; returns its scale. Lanes are columns; ints are narrowed in order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float RoundBlock(float* x, sbyte* values)
+    internal static float RoundBlock(float* x, sbyte* values)
     {
         Vector256<float> a = Vector256.Load(x), b = Vector256.Load(x + 8), c = Vector256.Load(x + 16), d = Vector256.Load(x + 24);
-        Vector256<float> top = Vector256.MaxNative(Vector256.MaxNative(Vector256.Abs(a), Vector256.Abs(b)), Vector256.MaxNative(Vector256.Abs(c), Vector256.Abs(d)));
-        Vector128<float> half = Vector128.MaxNative(top.GetLower(), top.GetUpper());
-        half = Vector128.MaxNative(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
-        float max = Math.Max(half[0], half[1]);
+        // Magnitudes are in the order of their bits, with NaN above infinity: the maximum of ints is theirs, and no NaN is lost, as it is in that of floats.
+        Vector256<int> top = Vector256.Max(Vector256.Max(Vector256.Abs(a).AsInt32(), Vector256.Abs(b).AsInt32()), Vector256.Max(Vector256.Abs(c).AsInt32(), Vector256.Abs(d).AsInt32()));
+        Vector128<int> half = Vector128.Max(top.GetLower(), top.GetUpper());
+        half = Vector128.Max(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        float max = BitConverter.Int32BitsToSingle(Math.Max(half[0], half[1]));
         Vector256<float> inverse = Vector256.Create(max > Tiny ? 127 / max : 0);
         Vector256<short> low = Vector256.Narrow(Nearest(a * inverse), Nearest(b * inverse));
         Vector256<short> high = Vector256.Narrow(Nearest(c * inverse), Nearest(d * inverse));

@@ -40,7 +40,7 @@ internal sealed class SelectStep(BatchRows rows, Matrix x, Matrix y) : Step
 }
 
 /// <summary><see cref="RmsNormOp"/>: a unit is a row; the row is also quantized where a projection reads it so.</summary>
-internal sealed unsafe class RmsNormStep(BatchRows rows, RowDomain domain, Matrix x, float* weight, float epsilon, Matrix y) : Step, IQuantizingStep
+internal sealed unsafe class RmsNormStep(FiniteWeights finite, BatchRows rows, RowDomain domain, Matrix x, float* weight, float epsilon, Matrix y) : Step, IQuantizingStep
 {
     public QuantizedRows? Quantized { get; set; }
 
@@ -49,14 +49,15 @@ internal sealed unsafe class RmsNormStep(BatchRows rows, RowDomain domain, Matri
     public override void Run(int unit, int member)
     {
         float* from = x.Row(unit), to = y.Row(unit);
-        float scale = 1 / MathF.Sqrt(RowMath.SumOfSquares(from, x.Width) / x.Width + epsilon);
+        float sum = RowMath.SumOfSquares(from, x.Width), scale = 1 / MathF.Sqrt(sum / x.Width + epsilon);
+        if (!float.IsFinite(sum)) throw finite.Overflow(Name);
         RowMath.Scale(from, weight, scale, to, x.Width);
         Quantized?.Fill(unit, 1, y, 0, y.Width);
     }
 }
 
 /// <summary><see cref="GatedRmsNormOp"/>: a unit is a row.</summary>
-internal sealed unsafe class GatedRmsNormStep(BatchRows rows, RowDomain domain, Matrix x, Matrix z, float* weight, int nGroups, float epsilon, Matrix y) : Step, IQuantizingStep
+internal sealed unsafe class GatedRmsNormStep(FiniteWeights finite, BatchRows rows, RowDomain domain, Matrix x, Matrix z, float* weight, int nGroups, float epsilon, Matrix y) : Step, IQuantizingStep
 {
     public QuantizedRows? Quantized { get; set; }
 
@@ -70,7 +71,8 @@ internal sealed unsafe class GatedRmsNormStep(BatchRows rows, RowDomain domain, 
         for (int g = 0; g < nGroups; g++)
         {
             float* part = to + g * width;
-            float scale = 1 / MathF.Sqrt(RowMath.SumOfSquares(part, width) / width + epsilon);
+            float sum = RowMath.SumOfSquares(part, width), scale = 1 / MathF.Sqrt(sum / width + epsilon);
+            if (!float.IsFinite(sum)) throw finite.Overflow(Name);
             RowMath.Scale(part, weight + g * width, scale, part, width);
         }
         Quantized?.Fill(unit, 1, y, 0, y.Width);

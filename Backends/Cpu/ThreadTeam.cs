@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 
 namespace MambaRT.Backends.Cpu;
 
@@ -117,6 +118,7 @@ internal sealed class ThreadTeam : IDisposable
             if (profile is not null) began = profile.Add(steps[i], began);
             if (_failure is null && !cancel.IsCancellationRequested) continue;
             Abandon(i + 1, steps.Length, epoch);
+            if (_failure is FormatException refusal) ExceptionDispatchInfo.Throw(refusal);   // found in the weights: as it stands
             if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);
             cancel.ThrowIfCancellationRequested();
         }

@@ -4,6 +4,7 @@ using System.Runtime.Intrinsics;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Elementary functions on eight floats at a time, within 6e-6 of the result where it is a normal float: e^−80 keeps that much of its argument.</summary>
+/// <remarks>NaN stays NaN: of two arguments the native maximum and minimum of x64 return the second where one is NaN, so x stands there.</remarks>
 internal static class VectorMath
 {
     private const float Log2E = 1.44269504088896341f;
@@ -15,7 +16,7 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp2(Vector256<float> x)
     {
-        x = Vector256.MinNative(Vector256.MaxNative(x, Vector256.Create(-126f)), Vector256.Create(127f));
+        x = Vector256.MinNative(Vector256.Create(127f), Vector256.MaxNative(Vector256.Create(-126f), x));
         Vector256<float> shifted = x + Vector256.Create(IntegerUnits), f = x - (shifted - Vector256.Create(IntegerUnits));
         Vector256<float> p = Vector256.Create(1.535336188319500e-4f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(1.339887440266574e-3f));
@@ -33,7 +34,7 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Decay2(Vector256<float> x)
     {
-        x = Vector256.MaxNative(x, Vector256.Create(-126f));
+        x = Vector256.MaxNative(Vector256.Create(-126f), x);
         Vector256<float> shifted = x + Vector256.Create(IntegerUnits), f = x - (shifted - Vector256.Create(IntegerUnits));
         Vector256<float> p = Vector256.Create(1.3264683188699527e-3f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(9.671516990958862e-3f));
@@ -64,7 +65,7 @@ internal static class VectorMath
         p = Vector256.FusedMultiplyAdd(p, q, Vector256.Create(2.001245524e-01f));
         p = Vector256.FusedMultiplyAdd(p, q, Vector256.Create(3.333315734e-01f));
         p = Vector256.FusedMultiplyAdd(p, q, Vector256.Create(1.000000004e+00f));
-        Vector256<float> soft = Vector256.FusedMultiplyAdd(s + s, p, Vector256.MaxNative(x, Vector256<float>.Zero));
+        Vector256<float> soft = Vector256.FusedMultiplyAdd(s + s, p, Vector256.MaxNative(Vector256<float>.Zero, x));
         return Vector256.ConditionalSelect(Vector256.GreaterThan(x, Vector256.Create(20f)), x, soft);
     }
 

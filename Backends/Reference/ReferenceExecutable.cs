@@ -62,7 +62,7 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
         {
             ReadOnlySpan<float> x = Row(op.X, t);
             Span<float> y = Row(op.Output, t);
-            double scale = 1 / Math.Sqrt(MeanSquare(x) + op.Epsilon);
+            double scale = 1 / Math.Sqrt(MeanSquare(op, x) + op.Epsilon);
             for (int i = 0; i < x.Length; i++) y[i] = (float)(x[i] * scale * (weight is null ? 1 : weight[i]));
         }
     }
@@ -71,6 +71,7 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
     {
         if (_model.Observer is { } observer)
             for (int t = 0; t < RowsOf(op.X); t++) observer.Observe(op.Weight, Row(op.X, t));
+        _model.Finite.Check(op.Weight, 0, op.Output.Width);
         Span<float> weight = _row.AsSpan(0, op.X.Width);
         float[]? bias = op.Bias is WeightRef b ? _model.Decoded[b.Index] : null;
         for (int r = 0; r < op.Output.Width; r++)
@@ -179,7 +180,7 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
             for (int g = 0; g < op.NGroups; g++)
             {
                 Span<float> part = y.Slice(g * width, width);
-                double scale = 1 / Math.Sqrt(MeanSquare(part) + op.Epsilon);
+                double scale = 1 / Math.Sqrt(MeanSquare(op, part) + op.Epsilon);
                 for (int i = 0; i < width; i++) part[i] = (float)(part[i] * scale * weight[g * width + i]);
             }
         }
@@ -231,10 +232,11 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
         return s0 + s1 + (s2 + s3);
     }
 
-    private static double MeanSquare(ReadOnlySpan<float> x)
+    private double MeanSquare(Op op, ReadOnlySpan<float> x)
     {
         double sum = 0;
         foreach (float value in x) sum += (double)value * value;
+        if (!double.IsFinite(sum)) throw _model.Finite.Overflow(op.Name);
         return sum / x.Length;
     }
 

@@ -21,6 +21,11 @@ internal sealed class ReferenceModel : ILoadedModel
         {
             WeightSpec spec = plan.Weights[i];
             if (!source.TryGet(spec.Name, out Views[i])) throw new FormatException($"Tensor '{spec.Name}' is missing. Re-convert the model.");
+        }
+        Finite = new FiniteWeights(plan, Views, options.Subject);
+        for (int i = 0; i < plan.Weights.Length; i++)
+        {
+            WeightSpec spec = plan.Weights[i];
             if (spec.Role is not (WeightRole.Vector or WeightRole.SmallMatrix)) continue;
             Decoded[i] = new float[spec.Count];
             for (int row = 0; row < Views[i].Rows; row++)
@@ -39,6 +44,9 @@ internal sealed class ReferenceModel : ILoadedModel
 
     /// <summary>Vectors and small matrices in float32; null for the others.</summary>
     public float[][] Decoded { get; }
+
+    /// <summary>Asked before weights are read for the first time.</summary>
+    public FiniteWeights Finite { get; }
 
     public int Slots => _slots.Count - 1;
 

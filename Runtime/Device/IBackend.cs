@@ -13,13 +13,15 @@ public interface IBackend : IDisposable
 
     /// <summary>Places the weights and makes room for states; refuses, by op and tensor name, what it cannot run.</summary>
     /// <exception cref="NotSupportedException">The device lacks an op or a storage type that the plan needs.</exception>
+    /// <exception cref="FormatException">A tensor is missing, or one that is decoded at load is not finite.</exception>
     ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options);
 }
 
 /// <summary>What to prepare at load.</summary>
 /// <param name="Slots">States to make room for at once; the table grows on demand.</param>
 /// <param name="Observer">Sees what the projections read; null, as a rule, costs nothing.</param>
-public sealed record LoadOptions(int Slots = 1, IActivationObserver? Observer = null);
+/// <param name="Subject">What errors are about: the model's file.</param>
+public sealed record LoadOptions(int Slots = 1, IActivationObserver? Observer = null, string Subject = "The model");
 
 /// <summary>Weights and state slots on one device. Slot 0 is scratch. Calls come from one thread at a time.</summary>
 public interface ILoadedModel : IDisposable
@@ -60,5 +62,6 @@ public interface IExecutable : IDisposable
     /// <param name="cancel">Looked at between ops. When it fires, the states of the batch's slots are undefined: restore them.</param>
     /// <returns>Logits [outputs, vocabulary], valid until the next run of this model.</returns>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
+    /// <exception cref="FormatException">A weight (see <see cref="FiniteWeights"/>) or what a norm reads is not finite; the states are undefined, as above.</exception>
     ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default);
 }

@@ -15,7 +15,7 @@ public static class WindowedScoring
     /// <param name="score">Called for each chunk and model, models in the order of the list.</param>
     /// <param name="report">Receives the share done, up to 1.</param>
     /// <param name="cancel">Looked at within about a token's time.</param>
-    /// <exception cref="FormatException">A model gives a logit that is not finite; the message names it.</exception>
+    /// <exception cref="FormatException">A model has a weight or computes a value that is not finite; the message names both.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
     public static void Run(IReadOnlyList<Model> models, TokenWindows text, RowScorer score, Action<double> report, CancellationToken cancel = default)
     {
@@ -34,8 +34,6 @@ public static class WindowedScoring
                     for (int m = 0; m < sessions.Length; m++)
                     {
                         ReadOnlySpan<float> logits = sessions[m].FeedAll(text[w].Slice(begin, count), cancel);
-                        if (!Logits.AreFinite(logits))
-                            throw new FormatException($"{models[m].Metadata.Subject}: logits are not finite, and probabilities need finite ones; weights or scales of this model are damaged. Convert or quantize it again.");
                         score(m, text[w].Slice(begin + 1, count), logits);
                     }
                     report((w + (begin + count) / (double)(text.Length - 1)) / text.Count);

@@ -32,7 +32,7 @@ public sealed class Model : IDisposable
             throw new FormatException($"{metadata.Subject}: the vocabulary has {Tokenizer.VocabularySize} tokens and 'token_embd.weight' {Plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
         _fingerprint = new Lazy<UInt128>(() => ModelFingerprint.Of(metadata, Plan, weights));
         _ownedSource = ownedSource;
-        _loaded = backend.Load(Plan, weights, new LoadOptions(Observer: options.Observer));
+        _loaded = backend.Load(Plan, weights, new LoadOptions(Observer: options.Observer, Subject: metadata.Subject));
         try
         {
             _executable = _loaded.Compile(new BatchShape(options.ChunkTokens, 1, 1));

@@ -66,6 +66,35 @@ public sealed unsafe class QuantizedRowsTests
         }
     }
 
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void Fill_OneValueNotFinite_MakesItsBlockNotFinite(float bad)
+    {
+        using var input = new NativeBuffer((long)Rows * Columns * sizeof(float));
+        using CodeCache? code = Avx512Support.IsAvailable ? new CodeCache() : null;
+        sbyte* values = stackalloc sbyte[QuantizedRows.Block];
+        for (int at = 0; at < QuantizedRows.Block; at++)
+        {
+            Matrix x = Inputs(input);
+            for (int r = 0; r < Rows; r++) x.Row(r)[64 + at] = bad;
+            using QuantizedRows plain = new(Rows, Columns), best = new(Rows, Columns, code);
+            for (int r = 0; r < Rows; r++) plain.Fill(r, x.Row(r), 0, Columns);
+            best.Fill(0, Rows, x, 0, Columns);
+            for (int r = 0; r < Rows; r++)
+            {
+                Assert.False(float.IsFinite(QuantizedRows.RoundScalar(x.Row(r) + 64, 32, values)));
+                foreach (QuantizedRow row in new[] { plain.Row(r), best.Row(r) })
+                {
+                    Assert.False(float.IsFinite(row.Scales[2]), $"row {r}, column {at}");
+                    Assert.False(float.IsFinite(row.Scales[2] * row.Values[64 + at]), "what a product makes of it");
+                    Assert.True(float.IsFinite(row.Scales[1]) && float.IsFinite(row.Scales[3]));
+                }
+            }
+        }
+    }
+
     /// <summary>Random values of many sizes; a row of zeros, one of next to nothing, and ties between two integers.</summary>
     private static Matrix Inputs(NativeBuffer memory)
     {

@@ -46,10 +46,13 @@ public sealed class ThreadTeamTests
     public void Run_StepThrows_TellsTheCallerAndGoesOn()
     {
         using var team = new ThreadTeam(3);
-        var step = new CountingStep { Name = "bad", Body = () => throw new FormatException("no such row") };
+        var step = new CountingStep { Name = "bad", Body = () => throw new ArithmeticException("no such row") };
         step.Prepare(6);
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => team.Run([step], CancellationToken.None));
         Assert.Contains("no such row", error.Message);
+        step.Body = () => throw new FormatException("damaged");   // what weights are refused with comes as it is
+        step.Prepare(6);
+        Assert.Equal("damaged", Assert.Throws<FormatException>(() => team.Run([step], CancellationToken.None)).Message);
         step.Body = null;
         step.Prepare(6);
         team.Run([step], CancellationToken.None);

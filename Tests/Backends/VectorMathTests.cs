@@ -11,6 +11,19 @@ public sealed class VectorMathTests
 
     public static TheoryData<string> Names => ["decay2", "silu", "softplus"];
 
+    [Fact]
+    public void Function_OfNaN_IsNaN()
+    {
+        Vector256<float> nan = Vector256.Create(float.NaN, 1, 2, -3, 4, 5, 6, 7);
+        foreach (Func<Vector256<float>, Vector256<float>> function in new[] { VectorMath.Exp2, VectorMath.Decay2, VectorMath.Silu, VectorMath.Softplus })
+        {
+            Vector256<float> result = function(nan);
+            Assert.True(float.IsNaN(result[0]));
+            Assert.True(float.IsFinite(result[3]));
+        }
+        Assert.True(float.IsNaN(VectorMath.Silu(float.NaN)) && float.IsNaN(VectorMath.Softplus(float.NaN)));
+    }
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Function_OverItsRange_IsNearTheResult(string name)

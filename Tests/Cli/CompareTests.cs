@@ -153,7 +153,7 @@ public sealed class CompareTests : IDisposable
 
         Assert.Equal(1, run.Code);
         Assert.Empty(run.Output);
-        Assert.Contains("bad.gguf: logits are not finite", run.ErrorLines[^1]);
+        Assert.Contains("bad.gguf: tensor 'output_norm.weight' holds NaN", run.ErrorLines[^1]);
         Assert.False(File.Exists(_folder["loss.html"]));
     }
 

@@ -145,7 +145,7 @@ public sealed class EvaluationTests
             Assert.True(good.Weights.TryGet(tensor.Name, out TensorView view));
             float[] values = new float[view.Rows * view.Columns];
             for (int r = 0; r < view.Rows; r++) view.DecodeRow(r, values.AsSpan(r * view.Columns, view.Columns));
-            if (tensor.Name == "output_norm.weight") values[3] = float.NaN;
+            if (tensor.Name == "blk.0.ssm_out.weight") values[3] = float.NaN;
             bad.Add(tensor.Name, view.Type, view.Rows, view.Columns, values);
         }
         using Model model = Model.Open(TinyModels.Metadata("damaged"), bad, device);
@@ -153,7 +153,7 @@ public sealed class EvaluationTests
         string message = Assert.Throws<FormatException>(() =>
             WindowedScoring.Run([model], new TokenWindows(TinyModels.Tokens(8), 8), (_, _, _) => { }, _ => { })).Message;
 
-        Assert.StartsWith("damaged: logits are not finite", message);
+        Assert.StartsWith("damaged: tensor 'blk.0.ssm_out.weight' holds NaN", message);
     }
 
     [Theory]

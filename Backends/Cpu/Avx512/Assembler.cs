@@ -116,7 +116,11 @@ internal sealed class Assembler : MachineCode
 
     public void Vmulps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 0, false, 0x59), to.Index, a.Index, b, bits);
 
-    public void Vmaxps(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(1, 0, false, 0x5f), to.Index, a.Index, b, bits);
+    /// <summary>The larger; <paramref name="b"/> where either is NaN.</summary>
+    public void Vmaxps(Zmm to, Zmm a, Operand b) => Vector(new(1, 0, false, 0x5f), to.Index, a.Index, b);
+
+    /// <summary>The larger of signed ints.</summary>
+    public void Vpmaxsd(Zmm to, Zmm a, Operand b, int bits = 512) => Vector(new(2, 1, false, 0x3d), to.Index, a.Index, b, bits);
 
     public void Vdivps(Zmm to, Zmm a, Operand b, int bits, Mask mask) => Vector(new(1, 0, false, 0x5e), to.Index, a.Index, b, bits, mask, zeroing: mask.Index != 0);
 

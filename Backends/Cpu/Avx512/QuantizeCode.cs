@@ -74,21 +74,22 @@ internal static class QuantizeCode
     }
 
     /// <summary>scale = max|x| / 127 and values = round(x · (127 / max|x|)); a block of next to nothing becomes zeros.</summary>
+    /// <remarks>The maximum is one of ints: magnitudes are in the order of their bits, with NaN above infinity, so that no NaN is lost.</remarks>
     private static void Round(Assembler a)
     {
         a.Vmovups(Low, new Mem(At));
         a.Vmovups(High, new Mem(At, 64));
         a.Vpandd(Top, Low, Magnitude);
         a.Vpandd(T, High, Magnitude);
-        a.Vmaxps(Top, Top, T);
+        a.Vpmaxsd(Top, Top, T);
         a.Vextractf64x4(T, Top, 1);
-        a.Vmaxps(Top, Top, T, 256);
+        a.Vpmaxsd(Top, Top, T, 256);
         a.Vextractf32x4(T, Top, 1, 256);
-        a.Vmaxps(Top, Top, T, 128);
+        a.Vpmaxsd(Top, Top, T, 128);
         a.Vpshufd(T, Top, 0b01_00_11_10, 128);
-        a.Vmaxps(Top, Top, T, 128);
+        a.Vpmaxsd(Top, Top, T, 128);
         a.Vpshufd(T, Top, 0b10_11_00_01, 128);
-        a.Vmaxps(Top, Top, T, 128);
+        a.Vpmaxsd(Top, Top, T, 128);
         a.Vbroadcastss(T, a.Constant(QuantizedRows.Tiny));
         a.VcmppsLess(NotTiny, T, Top);
         a.Vdivps(Inverse, Most, Top, 128, NotTiny);
