@@ -74,7 +74,7 @@ internal sealed class ChatLoop : IDisposable
             case "/undo": Keep(Chat.Undo() ? $"Took the last turn back; {Turns()} left." : "There is no turn to take back."); break;
             case "/retry": Answer(Chat.Retry(cancel)); break;
             case "/save": Save(Named(argument, "/save")); break;
-            case "/load": Chat.Load(Named(argument, "/load")); Keep($"Going on with {Turns()} from {argument}."); break;
+            case "/load": Load(Named(argument, "/load")); Keep($"Going on with {Turns()} from {argument}."); break;
             case "/fork": Fork(argument); break;
             case "/stats": _terminal.Note($"{Turns()} in branch {_branch + 1} of {_branches.Count}. Last answer: {Report.Line(Chat.Stats, _seed)}"); break;
             case "/quit" or "/exit": return false;
@@ -127,9 +127,14 @@ internal sealed class ChatLoop : IDisposable
         _terminal.Note($"Saved {Turns()} to {file}.");
     }
 
+    private void Load(string file)
+    {
+        if (!Chat.Load(file)) _terminal.Note($"{file} was saved by an earlier version, which did not note the weights; if it was saved with other weights of this model, the conversation goes on wrongly.");
+    }
+
     private void Resume(string file)
     {
-        Chat.Load(file);
+        Load(file);
         _terminal.Note($"Going on with {Turns()} from {file}.");
     }
 

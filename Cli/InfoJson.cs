@@ -10,8 +10,8 @@ internal static class InfoJson
 {
     private const int LongestArray = 64;
 
-    /// <summary>Writes one object; the plan's operations only where <paramref name="shown"/> is there.</summary>
-    public static void Write(TextWriter output, GgufFile file, Plan? plan, Plan? shown)
+    /// <summary>Writes one object; the plan's operations and what a check found only where <paramref name="shown"/> and <paramref name="damaged"/> are there.</summary>
+    public static void Write(TextWriter output, GgufFile file, Plan? plan, Plan? shown, IReadOnlyList<NonFiniteTensor>? damaged)
     {
         var json = new JsonOutput(output);
         Utf8JsonWriter writer = json.Writer;
@@ -27,8 +27,23 @@ internal static class InfoJson
         WriteMetadata(json, file.Metadata);
         WriteTensors(writer, file);
         if (shown is not null) WritePlan(writer, shown);
+        if (damaged is not null) WriteDamaged(writer, damaged);
         writer.WriteEndObject();
         json.End();
+    }
+
+    private static void WriteDamaged(Utf8JsonWriter writer, IReadOnlyList<NonFiniteTensor> damaged)
+    {
+        writer.WriteStartArray("not_finite");
+        foreach (NonFiniteTensor tensor in damaged)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", tensor.Name);
+            writer.WriteNumber("rows", tensor.Rows);
+            writer.WriteNumber("first_row", tensor.FirstRow);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
     }
 
     private static void WriteMetadata(JsonOutput json, GgufMetadata metadata)

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using MambaRT.Formats;
 using MambaRT.Runtime;
 
@@ -8,7 +10,7 @@ internal sealed unsafe class CpuExecutable : IExecutable
 {
     private readonly CpuModel _model;
     private readonly NativeBuffer _arena;
-    private readonly NativeBuffer _logits;
+    private readonly float[] _logits;
     private readonly Step[] _steps;
     private readonly CpuCompiler _compiled;
     private bool _disposed;
@@ -19,9 +21,10 @@ internal sealed unsafe class CpuExecutable : IExecutable
         Shape = shape;
         int capacity = Math.Max(shape.Tokens, shape.Outputs);
         _arena = new NativeBuffer((long)model.ArenaRows.FloatsPerRow * capacity * sizeof(float));
-        _logits = new NativeBuffer((long)model.Plan.VocabularySize * shape.Outputs * sizeof(float));
+        // Not native memory: a reader of logits keeps them alive, whoever disposes the model meanwhile.
+        _logits = GC.AllocateArray<float>(checked(model.Plan.VocabularySize * shape.Outputs), pinned: true);
         Rows = new BatchRows(shape);
-        _compiled = new CpuCompiler(model, Rows, (float*)_arena.Address, (float*)_logits.Address, capacity);
+        _compiled = new CpuCompiler(model, Rows, (float*)_arena.Address, (float*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_logits)), capacity);
         _steps = _compiled.Steps;
         model.ScratchBytes += ScratchBytes;
     }
@@ -31,7 +34,7 @@ internal sealed unsafe class CpuExecutable : IExecutable
     /// <summary>The present batch, read by the steps.</summary>
     public BatchRows Rows { get; }
 
-    private long ScratchBytes => _arena.Bytes + _logits.Bytes + _compiled.ScratchBytes;
+    private long ScratchBytes => _arena.Bytes + (long)_logits.Length * sizeof(float) + _compiled.ScratchBytes;
 
     public ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default)
     {
@@ -40,7 +43,7 @@ internal sealed unsafe class CpuExecutable : IExecutable
         _model.EnsureReadable();
         Rows.Set(batch, outputs);
         _model.Team.Run(_steps, cancel);
-        return _logits.Span<float>(0, outputs * _model.Plan.VocabularySize);
+        return _logits.AsSpan(0, outputs * _model.Plan.VocabularySize);
     }
 
     public void Dispose()
@@ -49,7 +52,6 @@ internal sealed unsafe class CpuExecutable : IExecutable
         _disposed = true;
         _model.ScratchBytes -= ScratchBytes;
         _arena.Dispose();
-        _logits.Dispose();
         _compiled.Dispose();
     }
 }

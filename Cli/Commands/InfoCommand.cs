@@ -9,15 +9,17 @@ namespace MambaRT.Cli;
 internal sealed class InfoCommand : Verb
 {
     private readonly ModelArguments _model = new();
+    private readonly Option<bool> _check = OptionOf.Flag("--check", "Reads every weight and lists the tensors that hold NaN or infinity; exit code 1 if there are any.");
     private readonly Option<bool> _plan = OptionOf.Flag("--plan", "Also the operations that a token goes through.");
 
     public InfoCommand(Terminal terminal, Option<bool> json) : base("info", "Shows what a model file holds.", terminal, json)
     {
         _model.AddFileTo(this);
         Options.Add(_plan);
+        Options.Add(_check);
     }
 
-    public override string[] Examples => ["mambart info", "mambart info -m model.gguf --plan", "mambart info -m model.gguf --json"];
+    public override string[] Examples => ["mambart info", "mambart info -m model.gguf --plan", "mambart info -m model.gguf --check", "mambart info -m model.gguf --json"];
 
     protected override int Run(ParseResult arguments)
     {
@@ -26,9 +28,12 @@ internal sealed class InfoCommand : Verb
         if (plan is null && arguments.GetValue(_plan)) throw new NotSupportedException(refusal);
         if (refusal is not null) Terminal.Note($"This model cannot be run: {refusal}");
         Plan? shown = arguments.GetValue(_plan) ? plan : null;
-        if (Json(arguments)) InfoJson.Write(Terminal.Out, file, plan, shown);
+        IReadOnlyList<NonFiniteTensor>? damaged = arguments.GetValue(_check) ? NonFiniteTensor.In(file) : null;
+        if (Json(arguments)) InfoJson.Write(Terminal.Out, file, plan, shown, damaged);
         else Write(file, plan, shown);
-        return Program.Ok;
+        if (damaged is null) return Program.Ok;
+        if (!Json(arguments)) WriteCheck(file, damaged);
+        return damaged.Count == 0 ? Program.Ok : Program.BadInput;
     }
 
     /// <summary>Opens the model as a run would; a file that cannot be run can still be looked at.</summary>
@@ -57,6 +62,14 @@ internal sealed class InfoCommand : Verb
         Listing.Write(Terminal, "Storage types", ["type", "tensors", "values", "bytes", "share"], [.. QuantMix.Of(file).Select(part =>
             new[] { part.Type, Show.Count(part.Tensors), Show.Count(part.Values), Show.Count(part.Bytes), Show.Fixed(100.0 * part.Bytes / Math.Max(1, file.Tensors.Sum(t => t.Bytes)), 1) + " %" })]);
         if (shown is not null) Listing.Write(Terminal, "Plan", ["operation", "kind", "columns", "weights"], PlanRows(shown));
+    }
+
+    private void WriteCheck(GgufFile file, IReadOnlyList<NonFiniteTensor> damaged)
+    {
+        Listing.Write(Terminal, "Not finite", ["name", "rows", "first row"], [.. damaged.Select(tensor =>
+            new[] { Show.Text(tensor.Name), Show.Count(tensor.Rows), Show.Count(tensor.FirstRow) })]);
+        if (damaged.Count == 0) Terminal.Out.WriteLine($"check       every value of the {file.Tensors.Count} tensors is finite");
+        else Terminal.Note($"{damaged.Count} of {file.Tensors.Count} tensors hold NaN or infinity, so this model cannot be run; download or convert it again.");
     }
 
     private void Summarize(GgufFile file, Plan? plan)

@@ -4,7 +4,8 @@ using System.Text;
 namespace MambaRT.Runtime;
 
 /// <summary>
-/// A conversation with a model: keeps the turns, feeds only what is new of each, and can go back, fork, and be saved. One thread at a time.
+/// A conversation with a model: keeps the turns, feeds only what is new of each, and can go back, fork, and be saved. One thread at a time;
+/// disposing, the model too, is for any thread and any time: an answer that is being given then ends with an <see cref="ObjectDisposedException"/>.
 /// </summary>
 /// <remarks>
 /// The state has absorbed the conversation as the template renders it up to the answer, and the answer; the next turn feeds what the template
@@ -29,6 +30,7 @@ public sealed class ChatSession : IDisposable
     private readonly List<ChatExchange> _exchanges = [];
     private IReadOnlyList<PromptPart> _absorbed = [];
     private bool _talking;
+    private volatile bool _disposed;
 
     /// <summary>Begins a conversation. Nothing is fed before the first turn.</summary>
     /// <param name="session">A session without a past. The chat takes it over and disposes it.</param>
@@ -42,6 +44,7 @@ public sealed class ChatSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(session);
         ArgumentNullException.ThrowIfNull(template);
+        ArgumentNullException.ThrowIfNull(sampler);
         if (session.Position != 0)
             throw new ArgumentException($"The session has absorbed {session.Position} tokens; a chat begins with a session without a past. Reset it, or start another.", nameof(session));
         _options = options ?? new GenerationOptions();
@@ -137,6 +140,7 @@ public sealed class ChatSession : IDisposable
     /// <exception cref="IOException">The file cannot be written, or one of another kind has its name.</exception>
     public void Save(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         CheckSilent();
         _generator.Settle();
         ReadOnlySpan<int> history = _generator.History.Tokens;
@@ -146,30 +150,34 @@ public sealed class ChatSession : IDisposable
 
     /// <summary>Goes on with a saved conversation in place of this one.</summary>
     /// <param name="path">A file that <see cref="Save"/> wrote with the same model.</param>
+    /// <returns>False where an earlier version saved it, which did not note the weights; see <see cref="Session.Restore"/>.</returns>
     /// <exception cref="FormatException">It is no such file, damaged, or another model's; this conversation is then as it was.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public void Load(string path)
+    public bool Load(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         CheckSilent();
         StateSnapshot snapshot = StateSnapshot.ReadFile(path);
         _session.EnsureOwn(snapshot);
         ChatRecord record = ChatRecord.Parse(snapshot.Attachment, _session.Model.Tokenizer.VocabularySize, path);
         if ((snapshot.Position == 0) != (record.Absorbed.Length == 0))
             throw new FormatException($"{path}: the saved state has absorbed {snapshot.Position} tokens and the chat beside it {record.Absorbed.Length} texts; they do not belong together. Use another copy.");
-        _session.Restore(snapshot);
+        bool namesWeights = _session.Restore(snapshot);
         Forget();
         _messages.Clear();
         _messages.AddRange(record.Messages);
         _absorbed = record.Absorbed;
         _generator.History.Append(record.History);
         for (int i = FirstTurn; i < _messages.Count; i += 2) _exchanges.Add(new ChatExchange(i));
+        return namesWeights;
     }
 
     /// <summary>Disposes the session and the states kept to go back to.</summary>
     public void Dispose()
     {
-        foreach (ChatExchange exchange in _exchanges) exchange.Dispose();
+        _disposed = true;
         _session.Dispose();
+        if (!_talking) DropStates();   // else the answer, which ends now, does it
     }
 
     private int FirstTurn => _messages.Count > 0 && _messages[0].Role == "system" ? 1 : 0;
@@ -179,6 +187,7 @@ public sealed class ChatSession : IDisposable
 
     private void CheckSilent()
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (_talking) throw new InvalidOperationException("An answer is being given; read it to its end or dispose its enumerator first.");
     }
 
@@ -209,7 +218,8 @@ public sealed class ChatSession : IDisposable
         }
         finally
         {
-            if (begun && _generator.PromptAbsorbed) End(parts, answer.ToString());
+            if (_disposed) DropStates();
+            else if (begun && _generator.PromptAbsorbed) End(parts, answer.ToString());
             else if (begun) Abandon(old);
             _talking = false;
         }
@@ -295,10 +305,15 @@ public sealed class ChatSession : IDisposable
         _generator.History.Truncate(0);
     }
 
-    private void Forget()
+    private void DropStates()
     {
         foreach (ChatExchange exchange in _exchanges) exchange.Dispose();
         _exchanges.Clear();
+    }
+
+    private void Forget()
+    {
+        DropStates();
         _generator.Pending = -1;
         _generator.History.Truncate(0);
     }

@@ -25,5 +25,6 @@ public sealed record GenerationOptions
         if (MaxTokens < -1) throw new ArgumentException($"MaxTokens must be 0 or more, or -1 for no limit; found {MaxTokens}.", nameof(MaxTokens));
         if (LogProbs < 0) throw new ArgumentException($"LogProbs must be 0 or more; found {LogProbs}.", nameof(LogProbs));
         if (Stop is null) throw new ArgumentException("Stop needs a list, which may be empty; found null.", nameof(Stop));
+        if (Stop.Contains(null!)) throw new ArgumentException("Stop holds null; a stop string is a text.", nameof(Stop));   // callers without nullable checks
     }
 }

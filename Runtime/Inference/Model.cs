@@ -4,7 +4,8 @@ namespace MambaRT.Runtime;
 
 /// <summary>A model on one device: weights, plan, tokenizer, and the slots of its sessions.</summary>
 /// <remarks>
-/// Not thread-safe: a model and its sessions are used by one thread at a time. Dispose the sessions first; disposing the model ends those left.
+/// A model and its sessions are used by one thread at a time: a second one gets an <see cref="InvalidOperationException"/>. Disposing is for any thread and any
+/// time: it ends a run as a cancellation does, waits for it, and ends all sessions; every later call throws <see cref="ObjectDisposedException"/>.
 /// Memory: the file's mapping, one state per session, and a scratch bounded by <see cref="ModelOptions.ChunkTokens"/>.
 /// </remarks>
 public sealed class Model : IDisposable
@@ -12,12 +13,17 @@ public sealed class Model : IDisposable
     private readonly IDisposable? _ownedSource;
     private readonly ILoadedModel _loaded;
     private readonly Stack<int> _freeSlots = new();
-    private readonly Lazy<UInt128> _fingerprint;
+    private readonly IWeightSource _weights;
+    private readonly (string Name, TensorView View) _embedding;
+    private UInt128? _fingerprint;
     private SequenceSpan[] _spans = new SequenceSpan[1];
     private IExecutable _executable;
+    private volatile CancellationTokenSource _stop = new();
     private int _usedSlots;
-    private int _busy;
-    private bool _disposed;
+    private int _busy;        // 1 while a thread is inside, and for good once the model is disposed
+    private int _inside;      // that thread
+    private int _closing;
+    private bool _proven;
 
     private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, IBackend backend, ModelOptions options)
     {
@@ -30,9 +36,10 @@ public sealed class Model : IDisposable
         Tokenizer = Formats.Tokenizer.Create(metadata);
         if (Tokenizer.VocabularySize > Plan.VocabularySize)
             throw new FormatException($"{metadata.Subject}: the vocabulary has {Tokenizer.VocabularySize} tokens and 'token_embd.weight' {Plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
-        _fingerprint = new Lazy<UInt128>(() => ModelFingerprint.Of(metadata, Plan, weights));
+        _weights = weights;
         _ownedSource = ownedSource;
         _loaded = backend.Load(Plan, weights, new LoadOptions(Observer: options.Observer, Subject: metadata.Subject));
+        _embedding = EmbeddingOf(Plan, weights);
         try
         {
             _executable = _loaded.Compile(new BatchShape(options.ChunkTokens, 1, 1));
@@ -68,8 +75,15 @@ public sealed class Model : IDisposable
     /// <summary>Bytes held beyond the mapped file.</summary>
     public long ResidentBytes => _loaded.ResidentBytes;
 
-    /// <summary>XxHash128 of metadata and tensor index: what a saved state must match.</summary>
-    public UInt128 Fingerprint => _fingerprint.Value;
+    /// <summary>XxHash128 of metadata, tensor index and samples of the weights: what a saved state must match. Computed when first asked for.</summary>
+    public UInt128 Fingerprint
+    {
+        get
+        {
+            if (_fingerprint is { } known) return known;
+            using (Enter()) return OwnFingerprint;
+        }
+    }
 
     /// <summary>Opens a GGUF file on a backend.</summary>
     /// <param name="path">A .gguf file, or any part of a split set.</param>
@@ -80,6 +94,8 @@ public sealed class Model : IDisposable
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static Model Open(string path, IBackend backend, ModelOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(backend);
         options ??= new ModelOptions();
         GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Overrides = options.Overrides });
         try
@@ -94,11 +110,20 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Opens a model whose weights are already in memory; <paramref name="weights"/> must outlive it.</summary>
-    public static Model Open(GgufMetadata metadata, IWeightSource weights, IBackend backend, ModelOptions? options = null) =>
-        new(metadata, weights, null, null, backend, options ?? new ModelOptions());
+    public static Model Open(GgufMetadata metadata, IWeightSource weights, IBackend backend, ModelOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(backend);
+        return new(metadata, weights, null, null, backend, options ?? new ModelOptions());
+    }
 
     /// <summary>Starts a sequence from the zero state.</summary>
-    public Session StartSession() => new(this, TakeSlot());
+    /// <exception cref="InvalidOperationException">Another thread is inside the model.</exception>
+    public Session StartSession()
+    {
+        using (Enter()) return new Session(this, TakeSlot());
+    }
 
     /// <summary>Feeds one token to each of several sessions at once: the weights are read once for all of them.</summary>
     /// <param name="sessions">Open sessions of this model, each at most once.</param>
@@ -106,92 +131,174 @@ public sealed class Model : IDisposable
     /// <returns>[sessions, vocabulary], valid until the next call on the model; scratch for that many rows is made when first asked for.</returns>
     /// <exception cref="ArgumentException">The counts differ or are 0, a session belongs to another model or stands twice, or a token is outside the vocabulary; nothing is fed.</exception>
     /// <exception cref="ObjectDisposedException">A session was disposed; nothing is fed.</exception>
-    /// <exception cref="IOException">The model's file was changed while in use.</exception>
+    /// <exception cref="IOException">The model's file was changed while in use; nothing is fed.</exception>
+    /// <exception cref="FormatException">A weight or what was computed is not finite; the sessions then need a reset or a saved state.</exception>
     public ReadOnlySpan<float> FeedBatch(ReadOnlySpan<Session> sessions, ReadOnlySpan<int> tokens)
     {
         if (sessions.IsEmpty || sessions.Length != tokens.Length)
             throw new ArgumentException($"FeedBatch got {sessions.Length} sessions and {tokens.Length} tokens; one token for each of at least one session is needed.", nameof(tokens));
-        Enter();
+        using Use use = Enter();
+        if (_spans.Length < sessions.Length) _spans = new SequenceSpan[sessions.Length];
+        for (int i = 0; i < sessions.Length; i++)
+        {
+            if (sessions[i]?.Model != this)
+                throw new ArgumentException($"Session {i} {(sessions[i] is null ? "is null" : "belongs to another model")}; a batch holds sessions of one model.", nameof(sessions));
+            _spans[i] = new SequenceSpan(sessions[i].Slot, i, 1, OutputRows.Last);
+        }
+        CheckTokens(tokens);
+        Reserve(sessions.Length, sessions.Length);
         try
         {
-            if (_spans.Length < sessions.Length) _spans = new SequenceSpan[sessions.Length];
-            for (int i = 0; i < sessions.Length; i++)
-            {
-                if (sessions[i].Model != this)
-                    throw new ArgumentException($"Session {i} belongs to another model; a batch holds sessions of one model.", nameof(sessions));
-                _spans[i] = new SequenceSpan(sessions[i].Slot, i, 1, OutputRows.Last);
-            }
-            Reserve(sessions.Length, sessions.Length);
-            ReadOnlySpan<float> logits = _executable.Run(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length) });
+            ReadOnlySpan<float> logits = Proven(_executable.Run(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length) }));
             foreach (Session session in sessions) session.Advance(1);
             return logits;
         }
-        finally
+        catch (Exception e) when (LeavesStatesUndefined(e))
         {
-            Volatile.Write(ref _busy, 0);
+            foreach (Session session in sessions) session.Lose();
+            throw;
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Ends a run that another thread is in, waits for it, and gives back all memory. Logits that were returned stay readable.</summary>
+    /// <exception cref="InvalidOperationException">It is called from within a run, by an observer: it would wait for itself.</exception>
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
+        if (Volatile.Read(ref _busy) != 0 && Volatile.Read(ref _inside) == Environment.CurrentManagedThreadId && _closing == 0)
+            throw new InvalidOperationException("A model cannot be disposed from within its own run; dispose it when the run has ended.");
+        if (Interlocked.Exchange(ref _closing, 1) != 0) return;
+        _stop.Cancel();
+        var wait = new SpinWait();
+        while (Interlocked.CompareExchange(ref _busy, 1, 0) != 0) wait.SpinOnce();
         _executable.Dispose();
         _loaded.Dispose();
         _ownedSource?.Dispose();
     }
 
+    /// <summary>Keeps other threads out until it is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is inside.</exception>
+    internal Use Enter()
+    {
+        if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+        {
+            CheckOpen();
+            throw new InvalidOperationException("Two threads used this model at once; a model and its sessions are used by one thread at a time.");
+        }
+        Volatile.Write(ref _inside, Environment.CurrentManagedThreadId);
+        if (Volatile.Read(ref _closing) == 0) return new Use(this);
+        new Use(this).Dispose();
+        throw new ObjectDisposedException(nameof(Model));
+    }
+
+    /// <summary>A slot in the zero state; only within <see cref="Enter"/>, so that no run still writes to it.</summary>
     internal int TakeSlot()
     {
-        CheckOpen();
-        if (_freeSlots.TryPop(out int slot)) _loaded.ClearSlot(slot);
-        else
+        int slot;
+        lock (_freeSlots)
         {
-            slot = _usedSlots + 1;
-            if (slot > _loaded.Slots) _loaded.EnsureSlots(Math.Max(slot, 2 * _usedSlots));
-            _usedSlots = slot;
-            _loaded.ClearSlot(slot);
+            if (!_freeSlots.TryPop(out slot)) slot = ++_usedSlots;
         }
+        if (slot > _loaded.Slots) _loaded.EnsureSlots(Math.Max(slot, 2 * (slot - 1)));
+        _loaded.ClearSlot(slot);
         return slot;
     }
 
-    internal void ReturnSlot(int slot) => _freeSlots.Push(slot);
-
-    /// <summary>The device's side, for as long as the model is open.</summary>
-    internal ILoadedModel Loaded
+    /// <summary>Gives a slot back, from any thread at any time.</summary>
+    internal void ReturnSlot(int slot)
     {
-        get
+        lock (_freeSlots) _freeSlots.Push(slot);
+    }
+
+    /// <summary>The device's side; only within <see cref="Enter"/>.</summary>
+    internal ILoadedModel Loaded => _loaded;
+
+    /// <summary>What it was opened on.</summary>
+    internal IWeightSource Weights => _weights;
+
+    /// <summary>The fingerprint; only within <see cref="Enter"/>.</summary>
+    internal UInt128 OwnFingerprint => _fingerprint ??= ModelFingerprint.Of(Metadata, Plan, _weights);
+
+    /// <summary>What the fingerprint was in files of earlier versions, which do not note the weights; only within <see cref="Enter"/>.</summary>
+    internal UInt128 OldFingerprint => ModelFingerprint.WithoutWeights(Metadata, Plan, _weights);
+
+    /// <summary>Whether a run has given logits: then every matrix is known to be finite, and only what is computed can fail to be.</summary>
+    internal bool IsProven => _proven;
+
+    /// <summary>Whether an exception of a run may have come after states were changed.</summary>
+    internal static bool LeavesStatesUndefined(Exception e) => e is not (ArgumentException or IOException);
+
+    /// <summary>Checks that tokens are in the vocabulary and their rows of the embedding finite.</summary>
+    internal void CheckTokens(scoped ReadOnlySpan<int> tokens)
+    {
+        int vocabulary = Plan.VocabularySize;
+        foreach (int token in tokens)
         {
-            CheckOpen();
-            return _loaded;
+            if ((uint)token >= (uint)vocabulary)
+                throw new ArgumentException($"Token {token} is outside the vocabulary of {vocabulary}; ids run from 0 to {vocabulary - 1}.", nameof(tokens));
+            if (!_embedding.View.AreFinite(token, 1)) throw FiniteWeights.NotFinite(Metadata.Subject, _embedding.Name, _embedding.View);
         }
     }
 
-    /// <summary>Runs one span of one slot.</summary>
+    /// <summary>Runs one span of one slot; only within <see cref="Enter"/>.</summary>
     internal ReadOnlySpan<float> Run(int slot, scoped ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
     {
-        CheckOpen();
-        Enter();
+        var span = new SequenceSpan(slot, 0, tokens.Length, outputs);
+        Reserve(1, span.OutputCount);
+        _spans[0] = span;
+        var batch = new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, 1) };
+        // One token is soon done: whoever disposes the model waits for it. More are ended.
+        if (tokens.Length == 1) return Proven(_executable.Run(batch, cancel));
+        CancellationTokenSource stop = _stop;
         try
         {
-            var span = new SequenceSpan(slot, 0, tokens.Length, outputs);
-            Reserve(1, span.OutputCount);
-            _spans[0] = span;
-            return _executable.Run(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, 1) }, cancel);
+            using CancellationTokenRegistration link = cancel.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), stop);   // given just here
+            return Proven(_executable.Run(batch, stop.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            CheckOpen();
+            throw new OperationCanceledException(cancel);
         }
         finally
         {
-            Volatile.Write(ref _busy, 0);
+            if (stop.IsCancellationRequested) Renew();
         }
     }
 
-    private void CheckOpen() => ObjectDisposedException.ThrowIf(_disposed, this);
-
-    private void Enter()
+    /// <summary>Lets go what <see cref="Enter"/> took.</summary>
+    internal readonly ref struct Use(Model model)
     {
-        if (Interlocked.Exchange(ref _busy, 1) != 0)
-            throw new InvalidOperationException("Two threads ran this model at once; a model and its sessions are used by one thread at a time.");
+        public void Dispose()
+        {
+            Volatile.Write(ref model._inside, 0);
+            Volatile.Write(ref model._busy, 0);
+        }
+    }
+
+    private void CheckOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _closing) != 0, this);
+
+    /// <summary>The table that tokens are looked up in; every plan begins with it.</summary>
+    private static (string, TensorView) EmbeddingOf(Plan plan, IWeightSource weights)
+    {
+        foreach (Op op in plan.Ops)
+            if (op is EmbedOp embed && weights.TryGet(plan.Weights[embed.Table.Index].Name, out TensorView view)) return (plan.Weights[embed.Table.Index].Name, view);
+        throw new InvalidOperationException("The plan has no embedding.");
+    }
+
+    /// <summary>Makes a new way to end runs, as one that was used cannot be used again.</summary>
+    private void Renew()
+    {
+        _stop = new CancellationTokenSource();
+        if (Volatile.Read(ref _closing) != 0) _stop.Cancel();   // whoever disposes may have looked before
+    }
+
+    /// <summary>Passes on logits that are finite.</summary>
+    private ReadOnlySpan<float> Proven(ReadOnlySpan<float> logits)
+    {
+        if (!Logits.AreFinite(logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
+        _proven |= !logits.IsEmpty;
+        return logits;
     }
 
     /// <summary>Room for several sequences, or for the logits of every row of a chunk, is made when first asked for.</summary>

@@ -6,11 +6,19 @@ using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>What tells one model from another without reading its weights: XxHash128 of metadata and tensor index.</summary>
+/// <summary>What tells one model from another without reading all of its weights: XxHash128 of metadata, tensor index, and 4 KiB of each tensor.</summary>
+/// <remarks>Fine-tuning, merging and quantizing change every tensor they touch all over, so pieces of it tell. Four places cost four pages of the file a tensor.</remarks>
 internal static class ModelFingerprint
 {
-    /// <summary>Hashes every metadata entry and every tensor's name, shape and storage type.</summary>
-    public static UInt128 Of(GgufMetadata metadata, Plan plan, IWeightSource weights)
+    private const int Pieces = 4, PieceBytes = 1024;
+
+    /// <summary>Hashes every metadata entry and every tensor's name, shape, storage type and samples.</summary>
+    public static UInt128 Of(GgufMetadata metadata, Plan plan, IWeightSource weights) => Of(metadata, plan, weights, withSamples: true);
+
+    /// <summary>The same without samples, as state files of earlier versions have it: it does not tell fine-tuned models apart.</summary>
+    public static UInt128 WithoutWeights(GgufMetadata metadata, Plan plan, IWeightSource weights) => Of(metadata, plan, weights, withSamples: false);
+
+    private static UInt128 Of(GgufMetadata metadata, Plan plan, IWeightSource weights, bool withSamples)
     {
         var hash = new XxHash128();
         foreach ((string key, GgufValue value) in metadata.Entries)
@@ -26,8 +34,20 @@ internal static class ModelFingerprint
             Append(hash, view.Rows);
             Append(hash, view.Columns);
             Append(hash, view.Type.GgufId);
+            if (withSamples) AppendSamples(hash, view);
         }
         return hash.GetCurrentHashAsUInt128();
+    }
+
+    /// <summary>Pieces spread evenly from the first byte to the last, or all of a small tensor.</summary>
+    private static void AppendSamples(XxHash128 hash, in TensorView view)
+    {
+        if (view.Bytes <= Pieces * PieceBytes)
+        {
+            hash.Append(view.Part(0, (int)view.Bytes));
+            return;
+        }
+        for (int i = 0; i < Pieces; i++) hash.Append(view.Part((view.Bytes - PieceBytes) * i / (Pieces - 1), PieceBytes));
     }
 
     private static void AppendValue(XxHash128 hash, object value)

@@ -42,7 +42,7 @@ public sealed class SamplerChain
     /// <param name="logits">One logit a token of the vocabulary; a NaN counts as negative infinity (banned).</param>
     /// <param name="history">The tokens so far, oldest first; penalties look at its end.</param>
     /// <returns>The token, in [0, <c>logits.Length</c>).</returns>
-    /// <exception cref="ArgumentException">There are no logits.</exception>
+    /// <exception cref="ArgumentException">There are no logits, or a sampler made a candidate that is none of their tokens.</exception>
     /// <exception cref="InvalidOperationException">Every token is banned.</exception>
     public int Pick(ReadOnlySpan<float> logits, ReadOnlySpan<int> history) => Pick(logits, history, []);
 
@@ -68,6 +68,8 @@ public sealed class SamplerChain
         foreach (var step in _steps) step.Apply(ref candidates);
 
         var token = Draw(candidates, out var probability);
+        if ((uint)token >= (uint)size)
+            throw new ArgumentException($"A sampler left the candidate {token}; ids run from 0 to {size - 1}. A sampler may drop and reorder candidates, not make new ones.", nameof(logits));
         foreach (var step in _steps)
         {
             if (step is IStatefulSampler learner) learner.Accept(token, probability);

@@ -55,6 +55,29 @@ public sealed class SnapshotTests : IDisposable
     }
 
     [Fact]
+    public void Restore_StateOfTheSameModelWithOtherWeights_IsRefusedWhicheverTensorDiffers()
+    {
+        foreach (TinyTensor tensor in TinyModels.Tensors("mamba-tied"))
+        {
+            using var other = new TinyRun(TestBackends.Reference, "mamba-tied", QuantTypes.F32, edit: t => t.Name == tensor.Name ? t with { High = t.High * 0.99f } : t);
+            using Session stranger = other.Stepped(TinyModels.Tokens(2));
+            StateSnapshot snapshot = stranger.Save();
+            Assert.Contains("belongs to another model", Assert.Throws<FormatException>(() => _session.Restore(snapshot)).Message);
+        }
+    }
+
+    [Fact]
+    public void Restore_StateOfAnEarlierVersion_IsTakenAndSaidNotToNameTheWeights()
+    {
+        StateSnapshot saved = _session.Save();
+        var old = new StateSnapshot(_run.Model.OldFingerprint, saved.Position, saved.State, saved.Attachment);
+        Assert.NotEqual(saved.Fingerprint, old.Fingerprint);
+        Assert.False(_session.Restore(old));
+        Assert.True(_session.Restore(saved));
+        Assert.Equal(saved.ToBytes(), _session.Save().ToBytes());
+    }
+
+    [Fact]
     public void Parse_TruncatedAnywhereOrLengthened_IsRefused()
     {
         byte[] whole = _session.Save([1, 2, 3]).ToBytes();
