@@ -22,7 +22,7 @@ internal static class InfoJson
         {
             writer.WriteString("architecture", plan.Architecture);
             writer.WriteNumber("vocabulary", plan.VocabularySize);
-            writer.WriteNumber("state_bytes", plan.States.Bytes);
+            writer.WriteNumber("state_bytes", plan.States.Bytes(0));
         }
         WriteMetadata(json, file.Metadata);
         WriteTensors(writer, file);

@@ -19,7 +19,12 @@ internal sealed class HookedBackend : IBackend
 
     public string Description => _inner.Description;
 
-    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new HookedModel(this, _inner.Load(plan, weights, options));
+    public DeviceDescription Device => _inner.Device;
+
+    public string? WhyNot(Plan plan, IWeightSource weights) => _inner.WhyNot(plan, weights);
+
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default) =>
+        new HookedModel(this, _inner.Load(plan, weights, options, cancel));
 
     public void Dispose() => _inner.Dispose();
 
@@ -27,17 +32,23 @@ internal sealed class HookedBackend : IBackend
     {
         public int Slots => inner.Slots;
 
-        public long ResidentBytes => inner.ResidentBytes;
+        public MemoryUse Memory => inner.Memory;
 
-        public void EnsureSlots(int count) => inner.EnsureSlots(count);
+        public void ReserveSlots(int count) => inner.ReserveSlots(count);
+
+        public long SlotBytes(long position) => inner.SlotBytes(position);
+
+        public long? PositionOf(int slot) => inner.PositionOf(slot);
 
         public void ClearSlot(int slot) => inner.ClearSlot(slot);
 
-        public void CopySlot(int from, int to) => inner.CopySlot(from, to);
+        public void CopySlot(int from, int to, long position) => inner.CopySlot(from, to, position);
 
-        public void ExportSlot(int slot, Span<byte> canonical) => inner.ExportSlot(slot, canonical);
+        public void ExportSlot(int slot, long position, Stream canonical) => inner.ExportSlot(slot, position, canonical);
 
-        public void ImportSlot(int slot, ReadOnlySpan<byte> canonical) => inner.ImportSlot(slot, canonical);
+        public void ImportSlot(int slot, long position, Stream canonical) => inner.ImportSlot(slot, position, canonical);
+
+        public BatchShape Bucket(BatchShape shape) => inner.Bucket(shape);
 
         public IExecutable Compile(BatchShape shape) => new HookedExecutable(owner, inner.Compile(shape));
 
@@ -48,11 +59,13 @@ internal sealed class HookedBackend : IBackend
     {
         public BatchShape Shape => inner.Shape;
 
-        public ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default)
+        public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
         {
             owner.BeforeRun?.Invoke(owner.Runs++);
-            return inner.Run(batch, cancel);
+            return inner.Start(batch, cancel);
         }
+
+        public RunOutput Await(RunTicket run) => inner.Await(run);
 
         public void Dispose() => inner.Dispose();
     }

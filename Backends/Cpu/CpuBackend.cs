@@ -65,7 +65,17 @@ public sealed class CpuBackend : IBackend
         : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
 
     /// <inheritdoc/>
-    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new CpuModel(plan, weights, options, _team, _isa);
+    public DeviceDescription Device => new(Probes.ProcessorName, DeviceDescription.HostMemoryBytes, SharesHostMemory: true);
+
+    /// <summary>It runs every op, and every storage type that there is.</summary>
+    public string? WhyNot(Plan plan, IWeightSource weights) => null;
+
+    /// <inheritdoc/>
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
+    {
+        cancel.ThrowIfCancellationRequested();
+        return new CpuModel(plan, weights, options, _team, _isa);
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _team.Dispose();

@@ -1,32 +1,23 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using MambaRT.Formats;
 using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>A plan compiled to steps over one arena.</summary>
+/// <summary>A plan compiled to steps over the model's arena. A run is over when it was started.</summary>
 internal sealed unsafe class CpuExecutable : IExecutable
 {
     private readonly CpuModel _model;
-    private readonly NativeBuffer _arena;
-    private readonly float[] _logits;
-    private readonly Step[] _steps;
-    private readonly CpuCompiler _compiled;
+    private readonly HostPicks _picks;
+    private CpuCompiler? _compiled;
+    private Step[] _steps = [];
+    private int _outputs;
     private bool _disposed;
 
     public CpuExecutable(CpuModel model, BatchShape shape)
     {
         _model = model;
         Shape = shape;
-        int capacity = Math.Max(shape.Tokens, shape.Outputs);
-        _arena = new NativeBuffer((long)model.ArenaRows.FloatsPerRow * capacity * sizeof(float));
-        // Not native memory: a reader of logits keeps them alive, whoever disposes the model meanwhile.
-        _logits = GC.AllocateArray<float>(checked(model.Plan.VocabularySize * shape.Outputs), pinned: true);
         Rows = new BatchRows(shape);
-        _compiled = new CpuCompiler(model, Rows, (float*)_arena.Address, (float*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_logits)), capacity);
-        _steps = _compiled.Steps;
-        model.ScratchBytes += ScratchBytes;
+        _picks = new HostPicks(shape.Sequences, model.NeverPicked);
     }
 
     public BatchShape Shape { get; }
@@ -34,25 +25,52 @@ internal sealed unsafe class CpuExecutable : IExecutable
     /// <summary>The present batch, read by the steps.</summary>
     public BatchRows Rows { get; }
 
-    private long ScratchBytes => _arena.Bytes + (long)_logits.Length * sizeof(float) + _compiled.ScratchBytes;
+    /// <summary>Bytes of activations that it needs of the model's arena.</summary>
+    public long ArenaBytes => (long)_model.ArenaRows.FloatsPerRow * Capacity * sizeof(float);
 
-    public ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default)
+    /// <summary>Bytes of its own.</summary>
+    public long ScratchBytes => _compiled?.ScratchBytes ?? 0;
+
+    private int Capacity => Math.Max(Shape.Tokens, Shape.Outputs);
+
+    /// <summary>Makes the steps over the arena as it lies now.</summary>
+    public void Build()
+    {
+        _compiled?.Dispose();
+        _compiled = new CpuCompiler(_model, Rows, _model.Arena, _model.Logits, Capacity);
+        _steps = _compiled.Steps;
+    }
+
+    public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        int outputs = batch.Validate(Shape, _model.Plan.VocabularySize, _model.Slots);
+        cancel.ThrowIfCancellationRequested();
+        int outputs = _model.Table.Check(batch, Shape, _model.Plan.VocabularySize);
         _model.EnsureReadable();
-        Rows.Set(batch, outputs);
-        _model.Team.Run(_steps, cancel);
-        return _logits.AsSpan(0, outputs * _model.Plan.VocabularySize);
+        Rows.Set(batch, outputs, _model.Table);
+        try
+        {
+            _model.Team.Run(_steps, cancel);
+            _model.Table.Advance(batch);
+            _picks.Pick(++_model.Runs, batch, _model.LogitRows(outputs), _model.Table);
+        }
+        catch
+        {
+            _model.Table.Lose(batch.Sequences);
+            throw;
+        }
+        _outputs = batch.WantsLogits ? outputs : 0;
+        return new RunTicket(_model.Runs);
     }
+
+    public RunOutput Await(RunTicket run) => new(_model.LogitRows(_outputs), _picks.Of(run));
 
     public void Dispose()
     {
         if (_disposed) return;
         _disposed = true;
-        _model.ScratchBytes -= ScratchBytes;
-        _arena.Dispose();
-        _compiled.Dispose();
+        _compiled?.Dispose();
+        _model.Forget(this);
     }
 }
 
@@ -75,10 +93,13 @@ internal sealed class BatchRows(BatchShape shape)
 
     public int Count(RowDomain domain) => domain == RowDomain.Tokens ? Tokens : Outputs;
 
-    public void Set(in Batch batch, int outputs)
+    /// <summary>Takes over a batch that was checked.</summary>
+    public void Set(scoped in Batch batch, int outputs, SlotTable table)
     {
         batch.Tokens.CopyTo(_tokens);
         batch.Sequences.CopyTo(_spans);
+        foreach (SequenceSpan span in batch.Sequences)
+            if (_tokens[span.Start] == Batch.LastPick) _tokens[span.Start] = table.LastPick(span.Slot);
         _sequences = batch.Sequences.Length;
         Tokens = batch.Tokens.Length;
         Outputs = outputs;

@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using MambaRT.Formats;
 using MambaRT.Runtime;
@@ -17,11 +19,23 @@ internal sealed unsafe class CpuModel : ILoadedModel
     private readonly long[] _stateOffsets;
     private readonly LaneLayout?[] _layouts;
     private readonly long _slotFloats;
+    private readonly long _stateBudget;
+    private readonly int _chunk;
+    private readonly SlotTransfer _transfer;
     private readonly List<NativeBuffer> _slots = [];
+    private readonly List<CpuExecutable> _executables = [];
+    private NativeBuffer _arena = new(0);
+
+    /// <summary>Not native memory: a reader of logits keeps them alive, whoever disposes the model meanwhile.</summary>
+    private float[] _logits = [];
 
     public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ThreadTeam team, CpuIsa isa)
     {
         Plan = plan;
+        _stateBudget = options.StateBudget;
+        _chunk = options.ChunkTokens;
+        NeverPicked = options.NeverPicked;
+        _transfer = new SlotTransfer(plan.States);
         ArenaRows = new ArenaRows(plan);
         Team = team;
         Isa = isa;
@@ -56,7 +70,8 @@ internal sealed unsafe class CpuModel : ILoadedModel
             _stateOffsets[i] = _slotFloats;
             _slotFloats += (StateFloats(i) + 15) / 16 * 16;
         }
-        EnsureSlots(Math.Max(options.Slots, 1));
+        _slots.Add(new NativeBuffer(_slotFloats * sizeof(float)));
+        ReserveSlots(Math.Max(options.Slots, 1));
     }
 
     public Plan Plan { get; }
@@ -84,12 +99,24 @@ internal sealed unsafe class CpuModel : ILoadedModel
     /// <summary>Asked before weights are read for the first time.</summary>
     public FiniteWeights Finite { get; }
 
-    public int Slots => _slots.Count - 1;
+    /// <summary>Positions and picks of the slots.</summary>
+    public SlotTable Table { get; } = new();
 
-    /// <summary>Bytes of the scratch of the executables alive.</summary>
-    public long ScratchBytes { get; set; }
+    /// <summary>Runs so far.</summary>
+    public long Runs { get; set; }
 
-    public long ResidentBytes => ScratchBytes + _slots.Sum(s => s.Bytes) + _decoded.Sum(d => d?.Bytes ?? 0);
+    public int Slots => Table.Count;
+
+    public MemoryUse Memory => new(_decoded.Sum(d => d?.Bytes ?? 0), _slots.Sum(s => s.Bytes), _arena.Bytes + (long)_logits.Length * sizeof(float) + _executables.Sum(e => e.ScratchBytes), OnDevice: false);
+
+    /// <summary>What the executables compute in, one at a time.</summary>
+    public float* Arena => (float*)_arena.Address;
+
+    /// <summary>Where the executables write logits.</summary>
+    public float* Logits => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_logits));   // pinned
+
+    /// <summary>Tokens that are never picked.</summary>
+    public IReadOnlyList<int> NeverPicked { get; }
 
     /// <summary>A vector or small matrix in float32, in this backend's layout.</summary>
     public float* Decoded(WeightRef weight) => (float*)_decoded[weight.Index]!.Address;   // the constructor decoded every weight that a step asks for
@@ -99,69 +126,89 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     public void EnsureReadable() => _source.EnsureReadable();
 
-    public void EnsureSlots(int count)
+    public void ReserveSlots(int count)
     {
-        while (Slots < count) _slots.Add(new NativeBuffer(_slotFloats * sizeof(float)));
+        if (count <= Slots) return;
+        SlotTable.EnsureWithin(count, SlotBytes(0), _stateBudget);
+        while (_slots.Count <= count) _slots.Add(new NativeBuffer(_slotFloats * sizeof(float)));
+        Table.Grow(count);
     }
 
-    public void ClearSlot(int slot) => NativeMemory.Clear((void*)_slots[slot].Address, (nuint)_slots[slot].Bytes);
+    public long SlotBytes(long position) => _slotFloats * sizeof(float);
 
-    public void CopySlot(int from, int to) =>
+    public long? PositionOf(int slot) => Table.PositionOf(slot);
+
+    public void ClearSlot(int slot)
+    {
+        NativeMemory.Clear((void*)_slots[slot].Address, (nuint)_slots[slot].Bytes);
+        Table.Set(slot, 0);
+    }
+
+    public void CopySlot(int from, int to, long position)
+    {
+        Table.Copy(from, to, position);
         Buffer.MemoryCopy((void*)_slots[from].Address, (void*)_slots[to].Address, _slots[to].Bytes, _slots[from].Bytes);
-
-    public void ExportSlot(int slot, Span<byte> canonical)
-    {
-        CheckCanonical(canonical.Length);
-        for (int i = 0; i < Plan.States.Entries.Length; i++)
-        {
-            StateSpec spec = Plan.States.Entries[i];
-            Span<float> target = MemoryMarshal.Cast<byte, float>(canonical).Slice((int)spec.CanonicalOffset, (int)spec.Count);
-            float* own = State(slot, new StateRef(i));
-            for (int row = 0; row < spec.Rows; row++)
-                for (int column = 0; column < spec.Columns; column++)
-                    target[row * spec.Columns + column] = own[Index(i, spec, row, column)];
-        }
     }
 
-    public void ImportSlot(int slot, ReadOnlySpan<byte> canonical)
+    public void ExportSlot(int slot, long position, Stream canonical)
     {
-        CheckCanonical(canonical.Length);
-        for (int i = 0; i < Plan.States.Entries.Length; i++)
-        {
-            StateSpec spec = Plan.States.Entries[i];
-            ReadOnlySpan<float> from = MemoryMarshal.Cast<byte, float>(canonical).Slice((int)spec.CanonicalOffset, (int)spec.Count);
-            float* own = State(slot, new StateRef(i));
-            for (int row = 0; row < spec.Rows; row++)
-                for (int column = 0; column < spec.Columns; column++)
-                    own[Index(i, spec, row, column)] = from[row * spec.Columns + column];
-        }
+        Table.Ensure(slot, position);
+        foreach (int i in Plan.States.CanonicalOrder) _transfer.Export(Plan.States.Entries[i], _layouts[i], State(slot, new StateRef(i)), canonical);
     }
 
-    public IExecutable Compile(BatchShape shape) => new CpuExecutable(this, shape);
+    public void ImportSlot(int slot, long position, Stream canonical)
+    {
+        Table.Lose(slot);
+        foreach (int i in Plan.States.CanonicalOrder) _transfer.Import(Plan.States.Entries[i], _layouts[i], State(slot, new StateRef(i)), canonical);
+        Table.Set(slot, position);
+    }
+
+    /// <summary>Steps take any number of rows up to their capacity, so one executable serves prompts and decode; only logits and spans come in sizes.</summary>
+    public BatchShape Bucket(BatchShape shape)
+    {
+        int sequences = (int)BitOperations.RoundUpToPowerOf2((uint)shape.Sequences);
+        int tokens = Math.Max(Math.Max(_chunk, sequences), (int)BitOperations.RoundUpToPowerOf2((uint)shape.Tokens));
+        return new BatchShape(tokens, sequences, (int)BitOperations.RoundUpToPowerOf2((uint)shape.Outputs));
+    }
+
+    public IExecutable Compile(BatchShape shape)
+    {
+        var executable = new CpuExecutable(this, Bucket(shape));
+        int logits = checked(Plan.VocabularySize * executable.Shape.Outputs);
+        if (executable.ArenaBytes > _arena.Bytes || logits > _logits.Length)
+        {
+            NativeBuffer arena = _arena;
+            if (executable.ArenaBytes > arena.Bytes) _arena = new NativeBuffer(executable.ArenaBytes);
+            if (logits > _logits.Length) _logits = GC.AllocateUninitializedArray<float>(logits, pinned: true);
+            if (arena != _arena) arena.Dispose();
+            foreach (CpuExecutable other in _executables) other.Build();
+        }
+        executable.Build();
+        _executables.Add(executable);
+        return executable;
+    }
+
+    /// <summary>The first rows of logits of the last run.</summary>
+    public ReadOnlySpan<float> LogitRows(int rows) => _logits.AsSpan(0, rows * Plan.VocabularySize);
+
+    /// <summary>Forgets an executable that was disposed.</summary>
+    public void Forget(CpuExecutable executable) => _executables.Remove(executable);
 
     public void Dispose()
     {
+        foreach (CpuExecutable executable in _executables.ToArray()) executable.Dispose();
         foreach (NativeBuffer slot in _slots) slot.Dispose();
+        _arena.Dispose();
+        _transfer.Dispose();
         foreach (NativeBuffer? weight in _decoded) weight?.Dispose();
         _slots.Clear();
         Code?.Dispose();
     }
 
-    /// <summary>Where [row, column] of a canonical state lies in this backend's layout.</summary>
-    private long Index(int state, in StateSpec spec, int row, int column) =>
-        spec.Kind == StateKind.ConvWindow ? (long)column * spec.Rows + row
-        : _layouts[state] is LaneLayout layout ? layout.Index(row, column)
-        : (long)row * spec.Columns + column;
-
     private long StateFloats(int state)
     {
         StateSpec spec = Plan.States.Entries[state];
         return _layouts[state] is LaneLayout layout ? layout.Floats(spec.Rows) : spec.Count;
-    }
-
-    private void CheckCanonical(int bytes)
-    {
-        if (bytes != Plan.States.Bytes) throw new ArgumentException($"A state of {bytes} bytes was given; this model's has {Plan.States.Bytes}.");
     }
 
     private NativeBuffer DecodeFlat(WeightRef weight)

@@ -14,7 +14,17 @@ public sealed class ReferenceBackend : IBackend
     public string Description => "scalar, 1 thread, sums in float64: the definition the others are checked against";
 
     /// <inheritdoc/>
-    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options) => new ReferenceModel(plan, weights, options);
+    public DeviceDescription Device => new("host", DeviceDescription.HostMemoryBytes, SharesHostMemory: true);
+
+    /// <summary>It runs every op and decodes every storage type.</summary>
+    public string? WhyNot(Plan plan, IWeightSource weights) => null;
+
+    /// <inheritdoc/>
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
+    {
+        cancel.ThrowIfCancellationRequested();
+        return new ReferenceModel(plan, weights, options);
+    }
 
     /// <inheritdoc/>
     public void Dispose() { }

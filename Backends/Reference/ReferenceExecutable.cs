@@ -12,7 +12,9 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
     private readonly float[] _row;
     private readonly int[] _tokens;
     private readonly SequenceSpan[] _spans;
+    private readonly HostPicks _picks;
     private int _rows, _outputs, _sequences;
+    private bool _wantsLogits;
 
     public ReferenceExecutable(ReferenceModel model, BatchShape shape)
     {
@@ -26,6 +28,8 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
         int widest = 1;
         foreach (WeightSpec w in _plan.Weights) widest = Math.Max(widest, w.Columns);
         _row = new float[widest];
+        _picks = new HostPicks(shape.Sequences, model.NeverPicked);
+        model.ScratchFloats += _arena.Length + _logits.Length;
     }
 
     public BatchShape Shape { get; }
@@ -33,22 +37,38 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
     /// <summary>Called after each op with its output's rows, when set: how a trace is made.</summary>
     public Action<Op, float[]>? Trace { get; set; }
 
-    public ReadOnlySpan<float> Run(scoped Batch batch, CancellationToken cancel = default)
+    public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
     {
-        _outputs = batch.Validate(Shape, _plan.VocabularySize, _model.Slots);
+        cancel.ThrowIfCancellationRequested();
+        _outputs = _model.Table.Check(batch, Shape, _plan.VocabularySize);
         _model.EnsureReadable();
         _rows = batch.Tokens.Length;
         _sequences = batch.Sequences.Length;
         batch.Tokens.CopyTo(_tokens);
         batch.Sequences.CopyTo(_spans);
-        foreach (Op op in _plan.Ops)
+        foreach (SequenceSpan span in batch.Sequences)
+            if (_tokens[span.Start] == Batch.LastPick) _tokens[span.Start] = _model.Table.LastPick(span.Slot);
+        try
         {
-            cancel.ThrowIfCancellationRequested();
-            op.Accept(this);
-            Trace?.Invoke(op, Copy(op.Output));
+            foreach (Op op in _plan.Ops)
+            {
+                cancel.ThrowIfCancellationRequested();
+                op.Accept(this);
+                Trace?.Invoke(op, Copy(op.Output));
+            }
+            _model.Table.Advance(batch);
+            _picks.Pick(++_model.Runs, batch, _logits.AsSpan(0, _outputs * _plan.VocabularySize), _model.Table);
         }
-        return _logits.AsSpan(0, _outputs * _plan.VocabularySize);
+        catch
+        {
+            _model.Table.Lose(batch.Sequences);
+            throw;
+        }
+        _wantsLogits = batch.WantsLogits;
+        return new RunTicket(_model.Runs);
     }
+
+    public RunOutput Await(RunTicket run) => new(_wantsLogits ? _logits.AsSpan(0, _outputs * _plan.VocabularySize) : default, _picks.Of(run));
 
     public void Embed(EmbedOp op)
     {
@@ -194,7 +214,7 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
                 Row(op.X, span.Start + i).CopyTo(Row(op.Output, next++));
     }
 
-    public void Dispose() { }
+    public void Dispose() => _model.ScratchFloats -= _arena.Length + _logits.Length;
 
     private ReadOnlySpan<SequenceSpan> Spans => _spans.AsSpan(0, _sequences);
 

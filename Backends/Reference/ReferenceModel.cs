@@ -8,13 +8,16 @@ namespace MambaRT.Backends.Reference;
 internal sealed class ReferenceModel : ILoadedModel
 {
     private readonly IWeightSource _source;
-    private readonly List<float[]> _slots = [[]];
+    private readonly long _stateBudget;
+    private readonly List<float[]> _slots = [];
 
     public ReferenceModel(Plan plan, IWeightSource source, LoadOptions options)
     {
         Plan = plan;
         _source = source;
         Observer = options.Observer;
+        _stateBudget = options.StateBudget;
+        NeverPicked = options.NeverPicked;
         Views = new TensorView[plan.Weights.Length];
         Decoded = new float[plan.Weights.Length][];
         for (int i = 0; i < plan.Weights.Length; i++)
@@ -31,7 +34,8 @@ internal sealed class ReferenceModel : ILoadedModel
             for (int row = 0; row < Views[i].Rows; row++)
                 Views[i].DecodeRow(row, Decoded[i].AsSpan(row * Views[i].Columns, Views[i].Columns));
         }
-        EnsureSlots(options.Slots);
+        _slots.Add(new float[checked((int)plan.States.Floats)]);
+        ReserveSlots(options.Slots);
     }
 
     public Plan Plan { get; }
@@ -48,9 +52,22 @@ internal sealed class ReferenceModel : ILoadedModel
     /// <summary>Asked before weights are read for the first time.</summary>
     public FiniteWeights Finite { get; }
 
-    public int Slots => _slots.Count - 1;
+    /// <summary>Positions and picks of the slots.</summary>
+    public SlotTable Table { get; } = new();
 
-    public long ResidentBytes => _slots.Sum(s => (long)s.Length * sizeof(float)) + Decoded.Sum(d => (d?.Length ?? 0L) * sizeof(float));
+    /// <summary>Tokens that are never picked.</summary>
+    public IReadOnlyList<int> NeverPicked { get; }
+
+    /// <summary>Runs so far.</summary>
+    public long Runs { get; set; }
+
+    /// <summary>Values of the activations of the executables alive, and of their logits.</summary>
+    public long ScratchFloats { get; set; }
+
+    public int Slots => Table.Count;
+
+    public MemoryUse Memory => new(
+        Decoded.Sum(d => (d?.Length ?? 0L) * sizeof(float)), _slots.Sum(s => (long)s.Length * sizeof(float)), ScratchFloats * sizeof(float), OnDevice: false);
 
     public void EnsureReadable() => _source.EnsureReadable();
 
@@ -61,18 +78,45 @@ internal sealed class ReferenceModel : ILoadedModel
         return _slots[slot].AsSpan((int)spec.CanonicalOffset, (int)spec.Count);
     }
 
-    public void EnsureSlots(int count)
+    public void ReserveSlots(int count)
     {
-        while (Slots < count) _slots.Add(new float[checked((int)Plan.States.Floats)]);
+        if (count <= Slots) return;
+        SlotTable.EnsureWithin(count, SlotBytes(0), _stateBudget);
+        while (_slots.Count <= count) _slots.Add(new float[checked((int)Plan.States.Floats)]);
+        Table.Grow(count);
     }
 
-    public void ClearSlot(int slot) => _slots[slot].AsSpan().Clear();
+    public long SlotBytes(long position) => Plan.States.Bytes(position);
 
-    public void CopySlot(int from, int to) => _slots[from].AsSpan().CopyTo(_slots[to]);
+    public long? PositionOf(int slot) => Table.PositionOf(slot);
 
-    public void ExportSlot(int slot, Span<byte> canonical) => MemoryMarshal.AsBytes(_slots[slot].AsSpan()).CopyTo(canonical);
+    public void ClearSlot(int slot)
+    {
+        _slots[slot].AsSpan().Clear();
+        Table.Set(slot, 0);
+    }
 
-    public void ImportSlot(int slot, ReadOnlySpan<byte> canonical) => canonical.CopyTo(MemoryMarshal.AsBytes(_slots[slot].AsSpan()));
+    public void CopySlot(int from, int to, long position)
+    {
+        Table.Copy(from, to, position);
+        _slots[from].AsSpan().CopyTo(_slots[to]);
+    }
+
+    public void ExportSlot(int slot, long position, Stream canonical)
+    {
+        Table.Ensure(slot, position);
+        canonical.Write(MemoryMarshal.AsBytes(_slots[slot].AsSpan()));
+    }
+
+    public void ImportSlot(int slot, long position, Stream canonical)
+    {
+        Table.Lose(slot);
+        canonical.ReadExactly(MemoryMarshal.AsBytes(_slots[slot].AsSpan()));
+        Table.Set(slot, position);
+    }
+
+    /// <summary>Any shape as it is: there is nothing to round up for.</summary>
+    public BatchShape Bucket(BatchShape shape) => shape;
 
     public IExecutable Compile(BatchShape shape) => new ReferenceExecutable(this, shape);
 

@@ -58,7 +58,7 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
         double peak = machine.Int8Gops.TryGetValue(threads, out double int8) && machine.Fp32Gflops.TryGetValue(threads, out double fp32)
             ? work.SecondsAtPeak(tokens, 1, int8, fp32) / productSeconds : double.NaN;
         return new ResultRecord(backend.Name, CodePath, BenchMode.Prefill, threads, 1, tokens, seconds.Length, tokens / median, Spread(seconds),
-            bytes / median / 1e9, work.Operations(tokens, 1) / productSeconds / 1e9, peak, shares, ProcessMemory.Peak, model.ResidentBytes, loadMs, median * 1000);
+            bytes / median / 1e9, work.Operations(tokens, 1) / productSeconds / 1e9, peak, shares, ProcessMemory.Peak, model.Memory.Total, loadMs, median * 1000);
     }
 
     /// <summary>Times decoding of several sequences at once.</summary>
@@ -86,7 +86,7 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
             double gigabytes = (double)steps * (work.WeightBytes + (long)batch * work.StateBytes) / median / 1e9;
             double share = machine.ReadGBs.TryGetValue(threads, out double read) ? gigabytes / read : double.NaN;
             return new ResultRecord(backend.Name, CodePath, BenchMode.Decode, threads, batch, steps, seconds.Length, steps * batch / median, Spread(seconds),
-                gigabytes, work.Operations((long)steps * batch, (long)steps * batch) / median / 1e9, share, shares, ProcessMemory.Peak, model.ResidentBytes, loadMs, firstTokenMs);
+                gigabytes, work.Operations((long)steps * batch, (long)steps * batch) / median / 1e9, share, shares, ProcessMemory.Peak, model.Memory.Total, loadMs, firstTokenMs);
         }
         finally
         {

@@ -23,7 +23,7 @@ internal sealed class Workload
             if (linear.X.Rows == RowDomain.Outputs) (isFloat ? ref _outputFloat : ref _outputInt8) += operations;
             else (isFloat ? ref _rowFloat : ref _rowInt8) += operations;
         }
-        StateBytes = plan.States.Bytes;
+        StateBytes = plan.States.Bytes(0);
         foreach (int index in read) WeightBytes += tensors[plan.Weights[index].Name].Bytes;
         Model = new ModelRecord(
             file.Metadata.TryGetString("general.name") ?? plan.Architecture, plan.Architecture,

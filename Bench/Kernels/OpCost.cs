@@ -15,7 +15,7 @@ internal sealed record OpCost(double Bytes, double Operations, bool Int8)
     {
         using PreparedCase prepared = OpCases.ByName(name).Prepare();
         Plan plan = prepared.Plan;
-        double bytes = plan.States.Bytes, operations = 0;
+        double bytes = plan.States.Bytes(0), operations = 0;
         bool int8 = false;
         foreach (Op op in plan.Ops)
         {

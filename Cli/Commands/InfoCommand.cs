@@ -81,7 +81,7 @@ internal sealed class InfoCommand : Verb
         output.WriteLine($"parameters  {Show.Count(mix.Sum(part => part.Values))} in {file.Tensors.Count} tensors, {Show.Fixed(QuantMix.BitsPerWeight(mix), 2)} bits each");
         if (plan is null) return;
         output.WriteLine($"network     {plan.Architecture}, {plan.Ops.Length} operations, vocabulary {Show.Count(plan.VocabularySize)}");
-        output.WriteLine($"state       {Show.Bytes(plan.States.Bytes)} a conversation, whatever its length");
+        output.WriteLine($"state       {Show.Bytes(plan.States.Bytes(0))} a conversation, whatever its length");
     }
 
     private static List<string[]> PlanRows(Plan plan)

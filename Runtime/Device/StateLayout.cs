@@ -22,14 +22,18 @@ public readonly record struct StateSpec(string Name, StateKind Kind, int Rows, i
 }
 
 /// <summary>What one slot holds, in canonical order: conv windows, then scan states, each layer by layer, float32 little-endian.</summary>
+/// <remarks>Saved states depend on the order: kinds of state to come are appended to <see cref="StateKind"/>, and so come after these.</remarks>
 public sealed class StateLayout
 {
     private readonly StateSpec[] _entries;
+    private readonly int[] _order;
 
     internal StateLayout(IReadOnlyList<(string Name, StateKind Kind, int Rows, int Columns)> states)
     {
         _entries = new StateSpec[states.Count];
+        _order = new int[states.Count];
         long offset = 0;
+        int next = 0;
         foreach (StateKind kind in Enum.GetValues<StateKind>())
             for (int i = 0; i < states.Count; i++)
             {
@@ -37,6 +41,7 @@ public sealed class StateLayout
                 if (k != kind) continue;
                 _entries[i] = new StateSpec(name, k, rows, columns, offset);
                 offset += _entries[i].Count;
+                _order[next++] = i;
             }
         Floats = offset;
     }
@@ -44,9 +49,16 @@ public sealed class StateLayout
     /// <summary>The states, by <see cref="StateRef.Index"/>.</summary>
     public ReadOnlySpan<StateSpec> Entries => _entries;
 
-    /// <summary>Values of one slot.</summary>
+    /// <summary>Indices of <see cref="Entries"/> in canonical order.</summary>
+    public ReadOnlySpan<int> CanonicalOrder => _order;
+
+    /// <summary>Values of one slot, as long as no entry grows.</summary>
     public long Floats { get; }
 
-    /// <summary>Canonical bytes of one slot: constant in position, which is the point of the architecture.</summary>
-    public long Bytes => Floats * sizeof(float);
+    /// <summary>Canonical bytes of a slot that has absorbed <paramref name="position"/> tokens: the same at every position, which is the point of these architectures.</summary>
+    public long Bytes(long position)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        return Floats * sizeof(float);
+    }
 }

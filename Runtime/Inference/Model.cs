@@ -10,14 +10,20 @@ namespace MambaRT.Runtime;
 /// </remarks>
 public sealed class Model : IDisposable
 {
+    /// <summary>States may take an eighth of the machine's memory where the caller does not say.</summary>
+    private const int DefaultBudgetShare = 8;
+
+    /// <summary>However small the machine: a session, its fork, and as much again.</summary>
+    private const int LeastSessions = 4;
+
     private readonly IDisposable? _ownedSource;
     private readonly ILoadedModel _loaded;
+    private readonly ExecutableCache _executables;
     private readonly Stack<int> _freeSlots = new();
     private readonly IWeightSource _weights;
     private readonly (string Name, TensorView View) _embedding;
     private UInt128? _fingerprint;
     private SequenceSpan[] _spans = new SequenceSpan[1];
-    private IExecutable _executable;
     private volatile CancellationTokenSource _stop = new();
     private int _usedSlots;
     private int _busy;        // 1 while a thread is inside, and for good once the model is disposed
@@ -38,11 +44,17 @@ public sealed class Model : IDisposable
             throw new FormatException($"{metadata.Subject}: the vocabulary has {Tokenizer.VocabularySize} tokens and 'token_embd.weight' {Plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
         _weights = weights;
         _ownedSource = ownedSource;
-        _loaded = backend.Load(Plan, weights, new LoadOptions(Observer: options.Observer, Subject: metadata.Subject));
+        StateBudget = options.StateBudget ?? Math.Max(DeviceDescription.HostMemoryBytes / DefaultBudgetShare, LeastSessions * StateBytes);
+        _loaded = backend.Load(Plan, weights, new LoadOptions
+        {
+            Slots = 0, StateBudget = StateBudget, ChunkTokens = options.ChunkTokens, Observer = options.Observer, NeverPicked = NoTokens(Plan, Tokenizer),
+            Subject = metadata.Subject, Progress = options.Progress,
+        });
+        _executables = new ExecutableCache(_loaded);
         _embedding = EmbeddingOf(Plan, weights);
         try
         {
-            _executable = _loaded.Compile(new BatchShape(options.ChunkTokens, 1, 1));
+            _executables.For(new BatchShape(options.ChunkTokens, 1, 1));
         }
         catch
         {
@@ -69,11 +81,14 @@ public sealed class Model : IDisposable
     /// <summary>general.name, or the architecture where the file has none.</summary>
     public string Name => Metadata.TryGetString("general.name") ?? Plan.Architecture;
 
-    /// <summary>Bytes of one session's state.</summary>
-    public long StateBytes => Plan.States.Bytes;
+    /// <summary>Bytes of one session's state in a file.</summary>
+    public long StateBytes => Plan.States.Bytes(0);
 
-    /// <summary>Bytes held beyond the mapped file.</summary>
-    public long ResidentBytes => _loaded.ResidentBytes;
+    /// <summary>Bytes that all states of this model may take together.</summary>
+    public long StateBudget { get; }
+
+    /// <summary>What is held beyond the mapped file.</summary>
+    public MemoryUse Memory => _loaded.Memory;
 
     /// <summary>XxHash128 of metadata, tensor index and samples of the weights: what a saved state must match. Computed when first asked for.</summary>
     public UInt128 Fingerprint
@@ -119,6 +134,7 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Starts a sequence from the zero state.</summary>
+    /// <exception cref="StateBudgetException">There is no room for another state.</exception>
     /// <exception cref="InvalidOperationException">Another thread is inside the model.</exception>
     public Session StartSession()
     {
@@ -143,13 +159,14 @@ public sealed class Model : IDisposable
         {
             if (sessions[i]?.Model != this)
                 throw new ArgumentException($"Session {i} {(sessions[i] is null ? "is null" : "belongs to another model")}; a batch holds sessions of one model.", nameof(sessions));
-            _spans[i] = new SequenceSpan(sessions[i].Slot, i, 1, OutputRows.Last);
+            _spans[i] = new SequenceSpan(sessions[i].Slot, sessions[i].Position, i, 1, OutputRows.Last);
         }
         CheckTokens(tokens);
-        Reserve(sessions.Length, sessions.Length);
+        IExecutable executable = _executables.For(new BatchShape(sessions.Length, sessions.Length, sessions.Length));
         try
         {
-            ReadOnlySpan<float> logits = Proven(_executable.Run(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length) }));
+            RunTicket run = executable.Start(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length) });
+            ReadOnlySpan<float> logits = Proven(executable.Await(run)).Logits;
             foreach (Session session in sessions) session.Advance(1);
             return logits;
         }
@@ -170,7 +187,7 @@ public sealed class Model : IDisposable
         _stop.Cancel();
         var wait = new SpinWait();
         while (Interlocked.CompareExchange(ref _busy, 1, 0) != 0) wait.SpinOnce();
-        _executable.Dispose();
+        _executables.Dispose();
         _loaded.Dispose();
         _ownedSource?.Dispose();
     }
@@ -191,17 +208,30 @@ public sealed class Model : IDisposable
         throw new ObjectDisposedException(nameof(Model));
     }
 
+    /// <summary>Whether the budget has room for another session.</summary>
+    internal bool HasRoom
+    {
+        get
+        {
+            lock (_freeSlots) return _freeSlots.Count > 0 || (_usedSlots + 1) * _loaded.SlotBytes(0) <= StateBudget;
+        }
+    }
+
     /// <summary>A slot in the zero state; only within <see cref="Enter"/>, so that no run still writes to it.</summary>
+    /// <exception cref="StateBudgetException">There is no room for another.</exception>
     internal int TakeSlot()
     {
-        int slot;
         lock (_freeSlots)
         {
-            if (!_freeSlots.TryPop(out slot)) slot = ++_usedSlots;
+            if (!_freeSlots.TryPop(out int slot))
+            {
+                slot = _usedSlots + 1;
+                _loaded.ReserveSlots(slot);
+                _usedSlots = slot;
+            }
+            _loaded.ClearSlot(slot);
+            return slot;
         }
-        if (slot > _loaded.Slots) _loaded.EnsureSlots(Math.Max(slot, 2 * (slot - 1)));
-        _loaded.ClearSlot(slot);
-        return slot;
     }
 
     /// <summary>Gives a slot back, from any thread at any time.</summary>
@@ -241,19 +271,23 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Runs one span of one slot; only within <see cref="Enter"/>.</summary>
-    internal ReadOnlySpan<float> Run(int slot, scoped ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
+    /// <param name="slot">The session's.</param>
+    /// <param name="position">Tokens it has absorbed.</param>
+    /// <param name="tokens">What it is fed; a single one is not cancelled once it runs: whoever disposes the model waits for it.</param>
+    /// <param name="outputs">Rows of logits that are wanted.</param>
+    /// <param name="pick">How a token is picked from the last row; or none, to get logits.</param>
+    /// <param name="cancel">Looked at within the run where the backend can.</param>
+    internal RunOutput Run(int slot, long position, scoped ReadOnlySpan<int> tokens, OutputRows outputs, scoped ReadOnlySpan<TokenPick> pick, CancellationToken cancel)
     {
-        var span = new SequenceSpan(slot, 0, tokens.Length, outputs);
-        Reserve(1, span.OutputCount);
-        _spans[0] = span;
-        var batch = new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, 1) };
-        // One token is soon done: whoever disposes the model waits for it. More are ended.
-        if (tokens.Length == 1) return Proven(_executable.Run(batch, cancel));
+        _spans[0] = new SequenceSpan(slot, position, 0, tokens.Length, outputs);
+        IExecutable executable = _executables.For(new BatchShape(tokens.Length, 1, Math.Max(1, _spans[0].OutputCount)));
+        var batch = new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, 1), Picks = pick, WantsLogits = pick.IsEmpty };
+        if (tokens.Length == 1) return Proven(executable.Await(executable.Start(batch, CancellationToken.None)));
         CancellationTokenSource stop = _stop;
         try
         {
             using CancellationTokenRegistration link = cancel.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), stop);   // given just here
-            return Proven(_executable.Run(batch, stop.Token));
+            return Proven(executable.Await(executable.Start(batch, stop.Token)));
         }
         catch (OperationCanceledException)
         {
@@ -294,23 +328,16 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Passes on logits that are finite.</summary>
-    private ReadOnlySpan<float> Proven(ReadOnlySpan<float> logits)
+    private RunOutput Proven(RunOutput output)
     {
-        if (!Logits.AreFinite(logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
-        _proven |= !logits.IsEmpty;
-        return logits;
+        if (!Logits.AreFinite(output.Logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
+        _proven |= !output.Logits.IsEmpty;
+        return output;
     }
 
-    /// <summary>Room for several sequences, or for the logits of every row of a chunk, is made when first asked for.</summary>
-    private void Reserve(int sequences, int outputs)
-    {
-        BatchShape shape = _executable.Shape;
-        if (sequences <= shape.Sequences && outputs <= shape.Outputs) return;
-        int rows = sequences > 1 ? outputs : Options.ChunkTokens;
-        shape = new BatchShape(Math.Max(shape.Tokens, sequences), Math.Max(shape.Sequences, sequences), Math.Max(shape.Outputs, rows));
-        _executable.Dispose();
-        _executable = _loaded.Compile(shape);
-    }
+    /// <summary>Rows of the head that stand for no token: beyond the vocabulary, or of tokens that are not used.</summary>
+    private static int[] NoTokens(Plan plan, ITokenizer tokenizer) =>
+        [.. tokenizer.UnusedTokens, .. Enumerable.Range(tokenizer.VocabularySize, plan.VocabularySize - tokenizer.VocabularySize)];
 
     private static void RefuseUnknownTensors(GgufMetadata metadata, IReadOnlyList<GgufTensorInfo> tensors, Plan plan)
     {

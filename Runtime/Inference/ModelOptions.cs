@@ -22,4 +22,13 @@ public sealed record ModelOptions
 
     /// <summary>Bytes of the model in the file, or null for all from <see cref="Offset"/> on.</summary>
     public long? Length { get; init; }
+
+    /// <summary>
+    /// Bytes that the states of all sessions, forks and kept turns may take together; what is beyond is refused by <see cref="StateBudgetException"/>.
+    /// Null: an eighth of the machine's memory, and room for four in any case.
+    /// </summary>
+    public long? StateBudget { get; init; }
+
+    /// <summary>Told how far loading is where the backend has something to upload or compile; null for nobody.</summary>
+    public IProgress<LoadProgress>? Progress { get; init; }
 }

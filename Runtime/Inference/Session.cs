@@ -4,6 +4,9 @@ namespace MambaRT.Runtime;
 /// <remarks>A run that fails leaves the session as before where a copy of the state was made, else without a state: then only <see cref="Reset"/>, <see cref="Restore"/>, <see cref="CopyFrom"/> and Dispose are left.</remarks>
 public sealed class Session : IDisposable
 {
+    /// <summary>The slot that belongs to no session.</summary>
+    private const int Scratch = 0;
+
     private int _slot;
     private bool _lost;
 
@@ -42,7 +45,7 @@ public sealed class Session : IDisposable
     /// <exception cref="InvalidOperationException">Another thread is inside the model, or the session has lost its state in a run that failed.</exception>
     public ReadOnlySpan<float> Feed(scoped ReadOnlySpan<int> tokens, CancellationToken cancel = default)
     {
-        return Feed(tokens, OutputRows.Last, cancel);
+        return Feed(tokens, OutputRows.Last, [], cancel).Logits;
     }
 
     /// <summary>Feeds at most one chunk (<see cref="ModelOptions.ChunkTokens"/>) and returns the logits after every token: perplexity, and comparisons.</summary>
@@ -52,19 +55,36 @@ public sealed class Session : IDisposable
     {
         if (tokens.Length > Model.Options.ChunkTokens)
             throw new ArgumentException($"FeedAll got {tokens.Length} tokens; it takes a chunk of at most {Model.Options.ChunkTokens}. Feed chunk by chunk.", nameof(tokens));
-        return Feed(tokens, OutputRows.All, cancel);
+        return Feed(tokens, OutputRows.All, [], cancel).Logits;
+    }
+
+    /// <summary>Feeds tokens and picks the next one, on the device where it can: no logits are handed out.</summary>
+    /// <param name="tokens">At least one token id.</param>
+    /// <param name="pick">How; the same tokens, seed and logits give the same id on every backend.</param>
+    /// <param name="cancel">As in <see cref="Feed(ReadOnlySpan{int}, CancellationToken)"/>.</param>
+    /// <returns>The token picked; it is not fed.</returns>
+    /// <exception cref="ArgumentException">No token, one outside the vocabulary, or a setting of the pick out of range; nothing is fed.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired; nothing is fed.</exception>
+    public int Pick(scoped ReadOnlySpan<int> tokens, TokenPick pick, CancellationToken cancel = default)
+    {
+        pick.Validate();
+        return Feed(tokens, OutputRows.Last, [pick], cancel).Picked[0];
     }
 
     /// <summary>A session with the same past and a separate future.</summary>
+    /// <exception cref="StateBudgetException">There is no room for another state.</exception>
     public Session Fork()
     {
         CheckOpen();
         using Model.Use use = Model.Enter();
         int slot = Slot;
         var fork = new Session(Model, Model.TakeSlot()) { Position = Position };
-        Model.Loaded.CopySlot(slot, fork._slot);
+        Model.Loaded.CopySlot(slot, fork._slot, Position);
         return fork;
     }
+
+    /// <summary>As <see cref="Fork"/>, or null where there is no room for another state.</summary>
+    internal Session? TryFork() => Model.HasRoom ? Fork() : null;
 
     /// <summary>Takes over the past of another session of the same model.</summary>
     public void CopyFrom(Session other)
@@ -74,7 +94,7 @@ public sealed class Session : IDisposable
         other.CheckOpen();
         if (other.Model != Model) throw new ArgumentException("The other session belongs to another model; states pass between models as snapshots.", nameof(other));
         using Model.Use use = Model.Enter();
-        Model.Loaded.CopySlot(other.Slot, OpenSlot);
+        Model.Loaded.CopySlot(other.Slot, OpenSlot, other.Position);
         Position = other.Position;
         _lost = false;
     }
@@ -86,8 +106,8 @@ public sealed class Session : IDisposable
         CheckOpen();
         using Model.Use use = Model.Enter();
         int slot = Slot;
-        byte[] state = new byte[Model.StateBytes];
-        Model.Loaded.ExportSlot(slot, state);
+        byte[] state = new byte[Model.Plan.States.Bytes(Position)];
+        Model.Loaded.ExportSlot(slot, Position, new MemoryStream(state));
         return new StateSnapshot(Model.OwnFingerprint, Position, state, attachment.ToArray());
     }
 
@@ -100,7 +120,7 @@ public sealed class Session : IDisposable
         CheckOpen();
         using Model.Use use = Model.Enter();
         bool namesWeights = CheckOwn(snapshot);
-        Model.Loaded.ImportSlot(OpenSlot, snapshot.State.Span);
+        Model.Loaded.ImportSlot(OpenSlot, snapshot.Position, snapshot.OpenState());
         Position = snapshot.Position;
         _lost = false;
         return namesWeights;
@@ -138,7 +158,11 @@ public sealed class Session : IDisposable
     internal void Lose() => _lost = true;
 
     /// <summary>Feeds chunk by chunk, all or nothing: whatever ends it early, the state is as before, or lost where there was no reason for a copy.</summary>
-    private ReadOnlySpan<float> Feed(scoped ReadOnlySpan<int> tokens, OutputRows outputs, CancellationToken cancel)
+    /// <remarks>
+    /// A prompt that goes on with a sequence copies its state into the scratch slot first. A single token does so only until the model has given logits once,
+    /// as that would cost each one a copy: it is cancelled before it runs or not at all, and a device that fails within it loses the state.
+    /// </remarks>
+    private RunOutput Feed(scoped ReadOnlySpan<int> tokens, OutputRows outputs, scoped ReadOnlySpan<TokenPick> pick, CancellationToken cancel)
     {
         CheckOpen();
         if (tokens.IsEmpty) throw new ArgumentException("There is no token to feed; at least one is needed.", nameof(tokens));
@@ -146,26 +170,22 @@ public sealed class Session : IDisposable
         int slot = Slot, chunk = Model.Options.ChunkTokens, done = 0;
         Model.CheckTokens(tokens);
         cancel.ThrowIfCancellationRequested();
-        // A copy to go back to, only where the feeding can end half-way.
-        int backup = tokens.Length > chunk || cancel.CanBeCanceled || !Model.IsProven ? Model.TakeSlot() : 0;
-        if (backup > 0) Model.Loaded.CopySlot(slot, backup);
+        bool returns = tokens.Length > 1 || !Model.IsProven, copied = returns && Position > 0;
+        if (copied) Model.Loaded.CopySlot(slot, Scratch, Position);
         try
         {
             for (; tokens.Length - done > chunk; done += chunk)
-                Model.Run(slot, tokens.Slice(done, chunk), OutputRows.None, cancel);
-            ReadOnlySpan<float> logits = Model.Run(slot, tokens[done..], outputs, cancel);
+                Model.Run(slot, Position + done, tokens.Slice(done, chunk), OutputRows.None, [], cancel);
+            RunOutput output = Model.Run(slot, Position + done, tokens[done..], outputs, pick, cancel);
             Position += tokens.Length;
-            return logits;
+            return output;
         }
         catch (Exception e)
         {
-            if (backup > 0) Model.Loaded.CopySlot(backup, slot);
+            if (copied) Model.Loaded.CopySlot(Scratch, slot, Position);
+            else if (returns) Model.Loaded.ClearSlot(slot);
             else _lost = Model.LeavesStatesUndefined(e);
             throw;
-        }
-        finally
-        {
-            if (backup > 0) Model.ReturnSlot(backup);
         }
     }
 
@@ -175,8 +195,9 @@ public sealed class Session : IDisposable
         bool namesWeights = snapshot.Fingerprint == Model.OwnFingerprint;
         if (!namesWeights && snapshot.Fingerprint != Model.OldFingerprint)
             throw new FormatException($"The saved state belongs to another model (fingerprint {snapshot.Fingerprint:x32}; '{Model.Name}' is {Model.OwnFingerprint:x32}). Open the model it was saved with.");
-        if (snapshot.State.Length != Model.StateBytes)
-            throw new FormatException($"The saved state has {snapshot.State.Length} bytes; '{Model.Name}' needs {Model.StateBytes}. Save it again with this version.");
+        long needed = Model.Plan.States.Bytes(snapshot.Position);
+        if (snapshot.State.Length != needed)
+            throw new FormatException($"The saved state has {snapshot.State.Length} bytes; '{Model.Name}' needs {needed}. Save it again with this version.");
         return namesWeights;
     }
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
@@ -33,6 +34,11 @@ public sealed class StateSnapshot
 
     /// <summary>Bytes kept beside the state.</summary>
     public ReadOnlyMemory<byte> Attachment { get; }
+
+    /// <summary>The canonical bytes to be read.</summary>
+    internal Stream OpenState() => MemoryMarshal.TryGetArray(State, out ArraySegment<byte> array)
+        ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)   // an array that was found
+        : new MemoryStream(State.ToArray(), writable: false);
 
     private static ReadOnlySpan<byte> Magic => "MRTSTATE"u8;
 

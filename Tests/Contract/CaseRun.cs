@@ -12,14 +12,14 @@ internal static class CaseRun
     /// <summary>Runs the batches of a cut, from the zero state.</summary>
     public static CaseResult Run(IBackend backend, PreparedCase prepared, BatchCut cut)
     {
-        using ILoadedModel model = backend.Load(prepared.Plan, prepared.Weights, new LoadOptions(BatchCut.Sequences));
+        using ILoadedModel model = backend.Load(prepared.Plan, prepared.Weights, new LoadOptions { Slots = BatchCut.Sequences });
         for (int s = 0; s < BatchCut.Sequences; s++) model.ClearSlot(s + 1);
         int most = cut.Batches.Max(batch => batch.Sum(piece => piece.Count));
         using IExecutable executable = model.Compile(new BatchShape(most, BatchCut.Sequences, most));
         float[]?[][] rows = [.. Enumerable.Range(0, BatchCut.Sequences).Select(s => new float[]?[cut.Length(s)])];
         int[] next = new int[BatchCut.Sequences];
         foreach (Piece[] batch in cut.Batches) RunBatch(executable, prepared.Plan.VocabularySize, batch, rows, next);
-        return new CaseResult(rows, [.. Enumerable.Range(0, BatchCut.Sequences).Select(s => Export(model, prepared.Plan, s + 1))]);
+        return new CaseResult(rows, [.. Enumerable.Range(0, BatchCut.Sequences).Select(s => Export(model, prepared.Plan, s + 1, next[s]))]);
     }
 
     /// <summary>The same tokens one at a time, each sequence alone: what every cut must equal.</summary>
@@ -35,10 +35,11 @@ internal static class CaseRun
         var spans = new List<SequenceSpan>();
         foreach (Piece piece in batch)
         {
-            spans.Add(new SequenceSpan(piece.Sequence + 1, tokens.Count, piece.Count, piece.Outputs));
+            spans.Add(new SequenceSpan(piece.Sequence + 1, next[piece.Sequence], tokens.Count, piece.Count, piece.Outputs));
             for (int i = 0; i < piece.Count; i++) tokens.Add(BatchCut.Token(piece.Sequence, next[piece.Sequence] + i));
         }
-        ReadOnlySpan<float> logits = executable.Run(new Batch { Tokens = tokens.ToArray(), Sequences = spans.ToArray() });
+        RunTicket run = executable.Start(new Batch { Tokens = tokens.ToArray(), Sequences = spans.ToArray() });
+        ReadOnlySpan<float> logits = executable.Await(run).Logits;
         int at = 0;
         foreach (SequenceSpan span in spans)
         {
@@ -50,10 +51,11 @@ internal static class CaseRun
         if (at != logits.Length) throw new InvalidOperationException($"The backend returned {logits.Length} logits; {at} were wanted.");
     }
 
-    private static float[] Export(ILoadedModel model, Plan plan, int slot)
+    private static float[] Export(ILoadedModel model, Plan plan, int slot, int position)
     {
-        float[] state = new float[plan.States.Floats];
-        model.ExportSlot(slot, MemoryMarshal.AsBytes(state.AsSpan()));
-        return state;
+        var canonical = new MemoryStream(new byte[plan.States.Bytes(position)]);
+        model.ExportSlot(slot, position, canonical);
+        if (canonical.Position != canonical.Length) throw new InvalidOperationException($"The backend exported {canonical.Position} of {canonical.Length} bytes.");
+        return MemoryMarshal.Cast<byte, float>(canonical.ToArray()).ToArray();
     }
 }

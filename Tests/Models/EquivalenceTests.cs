@@ -74,7 +74,7 @@ public sealed class EquivalenceTests
         Tolerance tolerance = ToleranceOf(backend, type);
         int[] lengths = [12, 7, 9];
         ILoadedModel loaded = run.Model.Loaded;
-        loaded.EnsureSlots(3);
+        loaded.ReserveSlots(3);
         for (int slot = 1; slot <= 3; slot++) loaded.ClearSlot(slot);
         using IExecutable executable = loaded.Compile(new BatchShape(12, 3, 12));
         var got = new List<float[]>[] { [], [], [] };
@@ -210,10 +210,11 @@ public sealed class EquivalenceTests
         for (int s = 0; s < counts.Length; s++)
         {
             if (counts[s] == 0) continue;
-            spans.Add(new SequenceSpan(s + 1, tokens.Count, counts[s], OutputRows.All));
+            spans.Add(new SequenceSpan(s + 1, got[s].Count, tokens.Count, counts[s], OutputRows.All));
             for (int i = 0; i < counts[s]; i++) tokens.Add(TinyModels.Token(got[s].Count + i, s));
         }
-        ReadOnlySpan<float> logits = executable.Run(new Batch { Tokens = tokens.ToArray(), Sequences = spans.ToArray() });
+        RunTicket run = executable.Start(new Batch { Tokens = tokens.ToArray(), Sequences = spans.ToArray() });
+        ReadOnlySpan<float> logits = executable.Await(run).Logits;
         foreach (SequenceSpan span in spans)
             for (int i = 0; i < span.Count; i++)
                 got[span.Slot - 1].Add(logits.Slice((span.Start + i) * TinyModels.Vocabulary, TinyModels.Vocabulary).ToArray());

@@ -84,7 +84,7 @@ public class SyntheticTaskTests
         session.Feed(sequence.AsSpan(0, 512));   // what is made at first use is made
         session.Reset();
 
-        long resident = converted.Model.ResidentBytes;
+        long resident = converted.Model.Memory.Total;
         int found = -1;
         long allocated = Allocation.OnThread(() =>
         {
@@ -94,7 +94,7 @@ public class SyntheticTaskTests
 
         Assert.Equal(answer, found);
         Assert.Equal(length, session.Position);
-        Assert.Equal(resident, converted.Model.ResidentBytes);
+        Assert.Equal(resident, converted.Model.Memory.Total);
         Assert.True(allocated <= MostBytes, $"feeding {length} tokens allocated {allocated} bytes; it must not grow with the length");
     }
 

@@ -155,7 +155,7 @@ public sealed class PlanTests
             next += (long)state.Rows * state.Columns;
         }
         Assert.Equal(next, states.Floats);
-        Assert.Equal(4 * next, states.Bytes);
+        Assert.Equal(4 * next, states.Bytes(0));
     }
 
     [Fact]

@@ -1,0 +1,51 @@
+namespace MambaRT.Runtime;
+
+/// <summary>The picks of an executable whose logits lie on the host, kept for the two runs that may be in flight.</summary>
+/// <remarks>One thread at a time; allocates nothing after the first pick.</remarks>
+/// <param name="sequences">The most of a batch.</param>
+/// <param name="neverPicked">See <see cref="LoadOptions.NeverPicked"/>.</param>
+public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked)
+{
+    private float[] _allowed = [];
+    private readonly TokenPicker _picker = new();
+    private readonly int[][] _picked = [new int[sequences], new int[sequences]];
+    private readonly int[] _counts = new int[2];
+
+    /// <summary>Picks for each sequence of a batch that was run, and notes it in the table.</summary>
+    /// <param name="run">The run's number, of which consecutive ones are kept apart.</param>
+    /// <param name="batch">What was run.</param>
+    /// <param name="logits">[outputs, vocabulary].</param>
+    /// <param name="table">The model's slots.</param>
+    /// <exception cref="InvalidOperationException">Nothing can be picked from a row.</exception>
+    public void Pick(long run, scoped in Batch batch, ReadOnlySpan<float> logits, SlotTable table)
+    {
+        int count = _counts[run & 1] = batch.Picks.Length, row = 0;
+        if (count == 0) return;
+        int[] picked = _picked[run & 1];
+        int outputs = 0;
+        foreach (SequenceSpan span in batch.Sequences) outputs += span.OutputCount;
+        int vocabulary = outputs == 0 ? 0 : logits.Length / outputs;
+        for (int i = 0; i < count; i++)
+        {
+            SequenceSpan span = batch.Sequences[i];
+            row += span.OutputCount;
+            picked[i] = -1;
+            if (span.Outputs == OutputRows.None) continue;
+            picked[i] = _picker.Pick(Allowed(logits.Slice((row - 1) * vocabulary, vocabulary)), batch.Picks[i], span.Position + span.Count);
+            if (picked[i] < 0) throw new InvalidOperationException($"No token can be picked for sequence {i}: every logit is NaN or negative infinity. Check the model's weights.");
+            table.SetLastPick(span.Slot, picked[i]);
+        }
+    }
+
+    private ReadOnlySpan<float> Allowed(ReadOnlySpan<float> logits)
+    {
+        if (neverPicked.Count == 0) return logits;
+        if (_allowed.Length != logits.Length) _allowed = new float[logits.Length];
+        logits.CopyTo(_allowed);
+        for (int i = 0; i < neverPicked.Count; i++) _allowed[neverPicked[i]] = float.NegativeInfinity;
+        return _allowed;
+    }
+
+    /// <summary>What was picked in one of the last two runs.</summary>
+    public ReadOnlySpan<int> Of(RunTicket run) => _picked[run.Number & 1].AsSpan(0, _counts[run.Number & 1]);
+}

@@ -1,0 +1,12 @@
+namespace MambaRT.Runtime;
+
+/// <summary>What a loaded model holds, in bytes, beyond the mapped file.</summary>
+/// <param name="Weights">Decoded or repacked weights.</param>
+/// <param name="States">Slots.</param>
+/// <param name="Scratch">Activations, logits, and what kernels need between two ops.</param>
+/// <param name="OnDevice">Whether it lies in memory of the device's own, not the host's.</param>
+public readonly record struct MemoryUse(long Weights, long States, long Scratch, bool OnDevice)
+{
+    /// <summary>The sum.</summary>
+    public long Total => Weights + States + Scratch;
+}

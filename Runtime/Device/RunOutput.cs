@@ -1,0 +1,17 @@
+namespace MambaRT.Runtime;
+
+/// <summary>Names a run that was started.</summary>
+/// <param name="Number">Counts the runs of a model from 1.</param>
+public readonly record struct RunTicket(long Number);
+
+/// <summary>What a run yielded.</summary>
+/// <param name="logits">See <see cref="Logits"/>.</param>
+/// <param name="picked">See <see cref="Picked"/>.</param>
+public readonly ref struct RunOutput(ReadOnlySpan<float> logits, ReadOnlySpan<int> picked)
+{
+    /// <summary>Logits [outputs, vocabulary] of the rows that were wanted, in order; empty where the batch asked for none.</summary>
+    public ReadOnlySpan<float> Logits { get; } = logits;
+
+    /// <summary>The token picked for each sequence, in order; -1 for one that wanted no row. Empty where the batch asked for none.</summary>
+    public ReadOnlySpan<int> Picked { get; } = picked;
+}

@@ -1,0 +1,158 @@
+namespace MambaRT.Runtime;
+
+/// <summary>What every backend keeps of its slots beside their states: the position of each and the token picked last; and the check of a batch against both.</summary>
+/// <remarks>One thread at a time, as its model. Neither check nor bookkeeping allocates; the check takes time in proportion to the batch.</remarks>
+public sealed class SlotTable
+{
+    private const long Undefined = -1;
+
+    private Entry[] _entries = new Entry[1];
+    private ulong _stamp;
+
+    /// <summary>Slots, the scratch slot 0 not counted.</summary>
+    public int Count => _entries.Length - 1;
+
+    /// <summary>Adds slots up to <paramref name="count"/>; those added are at position 0.</summary>
+    public void Grow(int count)
+    {
+        int old = _entries.Length;
+        if (count < old) return;
+        Array.Resize(ref _entries, count + 1);
+        _entries.AsSpan(old).Fill(new Entry(0));
+    }
+
+    /// <summary>Refuses slots that do not fit a budget.</summary>
+    /// <param name="count">Slots asked for.</param>
+    /// <param name="slotBytes">Bytes of one.</param>
+    /// <param name="budget">Bytes for all.</param>
+    /// <exception cref="StateBudgetException">They take more.</exception>
+    public static void EnsureWithin(int count, long slotBytes, long budget)
+    {
+        if (slotBytes > 0 && count > budget / slotBytes)
+            throw new StateBudgetException($"{count} states of {slotBytes:N0} bytes each were asked for and the budget for states is {budget:N0} bytes; dispose sessions that are no longer needed, or raise ModelOptions.StateBudget.");
+    }
+
+    /// <summary>Tokens that a slot has absorbed, or null where a run that failed has left it undefined.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such slot.</exception>
+    public long? PositionOf(int slot)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(slot);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(slot, Count);
+        return _entries[slot].Position is >= 0 and long position ? position : null;
+    }
+
+    /// <summary>Sets a slot's position, as clearing, copying and importing do.</summary>
+    public void Set(int slot, long position) => _entries[slot] = new Entry(position);
+
+    /// <summary>Copies position and last pick of a slot that must be at <paramref name="position"/>.</summary>
+    /// <exception cref="InvalidOperationException">It is at another.</exception>
+    public void Copy(int from, int to, long position)
+    {
+        Ensure(from, position);
+        _entries[to] = _entries[from];
+    }
+
+    /// <summary>Refuses a slot that is at another position.</summary>
+    /// <exception cref="InvalidOperationException">It is.</exception>
+    public void Ensure(int slot, long position)
+    {
+        long found = PositionOf(slot) ?? throw Lost(slot);
+        if (found != position) throw new InvalidOperationException($"Slot {slot} has absorbed {found} tokens, and was asked for at {position}.");
+    }
+
+    /// <summary>Forgets what a slot was, until it is cleared, copied over or imported.</summary>
+    public void Lose(int slot) => Set(slot, Undefined);
+
+    /// <summary>Forgets the slots of a run that failed.</summary>
+    public void Lose(scoped ReadOnlySpan<SequenceSpan> sequences)
+    {
+        foreach (SequenceSpan span in sequences) Lose(span.Slot);
+    }
+
+    /// <summary>The token that a host-side backend noted as picked last for a slot.</summary>
+    public int LastPick(int slot) => _entries[slot].Picked;
+
+    /// <summary>Notes the token that a run picked for a slot.</summary>
+    public void SetLastPick(int slot, int token) => _entries[slot].Picked = token;
+
+    /// <summary>Checks everything a device relies on.</summary>
+    /// <param name="batch">What is to be run.</param>
+    /// <param name="shape">The executable's capacities.</param>
+    /// <param name="vocabulary">Token ids that there are.</param>
+    /// <returns>Rows of logits that the batch yields.</returns>
+    /// <exception cref="ArgumentException">The batch does not fit the shape, tiles badly, or names an unknown token, slot or position.</exception>
+    /// <exception cref="InvalidOperationException">A slot's state was lost in a run that failed.</exception>
+    public int Check(scoped in Batch batch, BatchShape shape, int vocabulary)
+    {
+        ReadOnlySpan<int> tokens = batch.Tokens;
+        ReadOnlySpan<SequenceSpan> sequences = batch.Sequences;
+        if (tokens.Length > shape.Tokens || sequences.Length > shape.Sequences)
+            throw new ArgumentException($"A batch of {tokens.Length} tokens in {sequences.Length} sequences was run on an executable for {shape.Tokens} in {shape.Sequences}; compile a larger shape.");
+        if (batch.Picks.Length > 0 && batch.Picks.Length != sequences.Length)
+            throw new ArgumentException($"A batch of {sequences.Length} sequences came with {batch.Picks.Length} picks; give one for each, or none.");
+        _stamp++;
+        int next = 0, outputs = 0;
+        for (int i = 0; i < sequences.Length; i++)
+        {
+            CheckSpan(sequences, i, next, tokens, vocabulary);
+            next += sequences[i].Count;
+            outputs += sequences[i].OutputCount;
+        }
+        if (next != tokens.Length) throw new ArgumentException($"The sequences cover {next} of {tokens.Length} rows; they must cover all.");
+        if (outputs > shape.Outputs)
+            throw new ArgumentException($"A batch that yields {outputs} rows of logits was run on an executable for {shape.Outputs}; compile a larger shape.");
+        foreach (TokenPick pick in batch.Picks) pick.Validate();
+        return outputs;
+    }
+
+    /// <summary>Notes that a run was started: its slots are where it will leave them, so that the next may be checked before it is over.</summary>
+    public void Advance(scoped in Batch batch)
+    {
+        bool picks = batch.Picks.Length > 0;
+        foreach (SequenceSpan span in batch.Sequences)
+        {
+            ref Entry entry = ref _entries[span.Slot];
+            entry.Position = span.Position + span.Count;
+            entry.HasPick = picks && span.Outputs != OutputRows.None;
+        }
+    }
+
+    private void CheckSpan(ReadOnlySpan<SequenceSpan> sequences, int i, int next, ReadOnlySpan<int> tokens, int vocabulary)
+    {
+        SequenceSpan span = sequences[i];
+        if (span.Start != next || span.Count < 1 || span.Count > tokens.Length - next)
+            throw new ArgumentException($"Sequence {i} covers rows {span.Start} to {(long)span.Start + span.Count - 1}; sequences must tile the {tokens.Length} rows in order.");
+        if (span.Slot < 1 || span.Slot > Count)
+            throw new ArgumentException($"Sequence {i} names slot {span.Slot}; this model has slots 1 to {Count}.");
+        ref Entry entry = ref _entries[span.Slot];
+        if (entry.Stamp == _stamp)
+        {
+            int j = 0;
+            while (sequences[j].Slot != span.Slot) j++;
+            throw new ArgumentException($"Sequences {j} and {i} share slot {span.Slot}; a slot may stand once in a batch.");
+        }
+        entry.Stamp = _stamp;
+        if (entry.Position == Undefined) throw Lost(span.Slot);
+        if (entry.Position != span.Position)
+            throw new ArgumentException($"Sequence {i} goes on at position {span.Position}; its slot {span.Slot} has absorbed {entry.Position} tokens.");
+        foreach (int token in tokens.Slice(span.Start, span.Count))
+        {
+            if ((uint)token < (uint)vocabulary) continue;
+            if (token == Batch.LastPick && span.Count == 1 && entry.HasPick) continue;
+            throw new ArgumentException(token == Batch.LastPick
+                ? $"Token {token} stands for the last pick; that needs a span of one row, and a run before that picked a token for slot {span.Slot}."
+                : $"Token {token} is outside the vocabulary of {vocabulary}; ids run from 0 to {vocabulary - 1}.");
+        }
+    }
+
+    private static InvalidOperationException Lost(int slot) =>
+        new($"The state of slot {slot} was lost in a run that failed or was cancelled; clear it, copy another over it, or import one.");
+
+    private struct Entry(long position)
+    {
+        public long Position = position;
+        public ulong Stamp;
+        public int Picked = -1;
+        public bool HasPick;
+    }
+}
