@@ -20,8 +20,8 @@ internal sealed record ChatExchange(int Messages) : IDisposable
     public ChatExchange With(Session state, IReadOnlyList<PromptPart> absorbed, int pending, long history) =>
         new(Messages) { State = state, Absorbed = absorbed, Pending = pending, History = history };
 
-    /// <summary>A copy with a state of its own.</summary>
-    public ChatExchange Fork() => State is null ? new(Messages) : With(State.Fork(), Absorbed, Pending, History);
+    /// <summary>A copy, with a state of its own where there is one and room for another.</summary>
+    public ChatExchange Fork() => State?.TryFork() is Session state ? With(state, Absorbed, Pending, History) : new(Messages);
 
     /// <summary>Lets the state go.</summary>
     public void Dispose()

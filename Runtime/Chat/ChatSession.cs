@@ -229,8 +229,20 @@ public sealed class ChatSession : IDisposable
     private void Begin(string userText)
     {
         _generator.PromptAbsorbed = false;
-        _exchanges.Add(new ChatExchange(_messages.Count).With(_session.Fork(), _absorbed, _generator.Pending, _generator.History.Total));
+        var exchange = new ChatExchange(_messages.Count);
+        _exchanges.Add(StateToReturnTo() is Session state ? exchange.With(state, _absorbed, _generator.Pending, _generator.History.Total) : exchange);
         _messages.Add(new ChatMessage("user", userText));
+    }
+
+    /// <summary>A copy of the state; where the budget has no room the oldest copies go first, and without any, going back feeds the conversation anew.</summary>
+    private Session? StateToReturnTo()
+    {
+        foreach (ChatExchange oldest in _exchanges)
+        {
+            if (_session.Model.HasRoom) break;
+            oldest.Dispose();
+        }
+        return _session.TryFork();
     }
 
     /// <summary>The tokens to feed: what is new of the conversation, or all of it to a state that begins anew.</summary>

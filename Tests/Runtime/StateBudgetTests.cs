@@ -1,0 +1,45 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>States stay within their budget: what is beyond is refused in words, and what can do without goes first.</summary>
+public sealed class StateBudgetTests
+{
+    public static TheoryData<string> Backends => TestBackends.All;
+
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void StartSession_BeyondTheBudget_IsRefusedAndHarmsNobody(string backend)
+    {
+        using TinyWeights weights = TinyModels.Make("mamba2-g1", QuantTypes.F32);
+        using IBackend device = TestBackends.Create(backend);
+        using Model probe = Model.Open(weights.Metadata, weights.Weights, device);
+        long slot = probe.Loaded.SlotBytes(0);
+        using Model model = Model.Open(weights.Metadata, weights.Weights, device, new ModelOptions { StateBudget = 3 * slot + slot / 2 });
+        Session first = model.StartSession(), second = model.StartSession();
+        first.Feed([1, 2]);
+        using Session third = first.Fork();
+        string message = Assert.Throws<StateBudgetException>(() => model.StartSession()).Message;
+        Assert.Contains("4 states", message);
+        Assert.Contains("StateBudget", message);
+        Assert.Throws<StateBudgetException>(() => first.Fork());
+        Assert.Equal(2, third.Position);
+        second.Dispose();
+        using Session again = first.Fork();
+        Assert.Equal(3, model.Loaded.Slots);
+    }
+
+    [Fact]
+    public void Fork_AMillionTimes_TakesTheMemoryOfTwo()
+    {
+        using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
+        using IBackend device = TestBackends.Create("cpu");
+        using Model model = Model.Open(weights.Metadata, weights.Weights, device);
+        using Session session = model.StartSession();
+        session.Feed([1]);
+        for (int i = 0; i < 1_000_000; i++) session.Fork().Dispose();
+        Assert.Equal(2, model.Loaded.Slots);
+    }
+}
