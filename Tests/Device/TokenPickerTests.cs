@@ -19,7 +19,7 @@ public sealed class TokenPickerTests
     public void Weight_OfAnyExponent_IsThePowerOfTwo()
     {
         for (float x = 0; x > -40; x -= 0.00371f)
-            Assert.InRange(TokenPicker.Weight(x, 0, 1), Math.Floor(Math.Pow(2, 30 + x) * (1 - 4e-7)) - 1, Math.Ceiling(Math.Pow(2, 30 + x) * (1 + 4e-7)));
+            Assert.InRange(TokenPicker.Weight(x, 0, 1), Math.Floor(Math.Pow(2, 30.0 + x) * (1 - 2e-7)) - 1, Math.Ceiling(Math.Pow(2, 30.0 + x) * (1 + 2e-7)));
         Assert.Equal(1u << 30, TokenPicker.Weight(3.25f, 3.25f, 0.7f));
         Assert.Equal(0u, TokenPicker.Weight(float.NegativeInfinity, 1, 1));
         Assert.Equal(0u, TokenPicker.Weight(float.NaN, 1, 1));
