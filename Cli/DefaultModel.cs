@@ -4,5 +4,5 @@ namespace MambaRT.Cli;
 internal static class DefaultModel
 {
     /// <summary>Its file, beside the program.</summary>
-    public const string FileName = "mambastory-25m-q8_0.gguf";
+    public const string FileName = "mamba-story-25m-q8_0.gguf";
 }

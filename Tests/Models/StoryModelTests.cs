@@ -13,21 +13,21 @@ namespace MambaRT.Tests;
 public class StoryModelTests
 {
     private const string F16Folder = "MAMBART_STORY_F16";
-    private const int Prompts = 8, Greedy = 64, Top = 10, Window = 1024, Chunk = 256;
+    private const int Prompts = 8, Greedy = 64, ReferenceGreedy = 8, Top = 10, Window = 1024, Windows = 14, Chunk = 256;
 
-    /// <summary>
-    /// Of any logit, in logits (the largest are 12 to 19). Measured: 0.27 with float32 activations, 0.36 with activations of 8 bits, which
-    /// backends may use with Q8_0; both on the prompt of rare characters, prose is below 0.3.
-    /// </summary>
+    /// <summary>Of any logit, in logits (the largest is 38), with float32 activations: measured 0.29, on the prompt of rare characters.</summary>
     private const float Q8Bound = 0.5f;
 
-    /// <summary>Of the distance of the best two logits, whose errors may add up: measured 0.25 and 0.53.</summary>
+    /// <summary>The same with activations of 8 bits, which backends may use with Q8_0: measured 0.52 on that prompt, 0.50 on prose.</summary>
+    private const float Q8RoundedBound = 0.7f;
+
+    /// <summary>Of the distance of the best two logits, whose errors may add up.</summary>
     private const float Q8MarginBound = 0.6f;
 
-    /// <summary>Of a state's largest value: measured 1.7 % with float32 activations, 3.1 % with 8 bits.</summary>
+    /// <summary>Of a state's largest value: the scale is that of the whole layer.</summary>
     private const float Q8StateBound = 0.05f;
 
-    /// <summary>Of perplexity: measured 0.03 % over all windows, 0.1 % over the first two.</summary>
+    /// <summary>Of perplexity: measured below 0.05 % over all windows by <c>mambart perplexity</c>, which scores as the golden rows do.</summary>
     private const double PerplexityBound = 0.005;
 
     /// <summary>Of one window's negative log-likelihood: measured 0.2 %.</summary>
@@ -42,7 +42,7 @@ public class StoryModelTests
         using GgufFile file = GgufFile.Open(BundledPath);
         GgufMetadata metadata = file.Metadata;
         ITokenizer tokenizer = Tokenizer.Create(metadata);
-        Assert.Equal("Llama MambaStory 25M", metadata.GetString("general.name"));
+        Assert.Equal(DefaultModel.FileName, Name(file) + "-q8_0.gguf");
         Assert.Equal(7, metadata.GetInt32("general.file_type"));
         Assert.Equal((0, 3, false), (tokenizer.Eos, tokenizer.Eot, tokenizer.AddBos));
         Assert.True(tokenizer.IsEndOfGeneration(0) && tokenizer.IsEndOfGeneration(3));
@@ -66,8 +66,9 @@ public class StoryModelTests
     {
         using IBackend device = TestBackends.Create(backend);
         using Model model = Model.Open(BundledPath, device);
-        int decided = ComparePrompts(model, Q8Bound, Q8MarginBound);
-        Assert.True(decided > Prompts * Greedy / 2, $"only {decided} of {Prompts * Greedy} greedy tokens are decided by more than {Q8MarginBound}");
+        (int steps, float bound) = backend == TestBackends.Reference ? (ReferenceGreedy, Q8Bound) : (Greedy, Q8RoundedBound);
+        int decided = ComparePrompts(model, bound, Q8MarginBound, steps);
+        Assert.True(decided > Prompts * steps / 2, $"only {decided} of {Prompts * steps} greedy tokens are decided by more than {Q8MarginBound}");
     }
 
     [Theory]
@@ -101,24 +102,30 @@ public class StoryModelTests
         double[] expected = [.. validation.GetProperty("row_nll").EnumerateArray().Select(row => row.GetDouble())];
         int[] ids = model.Tokenizer.Encode(ValidationText(), parseSpecial: true);
         Assert.Equal(validation.GetProperty("total_ids").GetInt32(), ids.Length);
-        int windows = backend == TestBackends.Reference ? 2 : expected.Length;   // it takes half a minute for each
+        if (backend == TestBackends.Reference)   // a window takes it half a minute, so it is held to another backend, which is held to the golden rows
+        {
+            using IBackend fast = TestBackends.Create(ModelData.FastBackend);
+            using Model same = Model.Open(BundledPath, fast);
+            ReadOnlySpan<int> start = ids.AsSpan(0, Chunk);
+            Assert.InRange(NegativeLogLikelihood(model, start) / NegativeLogLikelihood(same, start), 1 - WindowBound, 1 + WindowBound);
+            return;
+        }
         double total = 0;
-        for (int w = 0; w < windows; w++)
+        for (int w = 0; w < Windows; w++)
         {
             double found = NegativeLogLikelihood(model, ids.AsSpan(w * Window, Window));
             Assert.InRange(found / expected[w], 1 - WindowBound, 1 + WindowBound);
             total += found;
         }
-        double perplexity = Math.Exp(total / (windows * (Window - 1))), wanted = Math.Exp(expected.Take(windows).Sum() / (windows * (Window - 1)));
-        Assert.InRange(perplexity / wanted, 1 - PerplexityBound, 1 + PerplexityBound);
-        if (windows == expected.Length) Assert.InRange(perplexity / validation.GetProperty("ppl").GetDouble(), 1 - PerplexityBound, 1 + PerplexityBound);
+        double scored = Windows * (Window - 1);
+        Assert.InRange(Math.Exp(total / scored) / Math.Exp(expected.Take(Windows).Sum() / scored), 1 - PerplexityBound, 1 + PerplexityBound);
     }
 
     [LongFact(F16Folder, "the folder of the F16 checkpoint")]
     public void Original_Prompts_GiveThePublishedLogitsAndGreedyTokens()
     {
         using var converted = new ConvertedModel(Environment.GetEnvironmentVariable(F16Folder)!, QuantTypes.F16, TestBackends.Reference);
-        Assert.True(ComparePrompts(converted.Model, F16Bound, F16Bound) > Prompts * Greedy * 9 / 10);
+        Assert.True(ComparePrompts(converted.Model, F16Bound, F16Bound, Greedy) > Prompts * Greedy * 9 / 10);
     }
 
     [LongFact(F16Folder, "the folder of the F16 checkpoint")]
@@ -126,17 +133,20 @@ public class StoryModelTests
     {
         using var folder = new TemporaryFolder();
         string path = folder["model.gguf"];
-        ModelConverter.Convert(Environment.GetEnvironmentVariable(F16Folder)!, path, new ConversionOptions { Target = QuantTarget.ByName("Q8_0")!, Name = "Llama MambaStory 25M" });
+        using GgufFile bundled = GgufFile.Open(BundledPath);
+        ModelConverter.Convert(Environment.GetEnvironmentVariable(F16Folder)!, path, new ConversionOptions { Target = QuantTarget.ByName("Q8_0")!, Name = Name(bundled) });
         Assert.Equal(File.ReadAllBytes(BundledPath), File.ReadAllBytes(path));
     }
 
     private static string BundledPath => ModelData.PathOf("models", DefaultModel.FileName);
 
+    private static string? Name(GgufFile file) => file.Metadata.GetString("general.name");
+
     private static JsonDocument Golden() => JsonDocument.Parse(File.ReadAllText(ModelData.PathOf("story", "golden.json")));
 
     /// <summary>Compares logits of all prompts, then the greedy token of every step along the published continuation where the best two are further apart than their bound.</summary>
     /// <returns>Steps so compared.</returns>
-    private static int ComparePrompts(Model model, float bound, float marginBound)
+    private static int ComparePrompts(Model model, float bound, float marginBound, int steps)
     {
         using SafetensorsFile golden = SafetensorsFile.Open(ModelData.PathOf("story", "golden.safetensors"));
         int decided = 0;
@@ -149,7 +159,7 @@ public class StoryModelTests
             float[] logits = all[^last.Length..];
             float error = MathF.Max(ModelData.Distance(logits, last), TopError(golden, k, all, ids.Length));
             Assert.True(error <= bound, $"prompt {k}: logits differ by {error:g3}, bound {bound:g3}");
-            for (int i = 0; i < Greedy; i++)
+            for (int i = 0; i < steps; i++)
             {
                 if (margin[i] > marginBound)
                 {
@@ -187,11 +197,11 @@ public class StoryModelTests
     {
         using Session session = model.StartSession();
         double sum = 0;
-        for (int start = 0; start < Window; start += Chunk)
+        for (int start = 0; start < window.Length; start += Chunk)
         {
             ReadOnlySpan<float> logits = session.FeedAll(window.Slice(start, Chunk));
             int vocabulary = logits.Length / Chunk;
-            for (int t = 0; t < Chunk && start + t + 1 < Window; t++)
+            for (int t = 0; t < Chunk && start + t + 1 < window.Length; t++)
                 sum -= LogProbability(logits.Slice(t * vocabulary, vocabulary), window[start + t + 1]);
         }
         return sum;
