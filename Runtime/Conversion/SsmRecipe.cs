@@ -5,7 +5,7 @@ namespace MambaRT.Runtime;
 /// <summary>Our own choice of storage types: the one table that it is made of.</summary>
 /// <remarks>
 /// <para>
-/// x_proj and dt_proj, which steer the state, have 8 bits: they are a twentieth of the weights. A, D, taps, norms and biases stay F32. The other types
+/// x_proj and dt_proj, which steer the state, are a twentieth of the weights; they have 8 bits unless a row says otherwise. A, D, taps, norms and biases stay F32. The other types
 /// come from measuring, role by role and layer by layer, how much the next-token distribution of two trained models moves (the KL divergence) when one
 /// tensor alone is quantized. Per weight, out_proj costs 1.5 times and the tied embedding 1.8 times as much as in_proj at the same type; the first
 /// layer costs three times as much as any other, and the others are alike. So the types of a row here lie closer together than llama.cpp's, which
@@ -13,8 +13,8 @@ namespace MambaRT.Runtime;
 /// </para>
 /// <para>
 /// A row is what loses least for its size among all that these measurements allow near the size its name stands for, not what its name says: IQ4_XS
-/// needs fewer bits than Q4_0 and loses less, so "Q4_0" has none. Eight bits for x_proj and dt_proj are 2 % of a file, which 4 bits and 6 bits win back
-/// elsewhere; at 5 bits, where llama.cpp's head and projections are in the best proportion as they are, they do not.
+/// needs fewer bits than Q4_0 and loses less, so "Q4_0" has none. Eight bits for x_proj and dt_proj are 2 % of a file, which other rungs win back
+/// elsewhere; at Q5_K_M, where llama.cpp's head and projections are in the best proportion as they are, they do not, so they have 5 bits there, and x_proj 6 at Q6_K.
 /// </para>
 /// <para>
 /// A model width that is not a multiple of 256 leaves types of 32 values only to in_proj and the head, none below 4.5 bits; there the same reasoning
@@ -23,11 +23,17 @@ namespace MambaRT.Runtime;
 /// </remarks>
 internal sealed record SsmRecipe(QuantType In, QuantType Out, QuantType FirstIn, QuantType FirstOut, QuantType Head)
 {
+    /// <summary>The type of x_proj.</summary>
+    private QuantType X { get; init; } = QuantTypes.Q8_0;
+
+    /// <summary>The type of dt_proj.</summary>
+    private QuantType Dt { get; init; } = QuantTypes.Q8_0;
+
     private static readonly Dictionary<string, SsmRecipe> Wide = new(StringComparer.Ordinal)
     {
         ["Q8_0"] = Even(QuantTypes.Q8_0, QuantTypes.Q8_0),
-        ["Q6_K"] = new(QuantTypes.Q6_K, QuantTypes.Q6_K, QuantTypes.Q8_0, QuantTypes.Q8_0, QuantTypes.Q6_K),
-        ["Q5_K_M"] = new(QuantTypes.Q5_K, QuantTypes.Q5_K, QuantTypes.Q6_K, QuantTypes.Q6_K, QuantTypes.Q6_K),
+        ["Q6_K"] = new(QuantTypes.Q6_K, QuantTypes.Q6_K, QuantTypes.Q8_0, QuantTypes.Q8_0, QuantTypes.Q6_K) { X = QuantTypes.Q6_K },
+        ["Q5_K_M"] = new(QuantTypes.Q5_K, QuantTypes.Q5_K, QuantTypes.Q6_K, QuantTypes.Q6_K, QuantTypes.Q6_K) { X = QuantTypes.Q5_K, Dt = QuantTypes.Q5_1 },
         ["Q5_K_S"] = new(QuantTypes.Q5_K, QuantTypes.Q5_K, QuantTypes.Q6_K, QuantTypes.Q5_K, QuantTypes.Q5_K),
         ["Q5_1"] = Even(QuantTypes.Q5_1, QuantTypes.Q6_K),
         ["Q5_0"] = Even(QuantTypes.Q5_0, QuantTypes.Q6_K),
@@ -68,7 +74,8 @@ internal sealed record SsmRecipe(QuantType In, QuantType Out, QuantType FirstIn,
         SsmRecipe recipe = (dModel % QuantTypes.Q6_K.BlockLength == 0 ? Wide : Narrow)[target.Name];
         return role switch
         {
-            TensorRole.X or TensorRole.Dt => QuantTypes.Q8_0,
+            TensorRole.X => recipe.X,
+            TensorRole.Dt => recipe.Dt,
             TensorRole.Head => recipe.Head,
             TensorRole.Out => isFirstLayer ? recipe.FirstOut : recipe.Out,
             TensorRole.In => isFirstLayer ? recipe.FirstIn : recipe.In,

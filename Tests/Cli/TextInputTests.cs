@@ -36,7 +36,7 @@ public sealed class TextInputTests
         using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
         using (var writer = new AnonymousPipeClientStream(PipeDirection.Out, pipe.GetClientHandleAsString())) writer.Write("Once upon a time\n"u8);
         pipe.DisposeLocalCopyOfClientHandle();
-        Assert.Equal("907,686,262,511\n", CommandLine.Run(["tokenize", "--ids", "-f", $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}"]).Output);
+        Assert.Equal(CommandLine.Run(["tokenize", "--ids", "-p", "Once upon a time"]).Output, CommandLine.Run(["tokenize", "--ids", "-f", $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}"]).Output);
     }
 
     [Fact]

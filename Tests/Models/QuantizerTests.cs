@@ -107,7 +107,7 @@ public sealed class QuantizerTests
     [InlineData("micro-mamba-f32")]
     [InlineData("micro-falcon-mamba-f32")]
     [InlineData("micro-mamba2-g2-f32")]
-    public void Plan_SsmPolicy_KeepsWhatDrivesTheStateInEightBits(string model)
+    public void Plan_SsmPolicy_KeepsWhatDrivesTheStateInFiveBitsOrMore(string model)
     {
         using var folder = new TemporaryFolder();
         using GgufFile file = MicroModels.OpenFile(model, folder);
@@ -118,7 +118,7 @@ public sealed class QuantizerTests
             foreach (PlannedTensor tensor in plan.Tensors)
             {
                 if (tensor.Source.Name.Contains("ssm_x", StringComparison.Ordinal) || tensor.Source.Name.EndsWith("ssm_dt.weight", StringComparison.Ordinal))
-                    Assert.Equal(QuantTypes.Q8_0, tensor.Stored);
+                    Assert.InRange(tensor.Stored.BlockBytes * 8.0 / tensor.Stored.BlockLength, 5.5, 8.5);
                 else if (!tensor.Source.Name.EndsWith(".weight", StringComparison.Ordinal) || tensor.Source.Dimensions.Count == 1 || tensor.Source.Name.Contains("conv1d", StringComparison.Ordinal) || tensor.Source.Name.Contains("norm", StringComparison.Ordinal))
                     Assert.Equal(QuantTypes.F32, tensor.Stored);
                 else Assert.True(tensor.Stored.BlockLength > 1, tensor.Source.Name);
