@@ -14,11 +14,12 @@ namespace MambaRT.Runtime;
 /// </remarks>
 internal sealed class ChatEncoder
 {
-    private const char Divider = '\u200B';
-
     private readonly ITokenizer _tokenizer;
     private readonly Markers _all;
     private readonly Markers _visible;   // those that the tokenizer could make of plain text
+
+    /// <summary>The characters that markers are spelled with.</summary>
+    public IReadOnlyCollection<char> MarkerCharacters { get; }
 
     public ChatEncoder(ITokenizer tokenizer)
     {
@@ -35,6 +36,7 @@ internal sealed class ChatEncoder
             all.Add((spelling, token));
             if (!hidden && spelling.Length > 1) visible.Add((spelling, token));
         }
+        MarkerCharacters = [.. all.SelectMany(marker => marker.Item1).Distinct()];
         _all = new Markers(all);
         _visible = new Markers(visible);
     }
@@ -74,18 +76,19 @@ internal sealed class ChatEncoder
         }
     }
 
-    /// <summary>Puts a zero-width space into each marker's spelling, for content that cannot be told from the template's text.</summary>
-    public string Defuse(string content)
+    /// <summary>Cuts a rendered conversation at its markers; a marker that has a twin in it is someone's words.</summary>
+    public List<PromptPart> Split(string rendered, TemplateTwins twins)
     {
-        var safe = new StringBuilder();
-        ReadOnlySpan<char> text = content;
-        while (_all.Find(text, out int start, out _) >= 0)
+        var parts = new List<PromptPart>();
+        ReadOnlySpan<char> text = rendered;
+        while (true)
         {
-            int cut = start + FirstCharacter(text[start..]);
-            safe.Append(text[..cut]).Append(Divider);
-            text = text[cut..];
+            bool found = _all.Find(text, out int start, out int length) >= 0;
+            if (start > 0) PromptPart.Append(parts, new PromptPart(twins.Plain(text[..start].ToString()), IsContent: true));
+            if (!found) return parts;
+            PromptPart.Append(parts, new PromptPart(text.Slice(start, length).ToString(), IsContent: false));
+            text = text[(start + length)..];
         }
-        return safe.Length == 0 ? content : safe.Append(text).ToString();
     }
 
     /// <summary>The marker that a part ends with, or -1.</summary>

@@ -209,7 +209,7 @@ public sealed class ChatSession : IDisposable
             }
             Begin(userText);
             begun = true;
-            int[] tokens = NextPrompt(out parts);
+            int[] tokens = NextPrompt(out parts, cancel);
             await foreach (string piece in _generator.GenerateAsync(tokens, cancel).ConfigureAwait(false))
             {
                 answer.Append(piece);
@@ -246,9 +246,17 @@ public sealed class ChatSession : IDisposable
     }
 
     /// <summary>The tokens to feed: what is new of the conversation, or all of it to a state that begins anew.</summary>
-    private int[] NextPrompt(out List<PromptPart> parts)
+    private int[] NextPrompt(out List<PromptPart> parts, CancellationToken cancel)
     {
-        parts = _renderer.Render(_messages);
+        try
+        {
+            parts = _renderer.Render(_messages, cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            parts = [];
+            return [0];   // any token: the generator sees the cancellation before it feeds one
+        }
         List<PromptPart>? rest = PromptPart.After(_absorbed, parts);
         if (rest is null or { Count: 0 })
         {

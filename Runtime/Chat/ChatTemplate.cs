@@ -1,9 +1,10 @@
 namespace MambaRT.Runtime;
 
 /// <summary>
-/// Turns a conversation into the text that a model was trained on, by the Jinja subset that chat templates use: output, if, for, set,
-/// namespaces, the common filters, tests and methods, with trim_blocks and lstrip_blocks on. Immutable and thread-safe.
-/// A template is data from a model file: nesting, steps and output are bounded, and it can reach nothing but the messages.
+/// Turns a conversation into the text that a model was trained on, by the Jinja that chat templates use: output, if, for, set, macros and calls,
+/// namespaces, the common filters, tests and methods, with trim_blocks and lstrip_blocks on. What is unknown is an error only when a
+/// conversation gets there. Immutable and thread-safe. A template is data from a model file: nesting, steps and output are bounded, and it
+/// can reach nothing but the messages and the date.
 /// </summary>
 public sealed class ChatTemplate
 {
@@ -18,10 +19,7 @@ public sealed class ChatTemplate
     }
 
     /// <summary>The ChatML template, for a model that has none of its own.</summary>
-    public static ChatTemplate ChatMl { get; } = new(
-        "{% for message in messages %}"
-        + "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
-        + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}");
+    public static ChatTemplate ChatMl { get; } = new(KnownTemplates.ChatMl);
 
     /// <summary>The template's text.</summary>
     public string Source { get; }
@@ -29,7 +27,7 @@ public sealed class ChatTemplate
     /// <summary>Reads a template.</summary>
     /// <param name="jinja">The template, at most a mebi of characters.</param>
     /// <exception cref="FormatException">
-    /// The template is malformed, or uses a part of Jinja that is not supported; the message names the line.
+    /// The template is malformed; the message names the line.
     /// </exception>
     public static ChatTemplate Parse(string jinja)
     {
@@ -51,23 +49,36 @@ public sealed class ChatTemplate
     /// </exception>
     public string Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, string bosToken = "", string eosToken = "")
     {
+        return Render(messages, addGenerationPrompt, bosToken, eosToken, null, DateTime.Now, CancellationToken.None);
+    }
+
+    /// <summary>Renders a conversation whose contents are written in twins, as the text then is.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    internal string Render(
+        IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, string bosToken, string eosToken,
+        TemplateTwins? twins, DateTime now, CancellationToken cancel)
+    {
         ArgumentNullException.ThrowIfNull(messages);
         ArgumentNullException.ThrowIfNull(bosToken);
         ArgumentNullException.ThrowIfNull(eosToken);
+        var run = new TemplateRun(twins, now, cancel);
         var turns = new List<object?>(messages.Count);
         foreach (var (role, content) in messages)
         {
             if (role is null || content is null)
                 throw new ArgumentException($"Message {turns.Count} needs a role and a content; found none.", nameof(messages));
-            turns.Add(new OrderedDictionary<string, object?> { ["role"] = role, ["content"] = content });
+            run.ChargeText(content.Length, 1);
+            turns.Add(new OrderedDictionary<string, object?> { ["role"] = role, ["content"] = twins?.Mark(content) ?? content });
         }
 
-        var run = new TemplateRun();
-        run.Set("messages", turns);
-        run.Set("add_generation_prompt", addGenerationPrompt);
-        run.Set("bos_token", bosToken);
-        run.Set("eos_token", eosToken);
+        run.Set("messages", turns, 1);
+        run.Set("add_generation_prompt", addGenerationPrompt, 1);
+        run.Set("bos_token", bosToken, 1);
+        run.Set("eos_token", eosToken, 1);
+        // As transformers has it where a conversation comes without any.
+        run.Set("tools", null, 1);
+        run.Set("documents", null, 1);
         TemplateStatement.Execute(_body, run, 1);
-        return run.Output.ToString();
+        return run.Output.ToText(run, 1);
     }
 }

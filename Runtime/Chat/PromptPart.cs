@@ -2,7 +2,7 @@ namespace MambaRT.Runtime;
 
 /// <summary>A stretch of a rendered conversation.</summary>
 /// <param name="Text">The text.</param>
-/// <param name="IsContent">Whether someone said it; otherwise the template wrote it, and markers in it are meant.</param>
+/// <param name="IsContent">Whether it is text, whoever wrote it; otherwise the template wrote it, and markers in it are meant.</param>
 internal readonly record struct PromptPart(string Text, bool IsContent)
 {
     /// <summary>Adds a part so that no part is empty and no two neighbours are of a kind: equal conversations are then equal lists.</summary>

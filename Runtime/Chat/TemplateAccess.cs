@@ -24,13 +24,15 @@ internal sealed class MemberExpression(int line, TemplateExpression target, Temp
             case (TemplateUndefined, _):
                 throw TemplateToken.Error(line, $"cannot look into {TemplateValues.TypeName(from)}.");
             case (OrderedDictionary<string, object?> map, string name):
-                return map.TryGetValue(name, out var value) ? value : new TemplateUndefined(name);
+                return TemplateValues.Find(map, name, run, line, out var value) ? value : new TemplateUndefined(run.Plain(name, line));
             case (TemplateNamespace space, string name):
+                run.Touch(name.Length, line);
                 return space.Attributes.TryGetValue(name, out var attribute) ? attribute : new TemplateUndefined(name);
             case (TemplateLoop loop, string name):
                 return loop.Get(name);
-            case (List<object?> or string, long index):
-                var items = TemplateValues.Items(from, run, line);
+            case (string text, long place):
+                return TemplateStrings.At(text, place, run, line) ?? (object)new TemplateUndefined($"item {place}");
+            case (List<object?> items, long index):
                 if (index < 0) index += items.Count;
                 return index >= 0 && index < items.Count ? items[(int)index] : new TemplateUndefined($"item {index}");
             default:
@@ -50,11 +52,13 @@ internal sealed class SliceExpression(
         var from = target.Evaluate(run);
         if (from is not (string or List<object?>))
             throw Error($"cannot slice {TemplateValues.TypeName(from)}; a list or a string is needed.");
-        var items = TemplateValues.Items(from, run, Line);
+        if (from is string text && step is null) run.Touch(text.Length, Line);
+        var whole = from is string simple && step is null && !TemplateStrings.HasPairs(simple) ? simple : null;
+        IReadOnlyList<object?> items = whole is null ? TemplateValues.Items(from, run, Line) : [];
         var by = Bound(step, run) ?? 1;
         if (by == 0) throw Error("the step of a slice cannot be 0.");
 
-        var count = items.Count;
+        var count = whole?.Length ?? items.Count;
         // Backwards, -1 stands for the place before the first item.
         var (low, high) = by > 0 ? (0L, (long)count) : (-1L, count - 1L);
         var first = Clamp(Bound(start, run), by > 0 ? low : high, count, low, high);
@@ -62,8 +66,15 @@ internal sealed class SliceExpression(
         // A step longer than the list visits one item; the limit keeps the sum below from overflowing.
         by = Math.Clamp(by, -count - 1L, count + 1L);
 
+        if (whole is not null)
+        {
+            if (end <= first) return "";
+            run.ChargeText(end - first, Line);
+            return whole[(int)first..(int)end];
+        }
+
         run.Charge(count, Line);
-        var picked = new List<object?>();
+        List<object?> picked = from is TemplateTuple ? new TemplateTuple([]) : [];
         for (var i = first; by > 0 ? i < end : i > end; i += by) picked.Add(items[(int)i]);
         return from is string ? string.Concat(picked) : picked;
     }
@@ -90,63 +101,34 @@ internal sealed class FilterExpression(int line, string name, TemplateExpression
         TemplateFilters.Apply(name, operand.Evaluate(run), arguments.Evaluate(run), run, Line);
 }
 
-/// <summary>A call of a function or of a value's method.</summary>
+/// <summary>A call of a function, a macro or a value's method.</summary>
 internal sealed class CallExpression(int line, TemplateExpression callee, TemplateArguments arguments) : TemplateExpression(line)
 {
     /// <inheritdoc/>
-    protected override object? Compute(TemplateRun run)
+    protected override object? Compute(TemplateRun run) => Invoke(run, null);
+
+    /// <summary>Calls with a block that the macro may call back, or null.</summary>
+    public object? Invoke(TemplateRun run, TemplateMacro? caller)
     {
-        if (callee is NameExpression function) return Function(function.Name, arguments.Evaluate(run), run);
         if (callee is MemberExpression { Key: LiteralExpression key } member && key.Evaluate(run) is string method)
         {
             var target = member.Target.Evaluate(run);
-            return TemplateMethods.Call(target, method, arguments.Evaluate(run), run, Line);
+            if (target is not TemplateNamespace) return TemplateMethods.Call(target, method, arguments.Evaluate(run), run, Line);
+            return Call(MemberExpression.Get(target, method, run, Line), run, caller);
         }
 
-        throw Error("only functions and methods can be called.");
+        return Call(callee.Evaluate(run), run, caller);
     }
 
-    private object? Function(string name, TemplateArguments.Values values, TemplateRun run)
+    private object? Call(object? function, TemplateRun run, TemplateMacro? caller)
     {
-        switch (name)
+        var values = arguments.Evaluate(run);
+        return function switch
         {
-            case "raise_exception":
-                throw Error($"the template refuses these messages: {TemplateValues.Text(values.At(0, "message", ""), run, Line)}");
-            case "range":
-                return Range(values, run);
-            case "namespace":
-                var space = new TemplateNamespace();
-                foreach (var (key, value) in values.Named) space.Attributes[key] = value;
-                return space;
-            case "dict":
-                var map = new OrderedDictionary<string, object?>();
-                foreach (var (key, value) in values.Named) map[key] = value;
-                return map;
-            default:
-                throw Error($"the function '{name}' is unknown; known are raise_exception, range, namespace and dict.");
-        }
-    }
-
-    private List<object?> Range(TemplateArguments.Values values, TemplateRun run)
-    {
-        foreach (var value in values.Positional)
-        {
-            if (value is not long) throw Error($"range needs integers; found {TemplateValues.TypeName(value)}.");
-        }
-
-        var numbers = values.Positional.ConvertAll(value => (long)value!);
-        if (numbers.Count is < 1 or > 3) throw Error($"range needs 1 to 3 integers; found {numbers.Count}.");
-        var (start, stop) = numbers.Count == 1 ? (0, numbers[0]) : (numbers[0], numbers[1]);
-        var step = numbers.Count == 3 ? numbers[2] : 1;
-        if (step == 0) throw Error("the step of a range cannot be 0.");
-
-        // In 128 bits no distance overflows.
-        var distance = step > 0 ? (Int128)stop - start : (Int128)start - stop;
-        var width = step > 0 ? (Int128)step : -(Int128)step;
-        var count = distance <= 0 ? 0 : (distance + width - 1) / width;
-        run.Charge((long)Int128.Min(count, TemplateRun.MaxSteps + 1), Line);
-        var list = new List<object?>((int)count);
-        for (var i = 0; i < (int)count; i++) list.Add(start + i * step);
-        return list;
+            TemplateMacro macro => macro.Call(values, caller, run, Line),
+            TemplateFunction known => TemplateFunctions.Call(known.Name, values, run, Line),
+            TemplateUndefined missing => TemplateFunctions.Call(missing.Name, values, run, Line),
+            _ => throw Error($"{TemplateValues.TypeName(function)} cannot be called."),
+        };
     }
 }

@@ -37,16 +37,16 @@ internal sealed class NameExpression(int line, string name) : TemplateExpression
     public string Name => name;
 
     /// <inheritdoc/>
-    protected override object? Compute(TemplateRun run) => run.Get(name);
+    protected override object? Compute(TemplateRun run) => run.Get(name, Line);
 }
 
-/// <summary>A list or tuple; both are lists here.</summary>
-internal sealed class ListExpression(int line, List<TemplateExpression> items) : TemplateExpression(line)
+/// <summary>A list or tuple.</summary>
+internal sealed class ListExpression(int line, List<TemplateExpression> items, bool isTuple) : TemplateExpression(line)
 {
     /// <inheritdoc/>
     protected override object? Compute(TemplateRun run)
     {
-        var list = new List<object?>(items.Count);
+        List<object?> list = isTuple ? new TemplateTuple([]) : [];
         foreach (var item in items) list.Add(item.Evaluate(run));
         return list;
     }
@@ -62,7 +62,9 @@ internal sealed class MapExpression(int line, List<(TemplateExpression Key, Temp
         foreach (var (key, value) in items)
         {
             var name = key.Evaluate(run);
-            if (name is not string text) throw Error($"the key of a mapping must be a string; found {TemplateValues.TypeName(name)}.");
+            if (name is not string text)
+                throw Error($"the key of a mapping must be a string; found {TemplateValues.TypeName(name)}.");
+            run.Touch(text.Length, Line);
             map[text] = value.Evaluate(run);
         }
 

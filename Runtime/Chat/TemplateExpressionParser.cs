@@ -18,7 +18,7 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
             items.Add(ParseExpression());
         }
 
-        return new ListExpression(first.Line, items);
+        return new ListExpression(first.Line, items, isTuple: true);
     }
 
     /// <summary>Reads an expression with its inline if.</summary>
@@ -67,10 +67,9 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
         var left = ParseSum();
         var op = CompareOperator();
         if (op is null) return left;
-        var result = new BinaryExpression(left.Line, op, left, ParseSum());
-        if (CompareOperator() is { } second)
-            throw TemplateToken.Error(Current.Line, $"a second comparison, '{second}', needs 'and' between the two.");
-        return result;
+        var links = new List<(string, TemplateExpression)>();
+        for (; op is not null; op = CompareOperator()) links.Add((op, ParseSum()));
+        return links.Count == 1 ? new BinaryExpression(left.Line, op: links[0].Item1, left, links[0].Item2) : new CompareExpression(left.Line, left, links);
     }
 
     private string? CompareOperator()
@@ -104,13 +103,20 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
 
     private TemplateExpression ParseProduct()
     {
-        var left = ParseUnary(true);
+        var left = ParsePower();
         while (Current is { Kind: TemplateTokenKind.Operator, Value: "*" or "/" or "//" or "%" })
         {
             var op = Take();
-            left = new BinaryExpression(op.Line, op.Value, left, ParseUnary(true));
+            left = new BinaryExpression(op.Line, op.Value, left, ParsePower());
         }
 
+        return left;
+    }
+
+    private TemplateExpression ParsePower()
+    {
+        var left = ParseUnary(true);
+        while (Is(TemplateTokenKind.Operator, "**")) left = new BinaryExpression(Take().Line, "**", left, ParseUnary(true));
         return left;
     }
 
@@ -150,12 +156,12 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
             case TemplateTokenKind.Float:
                 return new LiteralExpression(token.Line, double.Parse(token.Value, CultureInfo.InvariantCulture));
             case TemplateTokenKind.Operator when token.Value == "(":
-                if (Accept(TemplateTokenKind.Operator, ")")) return new ListExpression(token.Line, []);
+                if (Accept(TemplateTokenKind.Operator, ")")) return new ListExpression(token.Line, [], isTuple: true);
                 var inner = ParseTuple();
                 Expect(TemplateTokenKind.Operator, "')'", ")");
                 return inner;
             case TemplateTokenKind.Operator when token.Value == "[":
-                return new ListExpression(token.Line, ParseItems("]", ParseExpression));
+                return new ListExpression(token.Line, ParseItems("]", ParseExpression), isTuple: false);
             case TemplateTokenKind.Operator when token.Value == "{":
                 return new MapExpression(token.Line, ParseItems("}", ParsePair));
             default:
@@ -199,8 +205,7 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
             var line = Current.Line;
             if (Accept(TemplateTokenKind.Operator, "."))
             {
-                var name = Expect(TemplateTokenKind.Name, "a name after '.'").Value;
-                value = new MemberExpression(line, value, new LiteralExpression(line, name));
+                value = new MemberExpression(line, value, ParseAttribute(line));
             }
             else if (Accept(TemplateTokenKind.Operator, "["))
             {
@@ -216,6 +221,10 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
             }
         }
     }
+
+    private LiteralExpression ParseAttribute(int line) => Is(TemplateTokenKind.Integer) && ParsePrimary() is LiteralExpression index
+        ? index
+        : new LiteralExpression(line, Expect(TemplateTokenKind.Name, "a name after '.'").Value);
 
     private TemplateExpression ParseSubscript(TemplateExpression value, int line)
     {
@@ -264,7 +273,12 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
         return new TemplateArguments(positional, named);
     }
 
-    private TemplateExpression ParseFilters(TemplateExpression value)
+    /// <summary>Reads a filter's arguments, behind its name.</summary>
+    protected FilterExpression ParseFilter(TemplateExpression value, string name, int line) =>
+        new(line, name, value, Accept(TemplateTokenKind.Operator, "(") ? ParseArguments() : TemplateArguments.None);
+
+    /// <summary>Reads the filters and tests behind a value.</summary>
+    protected TemplateExpression ParseFilters(TemplateExpression value)
     {
         while (true)
         {
@@ -272,9 +286,7 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
             if (Accept(TemplateTokenKind.Operator, "|"))
             {
                 var name = Expect(TemplateTokenKind.Name, "the name of a filter").Value;
-                if (!TemplateFilters.Exists(name)) throw TemplateToken.Error(line, $"the filter '{name}' is unknown.");
-                var arguments = Accept(TemplateTokenKind.Operator, "(") ? ParseArguments() : TemplateArguments.None;
-                value = new FilterExpression(line, name, value, arguments);
+                value = ParseFilter(value, name, line);
             }
             else if (Accept(TemplateTokenKind.Name, "is"))
             {
@@ -291,8 +303,8 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
     {
         var negated = Accept(TemplateTokenKind.Name, "not");
         var name = Expect(TemplateTokenKind.Name, "the name of a test").Value;
-        if (!TemplateTests.Exists(name)) throw TemplateToken.Error(line, $"the test '{name}' is unknown.");
-        var argument = TemplateTests.TakesArgument(name) ? ParsePostfix(ParsePrimary()) : null;
+        var takes = TemplateTests.TakesArgument(name) || (!TemplateTests.Exists(name) && Is(TemplateTokenKind.Operator, "("));
+        var argument = takes ? ParsePostfix(ParsePrimary()) : null;
         return new TestExpression(line, name, negated, value, argument);
     }
 }

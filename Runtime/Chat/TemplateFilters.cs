@@ -1,230 +1,170 @@
 using System.Globalization;
-using System.Text;
 
 namespace MambaRT.Runtime;
 
-/// <summary>The filters that chat templates use. Source: Jinja 3.1, filters.py; tojson as Python's json.dumps without ASCII escapes.</summary>
+/// <summary>The filters on single values. Source: Jinja 3.1, filters.py.</summary>
 internal static class TemplateFilters
 {
     private static readonly string[] Names =
     [
-        "trim", "length", "count", "upper", "lower", "capitalize", "tojson", "default", "d", "first", "last", "join", "replace", "string",
-        "list", "int", "items", "reverse", "safe", "selectattr", "rejectattr", "map",
+        "trim", "length", "count", "upper", "lower", "capitalize", "title", "tojson", "default", "d", "replace", "string", "safe", "escape", "e",
+        "int", "float", "abs", "round", "format", "indent", "attr", "wordcount", "center",
     ];
 
     /// <summary>Says whether a filter of this name exists.</summary>
-    public static bool Exists(string name) => Names.Contains(name);
+    public static bool Exists(string name) => Names.Contains(name) || TemplateListFilters.Exists(name);
 
-    /// <summary>Applies a filter that exists.</summary>
+    /// <summary>Applies a filter.</summary>
+    /// <exception cref="FormatException">There is none of this name, or it does not take the value.</exception>
     public static object? Apply(string name, object? value, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
         switch (name)
         {
-            case "trim":
-                return Cased(value, run, line).Trim(arguments.StringAt(0, "chars", null, line)?.ToCharArray());
-            case "upper":
-                return Cased(value, run, line).ToUpperInvariant();
-            case "lower":
-                return Cased(value, run, line).ToLowerInvariant();
-            case "capitalize":
-                var text = Cased(value, run, line);
-                return text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant();
-            case "string" or "safe":
-                return TemplateValues.Text(value, run, line);
             case "length" or "count":
-                return TemplateValues.Length(value, line);
+                return TemplateValues.Length(value, run, line);
             case "tojson":
-                return ToJson(value, arguments, run, line);
+                return TemplateJson.Write(value, arguments, run, line);
             case "default" or "d":
                 var replaced = value is TemplateUndefined
                     || (TemplateValues.Truth(arguments.At(1, "boolean", false)) && !TemplateValues.Truth(value));
                 return replaced ? arguments.At(0, "default_value", "") : value;
-            case "replace":
-                return TemplateMethods.Replace(Cased(value, run, line), arguments, run, line);
             case "int":
-                return ToInteger(value, arguments.At(0, "default", 0L));
+                return ToInteger(value, arguments.At(0, "default", 0L), run, line);
+            case "float":
+                return ToFloat(value, run, line) ?? arguments.At(0, "default", 0.0);
+            case "abs" or "round":
+                return Rounded(name, value, arguments, line);
+            case "attr":
+                return MemberExpression.Get(value, arguments.StringAt(0, "name", "", line), run, line);
             default:
-                return OnItems(name, value, arguments, run, line);
+                return Names.Contains(name) ? OnText(name, TemplateValues.Text(value, run, line), arguments, run, line)
+                    : TemplateListFilters.Apply(name, value, arguments, run, line);
         }
     }
 
-    private static object? OnItems(string name, object? value, TemplateArguments.Values arguments, TemplateRun run, int line)
+    private static object OnText(string name, string text, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
-        if (name == "items")
-        {
-            if (value is TemplateUndefined) return new List<object?>();
-            if (value is not OrderedDictionary<string, object?> map)
-                throw TemplateToken.Error(line, $"the filter 'items' needs a mapping; found {TemplateValues.TypeName(value)}.");
-            run.Charge(map.Count, line);
-            return TemplateMethods.Pairs(map);
-        }
-
-        var items = TemplateValues.Items(value, run, line);
         switch (name)
         {
-            case "first":
-                return items.Count > 0 ? items[0] : new TemplateUndefined("first of nothing");
-            case "last":
-                return items.Count > 0 ? items[^1] : new TemplateUndefined("last of nothing");
-            case "join":
-                return Join(items, arguments.StringAt(0, "d", "", line) ?? "", run, line);
-            case "selectattr" or "rejectattr":
-                return SelectByAttribute(items, name == "selectattr", arguments, run, line);
-            case "map":
-                var wanted = arguments.StringAt(int.MaxValue, "attribute", null, line)
-                    ?? throw TemplateToken.Error(line, "the filter 'map' needs attribute='name'.");
-                run.Charge(items.Count, line);
-                return items.Select(item => MemberExpression.Get(item, wanted, run, line)).ToList();
+            case "trim":
+                return TemplateStrings.Trim(text, arguments.StringAt(0, "chars", null, line), true, true, run, line);
+            case "upper":
+                return TemplateStrings.Upper(text, run, line);
+            case "lower":
+                return TemplateStrings.Lower(text, run, line);
+            case "capitalize":
+                return TemplateStrings.Capitalize(text, null, run, line);
+            case "title":
+                return TemplateStrings.Capitalize(text, c => TemplateStrings.IsSpace(c) || "-({[<".Contains(c), run, line);
+            case "replace":
+                return TemplateMethods.Replace(text, arguments, run, line);
+            case "format":
+                return TemplateFormat.Percent(text, arguments.Positional, run, line);
+            case "wordcount":
+                return (long)TemplateStrings.Split(text, null, -1, run, line).Count;
+            case "escape" or "e":
+                return Escape(text, run, line);
+            case "indent":
+                return Indent(text, arguments, run, line);
+            case "center":
+                var room = Math.Max(0, (arguments.At(0, "width", 80L) is long width ? width : 0) - text.Length);
+                run.ChargeText(room + text.Length, line);
+                return new string(' ', (int)(room / 2)) + text + new string(' ', (int)(room - room / 2));
             default:
-                run.Charge(items.Count, line);
-                var list = new List<object?>(items);
-                if (name == "list") return list;
-                list.Reverse();
-                return value is string ? string.Concat(list) : list;
+                return text;
         }
     }
 
-    /// <summary>Keeps the items whose attribute passes a test, or is true when no test is named; or those that do not.</summary>
-    private static List<object?> SelectByAttribute(
-        IReadOnlyList<object?> items, bool keeps, TemplateArguments.Values arguments, TemplateRun run, int line)
+    private static object? ToInteger(object? value, object? missing, TemplateRun run, int line)
     {
-        var attribute = arguments.StringAt(0, "attribute", null, line)
-            ?? throw TemplateToken.Error(line, "selectattr and rejectattr need the name of an attribute.");
-        var test = arguments.StringAt(1, "test", null, line);
-        if (test is not null && !TemplateTests.Exists(test)) throw TemplateToken.Error(line, $"the test '{test}' is unknown.");
-        var argument = arguments.At(2, "value", null);
-        run.Charge(items.Count, line);
-        var kept = new List<object?>();
-        foreach (var item in items)
-        {
-            var value = MemberExpression.Get(item, attribute, run, line);
-            var holds = test is null ? TemplateValues.Truth(value) : TemplateTests.Holds(test, value, argument, run, line);
-            if (holds == keeps) kept.Add(item);
-        }
-
-        return kept;
-    }
-
-    private static string Cased(object? value, TemplateRun run, int line)
-    {
-        var text = TemplateValues.Text(value, run, line);
-        run.ChargeText(text.Length, line);
-        return text;
-    }
-
-    private static string Join(IReadOnlyList<object?> items, string separator, TemplateRun run, int line)
-    {
-        var output = new StringBuilder();
-        for (var i = 0; i < items.Count; i++)
-        {
-            var text = TemplateValues.Text(items[i], run, line);
-            run.ChargeText((long)text.Length + separator.Length, line);
-            if (output.Length + (long)text.Length + separator.Length > TemplateRun.MaxOutput)
-                run.ChargeText(TemplateRun.MaxOutput + 1L, line);
-            if (i > 0) output.Append(separator);
-            output.Append(text);
-        }
-
-        return output.ToString();
-    }
-
-    private static object? ToInteger(object? value, object? missing) => value switch
-    {
-        long => value,
-        bool b => b ? 1L : 0L,
-        double d when Math.Abs(d) < 9e18 => (long)d,
-        string s when long.TryParse(s.AsSpan().Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) => n,
-        _ => missing,
-    };
-
-    private static string ToJson(object? value, TemplateArguments.Values arguments, TemplateRun run, int line)
-    {
-        var indent = arguments.At(0, "indent", null);
-        if (indent is not (null or (long and >= 0 and <= 16)))
-            throw TemplateToken.Error(line, "the indent of tojson must be an integer between 0 and 16.");
-        var output = new StringBuilder();
-        Json(value, output, indent is long n ? (int)n : -1, 0, run, line);
-        return output.ToString();
-    }
-
-    private static void Json(object? value, StringBuilder output, int indent, int level, TemplateRun run, int line)
-    {
-        run.Enter(line);
-        var before = output.Length;
         switch (value)
         {
-            case List<object?> list:
-                output.Append('[');
-                for (var i = 0; i < list.Count; i++)
-                {
-                    Break(output, indent, level + 1, i > 0);
-                    Json(list[i], output, indent, level + 1, run, line);
-                }
-
-                if (list.Count > 0) Break(output, indent, level, null);
-                output.Append(']');
-                break;
-            case OrderedDictionary<string, object?> map:
-                output.Append('{');
-                for (var i = 0; i < map.Count; i++)
-                {
-                    var (key, item) = map.GetAt(i);
-                    Break(output, indent, level + 1, i > 0);
-                    Quote(key, output);
-                    output.Append(": ");
-                    Json(item, output, indent, level + 1, run, line);
-                }
-
-                if (map.Count > 0) Break(output, indent, level, null);
-                output.Append('}');
-                break;
-            case string text:
-                Quote(text, output);
-                break;
+            case long:
+                return value;
+            case bool b:
+                return b ? 1L : 0L;
+            case string s when long.TryParse(Digits(s, run, line), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n):
+                return n;
             default:
-                output.Append(value switch
-                {
-                    null => "null",
-                    bool b => b ? "true" : "false",
-                    long n => n.ToString(CultureInfo.InvariantCulture),
-                    double d => TemplateValues.Float(d),
-                    _ => throw TemplateToken.Error(line, $"{TemplateValues.TypeName(value)} cannot be written as JSON."),
-                });
-                break;
+                return ToFloat(value, run, line) is { } d && Math.Abs(d) < 9e18 ? (long)d : missing;
+        }
+    }
+
+    private static double? ToFloat(object? value, TemplateRun run, int line)
+    {
+        if (TemplateValues.Number(value, out var number)) return number;
+        return value is string s && double.TryParse(Digits(s, run, line), NumberStyles.Float, CultureInfo.InvariantCulture, out var d) ? d : null;
+    }
+
+    /// <summary>A text that may be a number; longer ones than any number is written with are none.</summary>
+    private static ReadOnlySpan<char> Digits(string text, TemplateRun run, int line)
+    {
+        run.Touch(text.Length, line);
+        var digits = run.Plain(text, line).AsSpan().Trim();
+        return digits.Length <= 400 ? digits : [];
+    }
+
+    private static object Rounded(string name, object? value, TemplateArguments.Values arguments, int line)
+    {
+        if (!TemplateValues.Number(value, out var number))
+            throw TemplateToken.Error(line, $"the filter '{name}' needs a number; found {TemplateValues.TypeName(value)}.");
+        if (name == "abs")
+        {
+            if (value is not long whole) return Math.Abs(number);
+            return whole > long.MinValue ? Math.Abs(whole) : throw TemplateToken.Error(line, "an integer grows beyond 64 bits.");
         }
 
-        run.ChargeText(output.Length - before, line);
-        run.Leave();
-    }
-
-    /// <summary>Ends an item (<paramref name="follows"/>: another came before; null: the last is done) and starts a line when indenting.</summary>
-    private static void Break(StringBuilder output, int indent, int level, bool? follows)
-    {
-        if (follows is true) output.Append(indent < 0 ? ", " : ",");
-        if (indent >= 0) output.Append('\n').Append(' ', indent * level);
-    }
-
-    private static void Quote(string text, StringBuilder output)
-    {
-        output.Append('"');
-        foreach (var c in text)
+        var method = arguments.StringAt(1, "method", "common", line);
+        if (value is long && method is not ("ceil" or "floor")) return value;
+        var digits = arguments.At(0, "precision", 0L) is long p and >= 0 and <= 15 ? (int)p
+            : throw TemplateToken.Error(line, "the precision of round must be an integer between 0 and 15.");
+        var scale = Math.Pow(10, digits);
+        return method switch
         {
-            switch (c)
+            "ceil" => Math.Ceiling(number * scale) / scale,
+            "floor" => Math.Floor(number * scale) / scale,
+            _ => Math.Round(number, digits, MidpointRounding.ToEven),
+        };
+    }
+
+    private static string Escape(string text, TemplateRun run, int line)
+    {
+        var plain = run.Plain(text, line);
+        var output = new TemplateWriter();
+        for (var i = 0; i < text.Length; i++)
+        {
+            switch (plain[i])
             {
-                case '"': output.Append("\\\""); break;
-                case '\\': output.Append("\\\\"); break;
-                case '\n': output.Append("\\n"); break;
-                case '\r': output.Append("\\r"); break;
-                case '\t': output.Append("\\t"); break;
-                case '\b': output.Append("\\b"); break;
-                case '\f': output.Append("\\f"); break;
-                default:
-                    if (c < ' ') output.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-                    else output.Append(c);
-                    break;
+                case '&': output.Append("&amp;", run, line); break;
+                case '<': output.Append("&lt;", run, line); break;
+                case '>': output.Append("&gt;", run, line); break;
+                case '"': output.Append("&#34;", run, line); break;
+                case '\'': output.Append("&#39;", run, line); break;
+                default: output.Append(text[i], 1, run, line); break;
             }
         }
 
-        output.Append('"');
+        return output.ToText(run, line);
+    }
+
+    private static string Indent(string text, TemplateArguments.Values arguments, TemplateRun run, int line)
+    {
+        var width = arguments.At(0, "width", 4L);
+        var space = width as string ?? (width is long n and >= 0 and <= 1000 ? new string(' ', (int)n)
+            : throw TemplateToken.Error(line, "the width of indent must be an integer between 0 and 1000, or a text."));
+        var first = TemplateValues.Truth(arguments.At(1, "first", false));
+        var blank = TemplateValues.Truth(arguments.At(2, "blank", false));
+        var output = new TemplateWriter();
+        var left = text.AsSpan();
+        for (var isFirst = true; ; isFirst = false)
+        {
+            var end = left.IndexOf('\n');
+            var row = end < 0 ? left : left[..end];
+            if (isFirst ? first : blank || row.Length > 0) output.Append(space, run, line);
+            output.Append(row, run, line);
+            if (end < 0) return output.ToText(run, line);
+            output.Append("\n", run, line);
+            left = left[(end + 1)..];
+        }
     }
 }

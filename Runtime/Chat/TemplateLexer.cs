@@ -9,9 +9,10 @@ namespace MambaRT.Runtime;
 /// </summary>
 internal sealed class TemplateLexer
 {
-    private static readonly string[] LongOperators = ["==", "!=", "<=", ">=", "//"];
+    private static readonly string[] LongOperators = ["==", "!=", "<=", ">=", "//", "**"];
 
     private readonly string _source;
+    private readonly HashSet<string> _words = new(StringComparer.Ordinal);   // each once: a template of many short names stays small
     private readonly List<TemplateToken> _tokens = [];
     private int _at;
     private int _line = 1;
@@ -53,6 +54,7 @@ internal sealed class TemplateLexer
         _at = open + 2 + (sign is '-' or '+' ? 1 : 0);
 
         if (kind == '#') Comment();
+        else if (kind == '%' && RawTag(_at, "raw") is int inside and >= 0) Raw(inside);
         else Tag(kind == '{' ? "}}" : "%}");
     }
 
@@ -85,6 +87,37 @@ internal sealed class TemplateLexer
         var sign = end > _at ? _source[end - 1] : ' ';
         Advance(end + 2 - _at);
         AfterTag(sign, trimsNewline: true);
+    }
+
+    /// <summary>The place behind a tag of one word that begins at <paramref name="at"/>, or -1.</summary>
+    private int RawTag(int at, string word)
+    {
+        while (at < _source.Length && char.IsWhiteSpace(_source[at])) at++;
+        if (string.CompareOrdinal(_source, at, word, 0, word.Length) != 0) return -1;
+        at += word.Length;
+        while (at < _source.Length && char.IsWhiteSpace(_source[at])) at++;
+        if (at < _source.Length && _source[at] is '-' or '+') at++;
+        return string.CompareOrdinal(_source, at, "%}", 0, 2) == 0 ? at + 2 : -1;
+    }
+
+    /// <summary>Takes everything up to "endraw" as text.</summary>
+    private void Raw(int start)
+    {
+        int opened = _line;
+        Advance(start - _at);
+        AfterTag(_source[start - 3], trimsNewline: true);
+        for (int open = _at; (open = _source.IndexOf("{%", open, StringComparison.Ordinal)) >= 0; open += 2)
+        {
+            char sign = open + 2 < _source.Length ? _source[open + 2] : ' ';
+            int end = RawTag(open + (sign is '-' or '+' ? 3 : 2), "endraw");
+            if (end < 0) continue;
+            string text = _source[_at..open];
+            AddText(text, sign == '-' ? text.TrimEnd() : sign == '+' ? text : StripLineStart(text));
+            Advance(end - _at);
+            AfterTag(_source[end - 3], trimsNewline: true);
+            return;
+        }
+        throw TemplateToken.Error(opened, "the block 'raw' is not closed: 'endraw' is needed.");
     }
 
     private void Tag(string close)
@@ -233,7 +266,11 @@ internal sealed class TemplateLexer
 
     private void Take(TemplateTokenKind kind, int end)
     {
-        Add(kind, _source[_at..end]);
+        ReadOnlySpan<char> word = _source.AsSpan(_at, end - _at);
+        HashSet<string>.AlternateLookup<ReadOnlySpan<char>> words = _words.GetAlternateLookup<ReadOnlySpan<char>>();
+        words.Add(word);
+        words.TryGetValue(word, out string? known);
+        Add(kind, known!);   // it was added
         _at = end;
     }
 

@@ -1,105 +1,232 @@
 namespace MambaRT.Runtime;
 
-/// <summary>The methods of strings and mappings that chat templates call, as Python has them.</summary>
+/// <summary>The methods of strings, lists and mappings that chat templates call, as Python has them.</summary>
 internal static class TemplateMethods
 {
     /// <summary>Calls a method.</summary>
-    public static object? Call(object? target, string name, TemplateArguments.Values arguments, TemplateRun run, int line)
+    public static object? Call(object? target, string name, TemplateArguments.Values arguments, TemplateRun run, int line) => target switch
     {
-        switch (target)
-        {
-            case string text:
-                run.ChargeText(text.Length, line);
-                return OnString(text, name, arguments, run, line);
-            case OrderedDictionary<string, object?> map:
-                run.Charge(map.Count, line);
-                return OnMap(map, name, arguments, line);
-            default:
-                throw Unknown(target, name, line);
-        }
-    }
+        string text => OnString(text, name, arguments, run, line),
+        List<object?> list => OnList(list, name, arguments, run, line),
+        OrderedDictionary<string, object?> map => OnMap(map, name, arguments, run, line),
+        _ => throw Unknown(target, name, line),
+    };
 
-    /// <summary>Replaces each occurrence of a part.</summary>
+    /// <summary>Replaces the occurrences of a part.</summary>
     public static string Replace(string text, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
         var old = arguments.StringAt(0, "old", null, line);
         var part = arguments.StringAt(1, "new", null, line);
         if (old is null || part is null) throw TemplateToken.Error(line, "replace needs the old and the new text.");
-        if (old.Length == 0) throw TemplateToken.Error(line, "replace needs an old text of at least one character.");
-        // The longest result, were the whole text made of the old part.
-        run.ChargeText(text.Length + text.Length / old.Length * (long)part.Length, line);
-        return text.Replace(old, part, StringComparison.Ordinal);
+        return TemplateStrings.Replace(text, old, part, arguments.At(2, "count", -1L) is long n and >= 0 ? n : -1, run, line);
+    }
+
+    /// <summary>Returns the keys and values of a mapping as tuples of two.</summary>
+    public static List<object?> Pairs(OrderedDictionary<string, object?> map, TemplateRun run, int line)
+    {
+        run.Charge(2L * map.Count, line);
+        var pairs = new List<object?>(map.Count);
+        foreach (var (key, value) in map) pairs.Add(new TemplateTuple([key, value]));
+        return pairs;
     }
 
     private static object? OnString(string text, string name, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
         switch (name)
         {
-            case "strip":
-                return text.Trim(Set(arguments, line));
-            case "lstrip":
-                return text.TrimStart(Set(arguments, line));
-            case "rstrip":
-                return text.TrimEnd(Set(arguments, line));
-            case "startswith":
-                return text.StartsWith(Needed(arguments, name, line), StringComparison.Ordinal);
-            case "endswith":
-                return text.EndsWith(Needed(arguments, name, line), StringComparison.Ordinal);
-            case "split":
-                return Split(text, arguments, run, line);
+            case "strip" or "lstrip" or "rstrip":
+                return TemplateStrings.Trim(text, arguments.StringAt(0, "chars", null, line), name != "rstrip", name != "lstrip", run, line);
+            case "startswith" or "endswith":
+                return HasEnd(text, arguments.At(0, "text", null), name == "startswith", name, run, line);
+            case "split" or "rsplit":
+                var separator = arguments.StringAt(0, "sep", null, line);
+                var most = arguments.At(1, "maxsplit", -1L) is long n and >= 0 ? n : -1;
+                return name == "split" ? TemplateStrings.Split(text, separator, most, run, line) : TemplateStrings.SplitFromEnd(text, separator, most, run, line);
+            case "splitlines":
+                return Lines(text, run, line);
+            case "partition" or "rpartition":
+                return Partition(text, Needed(arguments, name, line), name == "partition", run, line);
+            case "removeprefix" or "removesuffix":
+                var end = Needed(arguments, name, line);
+                if (!HasEnd(text, end, name == "removeprefix", name, run, line)) return text;
+                run.ChargeText(text.Length, line);
+                return name == "removeprefix" ? text[end.Length..] : text[..^end.Length];
             case "upper":
-                return text.ToUpperInvariant();
-            case "lower":
-                return text.ToLowerInvariant();
+                return TemplateStrings.Upper(text, run, line);
+            case "lower" or "casefold":
+                return TemplateStrings.Lower(text, run, line);
+            case "capitalize":
+                return TemplateStrings.Capitalize(text, null, run, line);
+            case "title":
+                return TemplateStrings.Capitalize(text, c => !char.IsLetter(c), run, line);
             case "replace":
                 return Replace(text, arguments, run, line);
+            case "find" or "rfind" or "index" or "rindex":
+                return Find(text, name, arguments, run, line);
+            case "count":
+                var part = Needed(arguments, name, line);
+                if (part.Length == 0) throw TemplateToken.Error(line, "count needs a text of at least one character.");
+                return TemplateStrings.Count(run.Plain(text, line), run.Plain(part, line), run, line);
+            case "join":
+                return TemplateListFilters.Apply(name, arguments.At(0, "items", new TemplateUndefined("items")), new([text], []), run, line);
+            case "format":
+                return TemplateFormat.Braces(text, arguments, run, line);
+            case "isdigit" or "isdecimal" or "isnumeric":
+                return All(text, char.IsDigit, run, line);
+            case "isalpha":
+                return All(text, char.IsLetter, run, line);
+            case "isalnum":
+                return All(text, char.IsLetterOrDigit, run, line);
+            case "isspace":
+                return All(text, TemplateStrings.IsSpace, run, line);
+            case "isupper" or "islower":
+                return TemplateStrings.IsCased(text, name == "isupper", run, line);
             default:
                 throw Unknown(text, name, line);
         }
     }
 
-    private static object? OnMap(OrderedDictionary<string, object?> map, string name, TemplateArguments.Values arguments, int line)
+    private static object? OnList(List<object?> list, string name, TemplateArguments.Values arguments, TemplateRun run, int line)
+    {
+        var first = arguments.At(0, "object", null);
+        run.Charge(1, line);
+        switch (name)
+        {
+            case "count" or "index":
+                long count = 0;
+                for (var i = 0; i < list.Count; i++)
+                {
+                    if (!TemplateValues.AreEqual(list[i], first, run, line)) continue;
+                    if (name == "index") return (long)i;
+                    count++;
+                }
+
+                return name == "count" ? count : throw TemplateToken.Error(line, "index finds no such item.");
+            case "copy":
+                run.Charge(list.Count, line);
+                return new List<object?>(list);
+        }
+
+        if (list is TemplateTuple) throw Unknown(list, name, line);
+        switch (name)
+        {
+            case "append":
+                list.Add(first);
+                return null;
+            case "extend":
+                var items = TemplateValues.Items(first, run, line);
+                run.Charge(items.Count, line);
+                list.AddRange([.. items]);
+                return null;
+            case "insert":
+                run.Charge(list.Count / 8, line);
+                list.Insert((int)Math.Clamp(Place(first, list, line), 0, list.Count), arguments.At(1, "object", null));
+                return null;
+            case "pop":
+                var place = arguments.Positional.Count == 0 ? list.Count - 1L : Place(first, list, line);
+                if (place < 0 || place >= list.Count) throw TemplateToken.Error(line, "pop finds no such item.");
+                run.Charge((list.Count - place) / 8, line);
+                var taken = list[(int)place];
+                list.RemoveAt((int)place);
+                return taken;
+            case "reverse":
+                run.Charge(list.Count / 8, line);
+                list.Reverse();
+                return null;
+            case "clear":
+                list.Clear();
+                return null;
+            default:
+                throw Unknown(list, name, line);
+        }
+    }
+
+    private static object? OnMap(OrderedDictionary<string, object?> map, string name, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
         switch (name)
         {
             case "items":
-                return Pairs(map);
-            case "keys":
-                return new List<object?>(map.Keys);
-            case "values":
-                return new List<object?>(map.Values);
+                return Pairs(map, run, line);
+            case "keys" or "values":
+                run.Charge(map.Count, line);
+                return name == "keys" ? new List<object?>(map.Keys) : new List<object?>(map.Values);
             case "get":
-                return map.TryGetValue(Needed(arguments, name, line), out var value) ? value : arguments.At(1, "default", null);
+                return TemplateValues.Find(map, Needed(arguments, name, line), run, line, out var value) ? value : arguments.At(1, "default", null);
+            case "setdefault":
+                var key = Needed(arguments, name, line);
+                if (TemplateValues.Find(map, key, run, line, out var there)) return there;
+                return map[key] = arguments.At(1, "default", null);
+            case "pop":
+                var gone = Needed(arguments, name, line);
+                run.Charge(map.Count / 8, line);
+                if (!TemplateValues.Find(map, gone, run, line, out var old)) return arguments.At(1, "default", new TemplateUndefined(name));
+                if (!map.Remove(gone)) map.Remove(run.Plain(gone, line));
+                return old;
+            case "update":
+                foreach (var (added, item) in ((OrderedDictionary<string, object?>)TemplateFunctions.Call("dict", arguments, run, line)!)) map[added] = item;   // what dict gives
+                return null;
+            case "copy":
+                run.Charge(map.Count, line);
+                return new OrderedDictionary<string, object?>(map);
+            case "clear":
+                map.Clear();
+                return null;
             default:
                 throw Unknown(map, name, line);
         }
     }
 
-    /// <summary>Returns the keys and values of a mapping as lists of two.</summary>
-    public static List<object?> Pairs(OrderedDictionary<string, object?> map)
+    private static bool HasEnd(string text, object? ends, bool start, string name, TemplateRun run, int line)
     {
-        var pairs = new List<object?>(map.Count);
-        foreach (var (key, value) in map) pairs.Add(new List<object?> { key, value });
-        return pairs;
+        IReadOnlyList<object?> candidates = ends is TemplateTuple several ? several : [ends];
+        foreach (var end in candidates)
+        {
+            if (end is not string part) throw TemplateToken.Error(line, $"{name} needs a string.");
+            run.Touch(part.Length, line);
+            if (part.Length > text.Length) continue;
+            var own = start ? text[..part.Length] : text[^part.Length..];
+            if (TemplateStrings.Same(own, part, run, line)) return true;
+        }
+
+        return false;
     }
 
-    private static List<object?> Split(string text, TemplateArguments.Values arguments, TemplateRun run, int line)
+    private static object Find(string text, string name, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
-        var separator = arguments.StringAt(0, "sep", null, line);
-        var most = arguments.At(1, "maxsplit", -1L) is long n and >= 0 and < int.MaxValue ? (int)n + 1 : int.MaxValue;
-        if (separator is "") throw TemplateToken.Error(line, "split needs a separator of at least one character.");
-        if (separator is null && most != int.MaxValue)
-            throw TemplateToken.Error(line, "split with a limit needs a separator.");
-        // Parts are at most one more than characters.
-        run.Charge(text.Length / Math.Max(1, separator?.Length ?? 2), line);
-        string[] parts = separator is null
-            ? text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)
-            : text.Split(separator, most);
-        return [.. parts];
+        var (plain, part) = (run.Plain(text, line), run.Plain(Needed(arguments, name, line), line));
+        var from = Math.Clamp(arguments.At(1, "start", 0L) is long start ? start < 0 ? start + text.Length : start : 0, 0, text.Length);
+        if (name is "rfind" or "rindex" && from > 0) throw TemplateToken.Error(line, $"{name} with a start is not supported.");
+        var at = name is "rfind" or "rindex" ? TemplateStrings.LastIndexOf(plain, part, run, line) : TemplateStrings.IndexOf(plain, part, (int)from, run, line);
+        if (at < 0) return name is "find" or "rfind" ? -1L : throw TemplateToken.Error(line, $"{name} does not find the text.");
+        run.ChargeText(at, line);
+        return (long)TemplateStrings.Length(text[..at], run, line);
     }
 
-    private static char[]? Set(TemplateArguments.Values arguments, int line) =>
-        arguments.StringAt(0, "chars", null, line)?.ToCharArray();
+    private static TemplateTuple Partition(string text, string separator, bool first, TemplateRun run, int line)
+    {
+        var (plain, part) = (run.Plain(text, line), run.Plain(separator, line));
+        if (part.Length == 0) throw TemplateToken.Error(line, "partition needs a separator of at least one character.");
+        var at = first ? TemplateStrings.IndexOf(plain, part, 0, run, line) : TemplateStrings.LastIndexOf(plain, part, run, line);
+        run.ChargeText(text.Length, line);
+        if (at >= 0) return new TemplateTuple([text[..at], separator, text[(at + part.Length)..]]);
+        return new TemplateTuple(first ? [text, "", ""] : ["", "", text]);
+    }
+
+    private static List<object?> Lines(string text, TemplateRun run, int line)
+    {
+        var lines = TemplateStrings.Split(TemplateStrings.Replace(TemplateStrings.Replace(text, "\r\n", "\n", -1, run, line), "\r", "\n", -1, run, line), "\n", -1, run, line);
+        if (lines[^1] is "") lines.RemoveAt(lines.Count - 1);
+        return lines;
+    }
+
+    private static bool All(string text, Func<char, bool> holds, TemplateRun run, int line)
+    {
+        run.Touch(4L * text.Length, line);
+        return text.Length > 0 && run.Plain(text, line).All(holds);
+    }
+
+    private static long Place(object? value, List<object?> list, int line) =>
+        value is long n and > int.MinValue and < int.MaxValue ? (n < 0 ? n + list.Count : n) : throw TemplateToken.Error(line, "the place in a list must be an integer.");
 
     private static string Needed(TemplateArguments.Values arguments, string method, int line) =>
         arguments.StringAt(0, "text", null, line) ?? throw TemplateToken.Error(line, $"{method} needs a string.");

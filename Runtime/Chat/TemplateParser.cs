@@ -4,6 +4,7 @@ namespace MambaRT.Runtime;
 internal sealed class TemplateParser : TemplateExpressionParser
 {
     private int _loops;
+    private HashSet<string>? _ends;   // the statements that close blocks, wherever they stand
 
     private TemplateParser(List<TemplateToken> tokens)
         : base(tokens)
@@ -68,14 +69,84 @@ internal sealed class TemplateParser : TemplateExpressionParser
             case "generation":
                 CloseTag();
                 return new GroupStatement(line, ParseUntil("generation", line));
+            case "macro":
+                return ParseMacro(line);
+            case "call":
+                return ParseCall(line);
+            case "filter":
+                var text = new List<TemplateStatement>();
+                var start = ParseFilter(new BodyExpression(line, text), Expect(TemplateTokenKind.Name, "the name of a filter").Value, line);
+                var filtered = ParseFilters(start);
+                CloseTag();
+                text.AddRange(ParseUntil("filter", line));
+                return new OutputStatement(line, filtered);
+            case "do":
+                var done = new DoStatement(line, ParseTuple());
+                CloseTag();
+                return done;
+            case "with":
+                return ParseWith(line);
             case "break" or "continue":
                 if (_loops == 0) throw TemplateToken.Error(line, $"'{name}' stands outside a loop.");
                 CloseTag();
                 return new JumpStatement(line, name == "break" ? TemplateFlow.Break : TemplateFlow.Continue);
             default:
-                throw TemplateToken.Error(
-                    line, $"the statement '{name}' is not supported; chat templates may use if, for, set, break, continue and generation.");
+                return ParseUnknown(name, line);
         }
+    }
+
+    private MacroStatement ParseMacro(int line)
+    {
+        var name = Expect(TemplateTokenKind.Name, "the name of a macro").Value;
+        Expect(TemplateTokenKind.Operator, "'('", "(");
+        var parameters = ParseParameters();
+        CloseTag();
+        return new MacroStatement(line, name, parameters, ParseUntil("macro", line));
+    }
+
+    private CallStatement ParseCall(int line)
+    {
+        var parameters = Accept(TemplateTokenKind.Operator, "(") ? ParseParameters() : new TemplateParameters([], []);
+        if (ParseExpression() is not CallExpression call) throw TemplateToken.Error(line, "the block 'call' needs the call of a macro.");
+        CloseTag();
+        return new CallStatement(line, call, parameters, ParseUntil("call", line));
+    }
+
+    private TemplateParameters ParseParameters()
+    {
+        var parameters = new TemplateParameters([], []);
+        while (!Accept(TemplateTokenKind.Operator, ")"))
+        {
+            parameters.Names.Add(Expect(TemplateTokenKind.Name, "the name of a parameter").Value);
+            parameters.Defaults.Add(Accept(TemplateTokenKind.Operator, "=") ? ParseExpression() : null);
+            if (!Is(TemplateTokenKind.Operator, ")")) Expect(TemplateTokenKind.Operator, "',' or ')'", ",");
+        }
+
+        return parameters;
+    }
+
+    private WithStatement ParseWith(int line)
+    {
+        var variables = new List<(string, TemplateExpression)>();
+        while (!Is(TemplateTokenKind.BlockEnd))
+        {
+            if (variables.Count > 0) Expect(TemplateTokenKind.Operator, "','", ",");
+            var name = Expect(TemplateTokenKind.Name, "the name of a variable").Value;
+            Expect(TemplateTokenKind.Operator, "'='", "=");
+            variables.Add((name, ParseExpression()));
+        }
+
+        CloseTag();
+        return new WithStatement(line, variables, ParseUntil("with", line));
+    }
+
+    /// <summary>Passes a statement that is not supported, with its body if it has one.</summary>
+    private UnknownStatement ParseUnknown(string name, int line)
+    {
+        while (!Is(TemplateTokenKind.BlockEnd) && !Is(TemplateTokenKind.End)) Take();
+        CloseTag();
+        if (Ends(name)) ParseUntil(name, line);
+        return new UnknownStatement(line, $"the statement '{name}' is not supported.");
     }
 
     private IfStatement ParseIf(int line)
@@ -118,7 +189,7 @@ internal sealed class TemplateParser : TemplateExpressionParser
 
         var source = ParseOr();
         var filter = Accept(TemplateTokenKind.Name, "if") ? ParseExpression() : null;
-        if (Is(TemplateTokenKind.Name, "recursive")) throw TemplateToken.Error(line, "a recursive loop is not supported.");
+        var recursive = Accept(TemplateTokenKind.Name, "recursive");
         CloseTag();
         _loops++;
         var body = ParseBody();
@@ -131,33 +202,49 @@ internal sealed class TemplateParser : TemplateExpressionParser
         }
 
         CloseBlock("for", line);
-        return new ForStatement(line, targets, source, filter, body, otherwise);
+        return new ForStatement(line, targets, source, filter, body, otherwise, recursive);
     }
 
     private SetStatement ParseSet(int line)
     {
-        var name = Expect(TemplateTokenKind.Name, "the name of a variable").Value;
-        var attribute = Accept(TemplateTokenKind.Operator, ".") ? Expect(TemplateTokenKind.Name, "a name after '.'").Value : null;
+        var targets = new List<(string, string?)>();
+        var bracket = Accept(TemplateTokenKind.Operator, "(");
+        do
+        {
+            var name = Expect(TemplateTokenKind.Name, "the name of a variable").Value;
+            targets.Add((name, Accept(TemplateTokenKind.Operator, ".") ? Expect(TemplateTokenKind.Name, "a name after '.'").Value : null));
+        }
+        while (Accept(TemplateTokenKind.Operator, ","));
+        if (bracket) Expect(TemplateTokenKind.Operator, "')'", ")");
         if (Accept(TemplateTokenKind.Operator, "="))
         {
             var value = ParseTuple();
             CloseTag();
-            return new SetStatement(line, name, attribute, value, []);
+            return new SetStatement(line, targets, value);
         }
 
+        var body = new List<TemplateStatement>();
+        var text = ParseFilters(new BodyExpression(line, body));
         CloseTag();
-        return new SetStatement(line, name, attribute, null, ParseUntil("set", line));
+        body.AddRange(ParseUntil("set", line));
+        return new SetStatement(line, targets, text);
     }
 
     private List<TemplateStatement> ParseUntil(string block, int line)
     {
         var loops = _loops;
         // A jump must not leave a block whose text is being gathered.
-        _loops = block == "set" ? 0 : loops;
+        _loops = block is "generation" or "with" ? loops : 0;
         var body = ParseBody();
         _loops = loops;
         CloseBlock(block, line);
         return body;
+    }
+
+    private bool Ends(string block)
+    {
+        _ends ??= [.. All.Zip(All.Skip(1)).Where(pair => pair.First.Kind == TemplateTokenKind.BlockStart).Select(pair => pair.Second.Value)];
+        return _ends.Contains("end" + block);
     }
 
     private void CloseTag() => Expect(TemplateTokenKind.BlockEnd, "'%}'");

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace MambaRT.Runtime;
 
 /// <summary>How a statement ended.</summary>
@@ -94,41 +92,43 @@ internal sealed class GroupStatement(int line, List<TemplateStatement> body) : T
     public override TemplateFlow Execute(TemplateRun run) => Execute(body, run, Line);
 }
 
-/// <summary>"set": assigns a variable or an attribute of a namespace; without a value, the text of the body.</summary>
-internal sealed class SetStatement(int line, string name, string? attribute, TemplateExpression? value, List<TemplateStatement> body)
-    : TemplateStatement(line)
+/// <summary>"set": assigns variables or attributes of namespaces; several take the items of a list.</summary>
+internal sealed class SetStatement(int line, List<(string Name, string? Attribute)> targets, TemplateExpression value) : TemplateStatement(line)
 {
     /// <inheritdoc/>
     public override TemplateFlow Execute(TemplateRun run)
     {
-        var result = value is null ? Capture(run) : value.Evaluate(run);
-        if (attribute is null)
+        var result = value.Evaluate(run);
+        if (targets.Count == 1)
         {
-            run.Set(name, result);
+            Assign(targets[0].Name, targets[0].Attribute, result, run);
             return TemplateFlow.Next;
         }
 
-        if (run.Get(name) is not TemplateNamespace space)
-            throw TemplateToken.Error(Line, $"'{name}' is no namespace, so '{name}.{attribute}' cannot be set; make it with namespace().");
-        space.Attributes[attribute] = result;
+        var parts = TemplateValues.Parts(result, targets.Count, run, Line);
+        for (var i = 0; i < parts.Count; i++) Assign(targets[i].Name, targets[i].Attribute, parts[i], run);
         return TemplateFlow.Next;
     }
 
-    private string Capture(TemplateRun run)
+    private void Assign(string name, string? attribute, object? result, TemplateRun run)
     {
-        var outer = run.Output;
-        run.Output = new StringBuilder();
-        Execute(body, run, Line);
-        var text = run.Output.ToString();
-        run.Output = outer;
-        return text;
+        if (attribute is null)
+        {
+            run.Set(name, result, Line);
+            return;
+        }
+
+        if (run.Get(name, Line) is not TemplateNamespace space)
+            throw TemplateToken.Error(Line, $"'{name}' is no namespace, so '{name}.{attribute}' cannot be set; make it with namespace().");
+        run.Touch(attribute.Length, Line);
+        space.Attributes[attribute] = result;
     }
 }
 
 /// <summary>"for", with its filter and the "else" for no items.</summary>
 internal sealed class ForStatement(
     int line, List<string> targets, TemplateExpression source, TemplateExpression? filter,
-    List<TemplateStatement> body, List<TemplateStatement> otherwise) : TemplateStatement(line)
+    List<TemplateStatement> body, List<TemplateStatement> otherwise, bool recursive) : TemplateStatement(line)
 {
     /// <inheritdoc/>
     public override TemplateFlow Execute(TemplateRun run)
@@ -136,12 +136,13 @@ internal sealed class ForStatement(
         var items = Filtered(TemplateValues.Items(source.Evaluate(run), run, Line), run);
         if (items.Count == 0) return Execute(otherwise, run, Line);
 
+        if (recursive) throw TemplateToken.Error(Line, "a recursive loop is not supported.");
         var loop = new TemplateLoop(items);
         for (var i = 0; i < items.Count; i++)
         {
-            run.Push();
+            run.Push(Line);
             loop.Index = i;
-            run.Set("loop", loop);
+            run.Set("loop", loop, Line);
             Assign(items[i], run);
             var flow = Execute(body, run, Line);
             run.Pop();
@@ -155,11 +156,12 @@ internal sealed class ForStatement(
     {
         if (filter is null) return items;
         var kept = new List<object?>();
-        foreach (var item in items)
+        // By index: the condition may append to the list.
+        for (var i = 0; i < items.Count; i++)
         {
-            run.Push();
-            Assign(item, run);
-            if (TemplateValues.Truth(filter.Evaluate(run))) kept.Add(item);
+            run.Push(Line);
+            Assign(items[i], run);
+            if (TemplateValues.Truth(filter.Evaluate(run))) kept.Add(items[i]);
             run.Pop();
         }
 
@@ -170,17 +172,11 @@ internal sealed class ForStatement(
     {
         if (targets.Count == 1)
         {
-            run.Set(targets[0], item);
+            run.Set(targets[0], item, Line);
             return;
         }
 
-        var parts = item as List<object?>;
-        if (parts is null || parts.Count != targets.Count)
-        {
-            var found = parts is null ? TemplateValues.TypeName(item) : $"{parts.Count} parts";
-            throw TemplateToken.Error(Line, $"the loop needs items of {targets.Count} parts; found {found}.");
-        }
-
-        for (var i = 0; i < targets.Count; i++) run.Set(targets[i], parts[i]);
+        var parts = TemplateValues.Parts(item, targets.Count, run, Line);
+        for (var i = 0; i < parts.Count; i++) run.Set(targets[i], parts[i], Line);
     }
 }

@@ -18,16 +18,19 @@ internal static class TemplateTests
     private static readonly string[] Names =
     [
         "defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number", "integer", "float", "boolean", "true", "false",
-        "odd", "even", "equalto", "eq", "ne", "in", "divisibleby",
+        "odd", "even", "callable", "upper", "lower", "filter", "test",
+        "equalto", "eq", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=", "in", "sameas", "divisibleby",
     ];
 
     /// <summary>Says whether a test of this name exists.</summary>
     public static bool Exists(string name) => Names.Contains(name);
 
     /// <summary>Says whether a test takes an argument.</summary>
-    public static bool TakesArgument(string name) => name is "equalto" or "eq" or "ne" or "in" or "divisibleby";
+    public static bool TakesArgument(string name) =>
+        name is "equalto" or "eq" or "ne" or "lt" or "lessthan" or "le" or "gt" or "greaterthan" or "ge" or "in" or "sameas" or "divisibleby";
 
-    /// <summary>Applies a test that exists.</summary>
+    /// <summary>Applies a test.</summary>
+    /// <exception cref="FormatException">There is none of this name, or it does not take the value.</exception>
     public static bool Holds(string name, object? value, object? argument, TemplateRun run, int line) => name switch
     {
         "defined" => value is not TemplateUndefined,
@@ -45,9 +48,19 @@ internal static class TemplateTests
         "odd" => Remainder(name, value, 2L, line) == 1,
         "even" => Remainder(name, value, 2L, line) == 0,
         "divisibleby" => Remainder(name, value, argument, line) == 0,
+        "callable" => value is TemplateMacro or TemplateFunction,
+        "upper" => value is string s && TemplateStrings.IsCased(s, upper: true, run, line),
+        "lower" => value is string s && TemplateStrings.IsCased(s, upper: false, run, line),
+        "filter" => value is string s && TemplateFilters.Exists(run.Plain(s, line)),
+        "test" => value is string s && Exists(run.Plain(s, line)),
+        "lt" or "lessthan" or "<" => TemplateValues.Compare(value, argument, run, line) < 0,
+        "le" or "<=" => TemplateValues.Compare(value, argument, run, line) <= 0,
+        "gt" or "greaterthan" or ">" => TemplateValues.Compare(value, argument, run, line) > 0,
+        "ge" or ">=" => TemplateValues.Compare(value, argument, run, line) >= 0,
         "in" => BinaryExpression.Contains(argument, value, run, line),
-        "ne" => !TemplateValues.AreEqual(value, argument, run, line),
-        _ => TemplateValues.AreEqual(value, argument, run, line),
+        "ne" or "!=" => !TemplateValues.AreEqual(value, argument, run, line),
+        "equalto" or "eq" or "==" or "sameas" => TemplateValues.AreEqual(value, argument, run, line),
+        _ => throw TemplateToken.Error(line, $"the test '{name}' is unknown."),
     };
 
     private static long Remainder(string name, object? value, object? divisor, int line)

@@ -43,6 +43,8 @@ internal enum TemplateTokenKind
 /// <param name="Line">The line it starts on, from 1.</param>
 internal readonly record struct TemplateToken(TemplateTokenKind Kind, string Value, int Line)
 {
+    private const int MaxError = 1000;
+
     /// <summary>Names the token in an error.</summary>
     public override string ToString() => Kind switch
     {
@@ -53,6 +55,7 @@ internal readonly record struct TemplateToken(TemplateTokenKind Kind, string Val
         _ => $"'{Value}'",
     };
 
-    /// <summary>Makes the error for a place in a template.</summary>
-    public static FormatException Error(int line, string message) => new($"Chat template, line {line}: {message}");
+    /// <summary>Makes the error for a place in a template; a template's own long words are cut.</summary>
+    public static FormatException Error(int line, string message) =>
+        new($"Chat template, line {line}: {(message.Length <= MaxError ? message : string.Concat(message.AsSpan(0, MaxError), "…"))}");
 }

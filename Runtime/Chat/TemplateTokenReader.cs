@@ -7,6 +7,9 @@ internal abstract class TemplateTokenReader(List<TemplateToken> tokens)
     private int _at;
     private int _depth;
 
+    /// <summary>All tokens.</summary>
+    protected IReadOnlyList<TemplateToken> All => tokens;
+
     /// <summary>The token to read next.</summary>
     protected TemplateToken Current => tokens[_at];
 

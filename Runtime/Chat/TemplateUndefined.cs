@@ -11,6 +11,10 @@ internal sealed class TemplateNamespace
     public Dictionary<string, object?> Attributes { get; } = [];
 }
 
+/// <summary>A list that Python has as a tuple: it is written with round brackets and equals no list.</summary>
+/// <param name="items">The items.</param>
+internal sealed class TemplateTuple(IEnumerable<object?> items) : List<object?>(items);
+
 /// <summary>The value of <c>loop</c> inside a for statement.</summary>
 /// <param name="items">All the items of the loop.</param>
 internal sealed class TemplateLoop(IReadOnlyList<object?> items)
@@ -28,6 +32,8 @@ internal sealed class TemplateLoop(IReadOnlyList<object?> items)
         "first" => Index == 0,
         "last" => Index == items.Count - 1,
         "length" => (long)items.Count,
+        "depth" => 1L,
+        "depth0" => 0L,
         "previtem" when Index > 0 => items[Index - 1],
         "nextitem" when Index + 1 < items.Count => items[Index + 1],
         _ => new TemplateUndefined("loop." + name),

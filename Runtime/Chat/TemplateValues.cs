@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace MambaRT.Runtime;
 
@@ -17,6 +16,7 @@ internal static class TemplateValues
         long => "an integer",
         double => "a number",
         string => "a string",
+        TemplateTuple => "a tuple",
         List<object?> => "a list",
         OrderedDictionary<string, object?> => "a mapping",
         TemplateUndefined u => $"'{u.Name}', which is undefined",
@@ -52,12 +52,43 @@ internal static class TemplateValues
         return equal;
     }
 
-    /// <summary>Orders two numbers or two strings.</summary>
-    public static int Compare(object? a, object? b, int line)
+    /// <summary>Orders two numbers, two strings or two lists.</summary>
+    public static int Compare(object? a, object? b, TemplateRun run, int line)
     {
-        if (a is string s && b is string t) return string.CompareOrdinal(s, t);
-        if (Number(a, out var x) && Number(b, out var y)) return x.CompareTo(y);
-        throw TemplateToken.Error(line, $"cannot order {TypeName(a)} and {TypeName(b)}.");
+        switch (a, b)
+        {
+            case (string s, string t):
+                run.Touch(Math.Min(s.Length, t.Length), line);
+                return string.CompareOrdinal(run.Plain(s, line), run.Plain(t, line));
+            case (List<object?> s, List<object?> t):
+                run.Enter(line);
+                var order = 0;
+                for (var i = 0; order == 0 && i < Math.Min(s.Count, t.Count); i++)
+                    order = AreEqual(s[i], t[i], run, line) ? 0 : Compare(s[i], t[i], run, line);
+                run.Leave();
+                return order != 0 ? order : s.Count.CompareTo(t.Count);
+            default:
+                if (Number(a, out var x) && Number(b, out var y)) return a is long m && b is long n ? m.CompareTo(n) : x.CompareTo(y);
+                throw TemplateToken.Error(line, $"cannot order {TypeName(a)} and {TypeName(b)}.");
+        }
+    }
+
+    /// <summary>Looks a key up, as it is or as the original of what someone said.</summary>
+    public static bool Find(OrderedDictionary<string, object?> map, string key, TemplateRun run, int line, out object? value)
+    {
+        run.Touch(key.Length, line);
+        if (map.TryGetValue(key, out value)) return true;
+        var plain = run.Plain(key, line);
+        return !ReferenceEquals(plain, key) && map.TryGetValue(plain, out value);
+    }
+
+    /// <summary>Takes a list apart.</summary>
+    public static IReadOnlyList<object?> Parts(object? value, int count, TemplateRun run, int line)
+    {
+        var parts = value is List<object?> or string ? Items(value, run, line) : null;
+        if (parts is not null && parts.Count == count) return parts;
+        var found = parts is null ? TypeName(value) : $"{parts.Count} parts";
+        throw TemplateToken.Error(line, $"{count} parts are needed for {count} names; found {found}.");
     }
 
     /// <summary>Returns the items that a loop over a value sees.</summary>
@@ -73,25 +104,16 @@ internal static class TemplateValues
                 run.Charge(map.Count, line);
                 return [.. map.Keys];
             case string text:
-                run.Charge(text.Length, line);
-                return Characters(text);
+                return TemplateStrings.Characters(text, run, line);
             default:
                 throw TemplateToken.Error(line, $"cannot loop over {TypeName(value)}; a list, mapping or string is needed.");
         }
     }
 
-    /// <summary>Cuts a string into its Unicode characters.</summary>
-    public static List<object?> Characters(string text)
-    {
-        var characters = new List<object?>(text.Length);
-        foreach (var rune in text.EnumerateRunes()) characters.Add(rune.ToString());
-        return characters;
-    }
-
     /// <summary>Returns the number of items or Unicode characters.</summary>
-    public static long Length(object? value, int line) => value switch
+    public static long Length(object? value, TemplateRun run, int line) => value switch
     {
-        string text => text.Length - text.Count(char.IsLowSurrogate),
+        string text => TemplateStrings.Length(text, run, line),
         List<object?> list => list.Count,
         OrderedDictionary<string, object?> map => map.Count,
         TemplateUndefined => 0,
@@ -108,55 +130,53 @@ internal static class TemplateValues
             case TemplateUndefined:
                 return "";
             default:
-                var output = new StringBuilder();
+                var output = new TemplateWriter();
                 Describe(value, output, run, line);
-                return output.ToString();
+                return output.ToText(run, line);
         }
     }
 
     /// <summary>Writes a value as Python's repr does.</summary>
-    private static void Describe(object? value, StringBuilder output, TemplateRun run, int line)
+    private static void Describe(object? value, TemplateWriter output, TemplateRun run, int line)
     {
         run.Enter(line);
-        var before = output.Length;
         switch (value)
         {
             case string text:
-                Quote(text, output);
+                Quote(text, output, run, line);
                 break;
             case List<object?> list:
-                output.Append('[');
+                var round = list is TemplateTuple;
+                output.Append(round ? "(" : "[", run, line);
                 for (var i = 0; i < list.Count; i++)
                 {
-                    if (i > 0) output.Append(", ");
+                    if (i > 0) output.Append(", ", run, line);
                     Describe(list[i], output, run, line);
                 }
 
-                output.Append(']');
+                output.Append(round ? list.Count == 1 ? ",)" : ")" : "]", run, line);
                 break;
             case OrderedDictionary<string, object?> map:
-                var first = true;
-                output.Append('{');
-                foreach (var (key, item) in map)
+                output.Append("{", run, line);
+                for (var i = 0; i < map.Count; i++)
                 {
-                    if (!first) output.Append(", ");
-                    first = false;
-                    Quote(key, output);
-                    output.Append(": ");
+                    var (key, item) = map.GetAt(i);
+                    if (i > 0) output.Append(", ", run, line);
+                    Quote(key, output, run, line);
+                    output.Append(": ", run, line);
                     Describe(item, output, run, line);
                 }
 
-                output.Append('}');
+                output.Append("}", run, line);
                 break;
             case TemplateUndefined:
-                output.Append("Undefined");
+                output.Append("Undefined", run, line);
                 break;
             default:
-                output.Append(Scalar(value, line));
+                output.Append(Scalar(value, line), run, line);
                 break;
         }
 
-        run.ChargeText(output.Length - before, line);
         run.Leave();
     }
 
@@ -176,26 +196,27 @@ internal static class TemplateValues
         return double.IsFinite(value) && text.AsSpan().IndexOfAny('.', 'E') < 0 ? text + ".0" : text.Replace('E', 'e');
     }
 
-    private static void Quote(string text, StringBuilder output)
+    private static void Quote(string text, TemplateWriter output, TemplateRun run, int line)
     {
+        run.Touch(2L * text.Length, line);
         var quote = text.Contains('\'') && !text.Contains('"') ? '"' : '\'';
-        output.Append(quote);
+        output.Append(quote, 1, run, line);
         foreach (var c in text)
         {
             switch (c)
             {
-                case '\n': output.Append("\\n"); break;
-                case '\r': output.Append("\\r"); break;
-                case '\t': output.Append("\\t"); break;
-                case '\\': output.Append("\\\\"); break;
+                case '\n': output.Append("\\n", run, line); break;
+                case '\r': output.Append("\\r", run, line); break;
+                case '\t': output.Append("\\t", run, line); break;
+                case '\\': output.Append("\\\\", run, line); break;
                 default:
-                    if (c == quote) output.Append('\\');
-                    output.Append(c);
+                    if (c == quote) output.Append('\\', 1, run, line);
+                    output.Append(c, 1, run, line);
                     break;
             }
         }
 
-        output.Append(quote);
+        output.Append(quote, 1, run, line);
     }
 
     private static bool EqualInside(object? a, object? b, TemplateRun run, int line)
@@ -206,9 +227,9 @@ internal static class TemplateValues
             case (null, null) or (TemplateUndefined, TemplateUndefined):
                 return true;
             case (string s, string t):
-                return s == t;
+                return TemplateStrings.Same(s, t, run, line);
             case (List<object?> s, List<object?> t):
-                if (s.Count != t.Count) return false;
+                if (s.Count != t.Count || (s is TemplateTuple) != (t is TemplateTuple)) return false;
                 for (var i = 0; i < s.Count; i++)
                 {
                     if (!AreEqual(s[i], t[i], run, line)) return false;
@@ -219,7 +240,7 @@ internal static class TemplateValues
                 if (s.Count != t.Count) return false;
                 foreach (var (key, item) in s)
                 {
-                    if (!t.TryGetValue(key, out var other) || !AreEqual(item, other, run, line)) return false;
+                    if (!Find(t, key, run, line, out var other) || !AreEqual(item, other, run, line)) return false;
                 }
 
                 return true;
