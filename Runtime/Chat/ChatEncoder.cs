@@ -80,14 +80,18 @@ internal sealed class ChatEncoder
     public List<PromptPart> Split(string rendered, TemplateTwins twins)
     {
         var parts = new List<PromptPart>();
-        ReadOnlySpan<char> text = rendered;
+        int markers = 0, at = 0;   // where the markers begin that end at the second place
         while (true)
         {
-            bool found = _all.Find(text, out int start, out int length) >= 0;
-            if (start > 0) PromptPart.Append(parts, new PromptPart(twins.Plain(text[..start].ToString()), IsContent: true));
+            bool found = _all.Find(rendered.AsSpan(at), out int gap, out int length) >= 0;
+            if (gap > 0 || !found)
+            {
+                PromptPart.Append(parts, new PromptPart(rendered[markers..at], IsContent: false));
+                PromptPart.Append(parts, new PromptPart(twins.Plain(rendered.Substring(at, gap)), IsContent: true));
+                markers = at + gap;
+            }
             if (!found) return parts;
-            PromptPart.Append(parts, new PromptPart(text.Slice(start, length).ToString(), IsContent: false));
-            text = text[(start + length)..];
+            at += gap + length;
         }
     }
 

@@ -252,7 +252,7 @@ internal sealed class TemplateLexer
 
     private void Operator()
     {
-        foreach (var two in LongOperators)
+        foreach (var two in _at + 1 < _source.Length && _source[_at + 1] is '=' or '/' or '*' ? LongOperators : [])
         {
             if (string.CompareOrdinal(_source, _at, two, 0, 2) != 0) continue;
             Take(TemplateTokenKind.Operator, _at + 2);

@@ -117,8 +117,8 @@ internal sealed class WithStatement(int line, List<(string Name, TemplateExpress
 }
 
 /// <summary>A statement that is not supported: an error for the template that gets there.</summary>
-internal sealed class UnknownStatement(int line, string fault) : TemplateStatement(line)
+internal sealed class UnknownStatement(int line, string name) : TemplateStatement(line)
 {
     /// <inheritdoc/>
-    public override TemplateFlow Execute(TemplateRun run) => throw TemplateToken.Error(Line, fault);
+    public override TemplateFlow Execute(TemplateRun run) => throw TemplateToken.Error(Line, $"the statement '{name}' is not supported.");
 }

@@ -146,7 +146,7 @@ internal sealed class TemplateParser : TemplateExpressionParser
         while (!Is(TemplateTokenKind.BlockEnd) && !Is(TemplateTokenKind.End)) Take();
         CloseTag();
         if (Ends(name)) ParseUntil(name, line);
-        return new UnknownStatement(line, $"the statement '{name}' is not supported.");
+        return new UnknownStatement(line, name);
     }
 
     private IfStatement ParseIf(int line)

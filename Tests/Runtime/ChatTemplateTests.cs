@@ -209,6 +209,37 @@ public sealed class ChatTemplateTests
         Assert.Equal(Expected + "<|assistant|>", template.Render(UserAssistant, true, "<s>", "</s>"));
     }
 
+    [Theory]
+    [InlineData("chatml", "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n Hi! <|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n")]
+    [InlineData("llama2", "[INST] Be brief.\n Hi!  [/INST]Hello.</s>[INST] Bye [/INST]")]
+    [InlineData("llama2-sys", "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n Hi!  [/INST]Hello.</s>[INST] Bye [/INST]")]
+    [InlineData("llama2-sys-bos", "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n Hi!  [/INST]Hello.</s><s>[INST] Bye [/INST]")]
+    [InlineData("llama2-sys-strip", "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi! [/INST]Hello.</s>[INST] Bye [/INST]")]
+    [InlineData("llama3", "<|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi!<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n")]
+    [InlineData("mistral-v1", " [INST] Be brief.\n\n Hi!  [/INST] Hello.</s> [INST] Bye [/INST]")]
+    [InlineData("mistral-v3", "[INST] Be brief.\n\n Hi! [/INST] Hello.</s>[INST] Bye[/INST]")]
+    [InlineData("mistral-v3-tekken", "[INST]Be brief.\n\n Hi! [/INST]Hello.</s>[INST]Bye[/INST]")]
+    [InlineData("mistral-v7", "[SYSTEM_PROMPT] Be brief.[/SYSTEM_PROMPT][INST]  Hi! [/INST] Hello.</s>[INST] Bye[/INST]")]
+    [InlineData("phi3", "<|system|>\nBe brief.<|end|>\n<|user|>\n Hi! <|end|>\n<|assistant|>\nHello.<|end|>\n<|user|>\nBye<|end|>\n<|assistant|>\n")]
+    [InlineData("falcon3", "<|system|>\nBe brief.\n<|user|>\n Hi! \n<|assistant|>\nHello.\n<|user|>\nBye\n<|assistant|>\n")]
+    [InlineData("zephyr", "<|system|>\nBe brief.<|endoftext|>\n<|user|>\n Hi! <|endoftext|>\n<|assistant|>\nHello.<|endoftext|>\n<|user|>\nBye<|endoftext|>\n<|assistant|>\n")]
+    [InlineData("gemma", "<start_of_turn>user\nBe brief.\n\nHi!<end_of_turn>\n<start_of_turn>model\nHello.<end_of_turn>\n<start_of_turn>user\nBye<end_of_turn>\n<start_of_turn>model\n")]
+    [InlineData("vicuna", "Be brief.\n\nUSER:  Hi! \nASSISTANT: Hello.</s>\nUSER: Bye\nASSISTANT:")]
+    [InlineData("granite", "<|start_of_role|>system<|end_of_role|>Be brief.<|end_of_text|>\n<|start_of_role|>user<|end_of_role|> Hi! <|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>Hello.<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>Bye<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>\n")]
+    [InlineData("chatglm3", "[gMASK]sop<|system|>\n Be brief.<|user|>\n  Hi! <|assistant|>\n Hello.<|user|>\n Bye<|assistant|>")]
+    [InlineData("openchat", "Be brief.<|end_of_turn|>GPT4 Correct User:  Hi! <|end_of_turn|>GPT4 Correct Assistant: Hello.<|end_of_turn|>GPT4 Correct User: Bye<|end_of_turn|>GPT4 Correct Assistant:")]
+    [InlineData("orion", "Human: Be brief.\n\n Hi! \n\nAssistant: </s>Hello.</s>Human: Bye\n\nAssistant: </s>")]
+    [InlineData("command-r", "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>Be brief.<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>Hi!<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>Hello.<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>Bye<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>")]
+    public void Named_CommonTemplate_WritesLlamaCppsFormat(string name, string expected) =>
+        Assert.Equal(expected, ChatTemplates.Named(name)?.Render(SystemUserAssistant, true));
+
+    [Fact]
+    public void Named_EveryName_RendersAConversation()
+    {
+        foreach (string name in ChatTemplates.Names) Assert.Contains("Bye", ChatTemplates.Named(name)?.Render(SystemUserAssistant, true));
+        Assert.Null(ChatTemplates.Named("unheard-of"));
+    }
+
     [Fact]
     public void Render_MistralRolesOutOfTurn_RefusesInTheTemplatesWords()
     {
