@@ -9,6 +9,7 @@ internal sealed class ChatCommand : Verb
     private readonly ModelArguments _model = new();
     private readonly SamplingArguments _sampling = new();
     private readonly GenerationArguments _generation = new();
+    private readonly TemplateArguments _template = new();
     private readonly Option<string?> _system = OptionOf.Text("--system", ["-sys"], "TEXT", "What the model is told before the conversation.");
     private readonly Option<string?> _session = OptionOf.Text("--session", [], "FILE", "Saves every turn there, and goes on from there when it exists.");
 
@@ -17,6 +18,7 @@ internal sealed class ChatCommand : Verb
         _model.AddTo(this);
         Options.Add(_system);
         Options.Add(_session);
+        _template.AddTo(this);
         _generation.AddTo(this);
         _sampling.AddTo(this);
     }
@@ -35,9 +37,10 @@ internal sealed class ChatCommand : Verb
         using OpenedModel opened = _model.Open(arguments, Terminal);
         Model model = opened.Model;
         TextTokens.RequireVocabulary(model);
-        if (ChatTemplates.Of(model) is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
+        ChatTemplate? template = _template.Choose(arguments, model);
+        if (template is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
         SamplerChain sampler = _sampling.Build(arguments, model, Terminal);
-        var chat = new ChatSession(model.StartSession(), ChatTemplates.For(model), sampler, options, arguments.GetValue(_system));
+        var chat = new ChatSession(model.StartSession(), template ?? ChatTemplate.ChatMl, sampler, options, arguments.GetValue(_system));
         using var loop = new ChatLoop(Terminal, chat, sampler.Seed, session, Json(arguments));
         loop.Run($"{model.Name} on {model.BackendName}, a state of {Show.Bytes(model.StateBytes)}. /help lists the commands.");
         return Program.Ok;

@@ -39,6 +39,26 @@ public sealed class VerbTests
     }
 
     [Fact]
+    public void Run_AnotherChatTemplate_WritesTheTurnByIt()
+    {
+        string file = Path.Combine(Path.GetTempPath(), $"mambart-{Guid.NewGuid():N}.jinja");
+        File.WriteAllText(file, "Once upon a {{ messages[0].content }}");
+        try
+        {
+            CommandLine raw = Run("Once upon a time", "--no-chat-template"), text = Run("time", "--chat-template", "Once upon a {{ messages[0].content }}");
+            Assert.Equal(raw.Json().GetProperty("text").GetString(), text.Json().GetProperty("text").GetString());
+            Assert.Equal(text.Json().GetProperty("text").GetString(), Run("time", "--chat-template", file).Json().GetProperty("text").GetString());
+            Assert.NotEqual(text.Json().GetProperty("text").GetString(), Run("time", "--chat-template", "chatml").Json().GetProperty("text").GetString());
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+
+        static CommandLine Run(string prompt, params string[] more) => CommandLine.Run(["run", "-p", prompt, "-n", "8", "--temp", "0", "--ignore-eos", "--json", .. more]);
+    }
+
+    [Fact]
     public void Tokenize_ThenDetokenize_GivesTheTextBack()
     {
         const string text = "Once upon a time<|end|>\n\u00e9\U0001F600";
