@@ -60,7 +60,7 @@ internal sealed class LineView(TextWriter screen, string prompt, Func<int> colum
     }
 
     /// <summary>Columns that a character takes: none for marks, two for East Asian wide ones and pictures.</summary>
-    private static int Cells(Rune rune) => Rune.GetUnicodeCategory(rune) switch
+    public static int Cells(Rune rune) => Rune.GetUnicodeCategory(rune) switch
     {
         UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,
         _ => rune.Value is (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF)

@@ -12,11 +12,7 @@ internal static class Program
     {
         try
         {
-            if (args is ["--version"])
-            {
-                Console.Out.WriteLine(About.Version);
-                return Ok;
-            }
+            LastWords.Install();
             Terminal terminal = Terminal.Open();
             if (args.Length == 0 && ModelLocator.FindAppended() is not null) args = ["chat"];
             return Run(args, terminal);
@@ -27,7 +23,7 @@ internal static class Program
         }
         catch (Exception e)
         {
-            Terminal.OpenError().WriteLine(Failure.Sentence(e));
+            LastWords.Say(e);
             return BadInput;
         }
     }

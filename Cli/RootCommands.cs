@@ -28,13 +28,20 @@ internal static class RootCommands
         root.Subcommands.Add(new ExportCommand(terminal, json));
         root.Subcommands.Add(new QuantizeCommand(terminal, json));
         root.Subcommands.Add(new ImatrixCommand(terminal, json));
-        root.SetAction(arguments => new HelpAction().Invoke(arguments));
+        root.SetAction(arguments => Sized(new HelpAction(), terminal).Invoke(arguments));
         foreach (Option option in root.Options)
         {
-            if (option is HelpOption help) help.Action = new HelpWithExamples((SynchronousCommandLineAction)help.Action!);   // the library sets it
+            if (option is HelpOption help) help.Action = new HelpWithExamples(Sized((HelpAction)help.Action!, terminal));   // the library sets it
             else if (option is VersionOption version) version.Action = new VersionAction(terminal);
         }
         return root;
+    }
+
+    /// <summary>The library would ask the console, which sends a terminal escape sequences.</summary>
+    private static HelpAction Sized(HelpAction help, Terminal terminal)
+    {
+        help.MaxWidth = terminal.OutIsTerminal ? terminal.Columns() : int.MaxValue;
+        return help;
     }
 
     private sealed class VersionAction(Terminal terminal) : SynchronousCommandLineAction

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text;
+using MambaRT.Formats;
 
 namespace MambaRT.Cli;
 
@@ -7,25 +7,7 @@ namespace MambaRT.Cli;
 internal static class Show
 {
     /// <summary>Text of a file or a vocabulary with its control characters spelled out, so that it cannot act on the terminal.</summary>
-    public static string Text(string text, int limit = int.MaxValue)
-    {
-        var shown = new StringBuilder();
-        foreach (char c in text)
-        {
-            if (shown.Length >= limit) return shown.Append("...").ToString();
-            switch (c)
-            {
-                case '\n': shown.Append("\\n"); break;
-                case '\r': shown.Append("\\r"); break;
-                case '\t': shown.Append("\\t"); break;
-                default:
-                    if (char.IsControl(c) || char.GetUnicodeCategory(c) == UnicodeCategory.Format) shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-                    else shown.Append(c);
-                    break;
-            }
-        }
-        return shown.ToString();
-    }
+    public static string Text(string text, int limit = int.MaxValue) => Printable.Line(text, limit);
 
     /// <summary>A size in units of 1024.</summary>
     public static string Bytes(long bytes) => bytes switch

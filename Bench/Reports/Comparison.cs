@@ -1,4 +1,5 @@
 using System.Text;
+using MambaRT.Formats;
 using System.Text.Json;
 
 namespace MambaRT.Bench;
@@ -42,7 +43,7 @@ public static class Comparison
     {
         var text = new StringBuilder().AppendLine($"{"backend",-10}{"threads",8}  {"what",-14}{"first",10}{"second",10}{"ratio",8}");
         foreach (ComparedResult r in results)
-            text.AppendLine($"{r.Backend,-10}{r.Threads,8}  {(r.Mode == "prefill" ? $"prefill {r.Tokens}" : $"decode x {r.Batch}"),-14}{Text.Rate(r.First),10}{Text.Rate(r.Second),10}{Text.Fixed(r.Ratio, 3),8}");
+            text.AppendLine($"{Printable.Line(r.Backend, 40),-10}{r.Threads,8}  {(r.Mode == "prefill" ? $"prefill {r.Tokens}" : $"decode x {r.Batch}"),-14}{Text.Rate(r.First),10}{Text.Rate(r.Second),10}{Text.Fixed(r.Ratio, 3),8}");
         return text.ToString();
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using MambaRT.Formats;
 
 namespace MambaRT.Bench;
 
@@ -57,6 +58,11 @@ public static class MarkdownReport
     internal static string Shares(ResultRecord r) => r.TimeShare is TimeShares s
         ? $"{Text.Fixed(100 * s.Linear, 0)} / {Text.Fixed(100 * s.Conv, 0)} / {Text.Fixed(100 * s.Scan, 0)} / {Text.Fixed(100 * s.Norm, 0)} / {Text.Fixed(100 * s.Other, 0)} %" : "-";
 
-    /// <summary>Text as a cell of a table may hold it.</summary>
-    internal static string Plain(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).Replace('\n', ' ');
+    /// <summary>Text as a line or a cell of a table may hold it: what Markdown or a browser would act on is escaped.</summary>
+    internal static string Plain(string text)
+    {
+        var plain = new StringBuilder();
+        foreach (char c in Printable.Line(text)) plain.Append(c is '\\' or '`' or '*' or '[' or '<' or '|' ? "\\" : "").Append(c);
+        return plain.ToString();
+    }
 }

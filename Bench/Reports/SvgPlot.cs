@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using MambaRT.Formats;
 
 namespace MambaRT.Bench;
 
@@ -105,7 +106,7 @@ internal static class SvgPlot
     }
 
     /// <summary>Text as HTML has it.</summary>
-    public static string Escape(string text) => text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
+    public static string Escape(string text) => Printable.Line(text).Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
         .Replace(">", "&gt;", StringComparison.Ordinal).Replace("\"", "&quot;", StringComparison.Ordinal);
 
     private const string Nothing = "<p>No measurement.</p>";

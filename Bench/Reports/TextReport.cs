@@ -1,4 +1,5 @@
 using System.Text;
+using MambaRT.Formats;
 
 namespace MambaRT.Bench;
 
@@ -9,7 +10,7 @@ public static class TextReport
     public static string Write(RunRecord run)
     {
         var text = new StringBuilder();
-        foreach (string line in MarkdownReport.Summary(run)) text.AppendLine(line);
+        foreach (string line in MarkdownReport.Summary(run)) text.AppendLine(Printable.Line(line));
         foreach ((int threads, double read) in run.Machine.ReadGBs)
             text.AppendLine($"peak, {threads} thread(s): reads {Text.Fixed(read, 1)} GB/s, int8 {Text.Fixed(run.Machine.Int8Gops[threads], 0)} GOP/s, fp32 {Text.Fixed(run.Machine.Fp32Gflops[threads], 0)} GFLOP/s");
         if (run.Results.Count > 0)

@@ -56,9 +56,9 @@ internal sealed class InfoCommand : Verb
     {
         Summarize(file, plan);
         Listing.Write(Terminal, "Metadata", ["key", "type", "value"], [.. file.Metadata.Entries.Select(entry =>
-            new[] { Show.Text(entry.Key), TypeName(entry.Value), Value(entry.Value) })]);
+            new[] { entry.Key, TypeName(entry.Value), Value(entry.Value) })]);
         Listing.Write(Terminal, "Tensors", ["name", "type", "shape", "bytes"], [.. file.Tensors.Select(tensor =>
-            new[] { Show.Text(tensor.Name), tensor.Type.Name, string.Join(" x ", tensor.Dimensions), Show.Count(tensor.Bytes) })]);
+            new[] { tensor.Name, tensor.Type.Name, string.Join(" x ", tensor.Dimensions), Show.Count(tensor.Bytes) })]);
         Listing.Write(Terminal, "Storage types", ["type", "tensors", "values", "bytes", "share"], [.. QuantMix.Of(file).Select(part =>
             new[] { part.Type, Show.Count(part.Tensors), Show.Count(part.Values), Show.Count(part.Bytes), Show.Fixed(100.0 * part.Bytes / Math.Max(1, file.Tensors.Sum(t => t.Bytes)), 1) + " %" })]);
         if (shown is not null) Listing.Write(Terminal, "Plan", ["operation", "kind", "columns", "weights"], PlanRows(shown));
@@ -76,7 +76,7 @@ internal sealed class InfoCommand : Verb
     {
         TextWriter output = Terminal.Out;
         List<QuantMix> mix = QuantMix.Of(file);
-        output.WriteLine($"file        {file.Path} ({Show.Bytes(file.FileBytes)})");
+        output.WriteLine($"file        {Show.Text(file.Path)} ({Show.Bytes(file.FileBytes)})");
         if (file.Metadata.TryGetString("general.name") is { } name) output.WriteLine($"name        {Show.Text(name, 200)}");
         output.WriteLine($"parameters  {Show.Count(mix.Sum(part => part.Values))} in {file.Tensors.Count} tensors, {Show.Fixed(QuantMix.BitsPerWeight(mix), 2)} bits each");
         if (plan is null) return;

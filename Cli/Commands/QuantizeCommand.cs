@@ -84,7 +84,7 @@ internal sealed class QuantizeCommand : Verb
     private void WriteTable(QuantizationPlan plan)
     {
         Listing.Write(Terminal, "Tensors", ["name", "shape", "now", "then", "bytes"], [.. plan.Tensors.Select(tensor =>
-            new[] { Show.Text(tensor.Source.Name), string.Join(" x ", tensor.Source.Dimensions), tensor.Source.Type.Name, tensor.Stored.Name, Show.Count(tensor.Bytes) })]);
+            new[] { tensor.Source.Name, string.Join(" x ", tensor.Source.Dimensions), tensor.Source.Type.Name, tensor.Stored.Name, Show.Count(tensor.Bytes) })]);
         Terminal.Out.WriteLine();
         Terminal.Out.WriteLine($"{Show.Count(plan.Values)} values in {Show.Count(plan.Bytes)} bytes ({Show.Bytes(plan.Bytes)}), {Show.Fixed(plan.BitsPerWeight, 3)} bits per weight");
     }

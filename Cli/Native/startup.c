@@ -5,12 +5,16 @@
  *    The constructor here runs earlier and says in words what is missing (exit code 3).
  * 2. Weights are read through a memory map. When the file behind it shrinks, the kernel raises SIGBUS in whatever
  *    thread touches a lost page; managed code cannot catch that. The handler says so in words (exit code 1).
- * 3. A standard stream that the caller closed (">&-") becomes /dev/null: otherwise the next file that is opened takes its number,
+ * 3. Where memory is limited so that the runtime cannot even start, it ends without a word (exit code 255, or a fault); the words are
+ *    here (exit code 1).
+ * 4. A file that outgrows "ulimit -f" is an error of the write, which the program handles, not the end of the process (SIGXFSZ).
+ * 5. A standard stream that the caller closed (">&-") becomes /dev/null: otherwise the next file that is opened takes its number,
  *    and what is said to the user lands in that file.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +44,33 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
     raise(signal_number);
 }
 
+static void end_without_memory(void)
+{
+    say("mambart: there is not enough memory to start; allow more (ulimit -v, DOTNET_GCHeapHardLimit, the limit of the container)\n");
+    _exit(1);
+}
+
+/* The runtime hands on the faults that are not its own. Main listens for SIGINT first of all: while nobody does, the runtime is starting. */
+static void on_fault(int signal_number, siginfo_t *info, void *context)
+{
+    struct sigaction interrupt;
+    (void)info;
+    (void)context;
+    if (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL)
+        end_without_memory();
+    signal(signal_number, SIG_DFL); /* the fault happens again, with its usual end */
+}
+
+#ifdef __GLIBC__
+/* The program itself never ends with 255, so this is the runtime that gave up before it. */
+static void on_end(int status, void *unused)
+{
+    (void)unused;
+    if ((status & 0xFF) == 0xFF)
+        end_without_memory();
+}
+#endif
+
 static void fill_closed_streams(void)
 {
     for (int descriptor = 0; descriptor <= 2; descriptor++)
@@ -47,15 +78,15 @@ static void fill_closed_streams(void)
             (void)open("/dev/null", O_RDWR); /* takes the lowest free number, which is this one */
 }
 
-static void watch_bus_errors(void)
+static void watch(int signal_number, void (*handler)(int, siginfo_t *, void *), int flags)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_sigaction = on_bus_error;
+    action.sa_sigaction = handler;
     /* SA_ONSTACK: the runtime gives its threads alternative stacks; use them where a stack may be exhausted. */
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | flags;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, NULL);
+    sigaction(signal_number, &action, NULL);
 }
 
 #ifdef MAMBART_NEEDS_X86_64_V3
@@ -110,5 +141,10 @@ __attribute__((constructor(101))) static void mambart_startup(void)
 #ifdef MAMBART_NEEDS_X86_64_V3
     require_x86_64_v3();
 #endif
-    watch_bus_errors();
+    watch(SIGBUS, on_bus_error, SA_RESETHAND);
+    watch(SIGSEGV, on_fault, 0);
+    signal(SIGXFSZ, SIG_IGN);
+#ifdef __GLIBC__
+    on_exit(on_end, NULL);
+#endif
 }

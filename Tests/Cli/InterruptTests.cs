@@ -59,14 +59,14 @@ public sealed class InterruptTests
     {
         private Action? _call = call;
 
-        public override void Write(string? value)
+        public override void Write(string? value) => Write(value.AsSpan());
+
+        public override void Write(ReadOnlySpan<char> buffer)
         {
-            base.Write(value);
-            if (value is null || !value.StartsWith(start, StringComparison.Ordinal)) return;
+            base.Write(buffer);
+            if (!buffer.StartsWith(start, StringComparison.Ordinal)) return;
             _call?.Invoke();
             _call = null;
         }
-
-        public override void WriteLine(string? value) => Write(value + NewLine);
     }
 }

@@ -60,7 +60,7 @@ public sealed class GgufDamageTests
         ["far out of range"] = (() => Tensor("x", 0, 1UL << 63, 4), "tensor 'x' has the offset 9223372036854775808, but the file has 128 bytes"),
         ["overlap"] = (() => Tensor("x", 0, 32, 4).Tensor("y", 0, 0, 12), "tensor 'x' overlaps tensor 'y'"),
         ["same place"] = (() => Tensor("x", 0, 0, 4).Tensor("y", 0, 0, 4), "overlaps tensor '"),
-        ["name with line breaks"] = (() => Tensor("x\r\n\u2028y", 0, 4, 4), "tensor 'x\\u000d\\u000a\\u2028y' has the offset 4"),
+        ["name with line breaks"] = (() => Tensor("x\r\n\u2028y", 0, 4, 4), "tensor 'x\\r\\n\\u2028y' has the offset 4"),
     };
 
     public static TheoryData<string> Names => [.. Damages.Keys];

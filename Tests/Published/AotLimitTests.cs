@@ -1,0 +1,50 @@
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>The published executable where the system gives it little: each run ends well, or with exit code 1 and a sentence.</summary>
+public sealed class AotLimitTests
+{
+    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    public void Run_LittleMemory_IsRefusedInASentence()
+    {
+        foreach (int mebibytes in (int[])[160, 180, 192, 220, 260, 306, 350, 400, 450, 500, 600]) AssertSaid(InShell($"ulimit -v {mebibytes << 10}; exec {Program} run -p hi -n 1"), $"{mebibytes} MiB");
+    }
+
+    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    public void Run_SmallHeap_IsRefusedInASentence()
+    {
+        foreach (string limit in (string[])["10000", "100000", "1000000", "2000000"]) AssertSaid(InShell($"DOTNET_GCHeapHardLimit={limit} exec {Program} run -p hi -n 1"), limit);
+    }
+
+    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    public void Run_FewFileHandles_IsRefusedInASentence()
+    {
+        for (int handles = 4; handles <= 12; handles++) AssertSaid(InShell($"ulimit -n {handles}; exec {Program} run -p hi -n 1"), $"{handles} handles");
+    }
+
+    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    public void Quantize_FileSizeLimit_IsRefusedAndLeavesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        string output = folder["q.gguf"];
+
+        PublishedBinary.Result result = InShell($"ulimit -f 2000; exec {Program} quantize '{PublishedBinary.Model}' '{output}' Q4_K_M --allow-requantize");
+
+        Assert.Equal(1, result.ExitCode);
+        AssertSaid(result, "ulimit -f");
+        Assert.Empty(Directory.EnumerateFiles(Path.GetDirectoryName(output)!));
+    }
+
+    private static string Program => $"'{PublishedBinary.Path}'";
+
+    private static PublishedBinary.Result InShell(string command) => PublishedBinary.RunExecutable("/bin/sh", "", "-c", command);
+
+    private static void AssertSaid(PublishedBinary.Result result, string limit)
+    {
+        Assert.True(result.ExitCode is 0 or 1, $"{limit}: exit {result.ExitCode}: {result.Error}");
+        Assert.True(result.ErrorLines.Length > 0, $"{limit}: exit {result.ExitCode} without a word.");
+        Assert.DoesNotContain("   at ", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", result.Error, StringComparison.Ordinal);
+    }
+}
