@@ -1,4 +1,3 @@
-using System.Text;
 using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
@@ -8,10 +7,11 @@ internal sealed class ChatLoop : IDisposable
 {
     private readonly Terminal _terminal;
     private readonly ChatInput _input;
+    private readonly ChatOutput _output;
     private readonly List<ChatSession> _branches;
     private readonly uint _seed;
     private readonly SessionFile? _file;
-    private readonly bool _json;
+    private readonly bool _withCommands;
     private int _branch;
 
     /// <summary>Takes the conversation over.</summary>
@@ -19,47 +19,65 @@ internal sealed class ChatLoop : IDisposable
     /// <param name="chat">The conversation.</param>
     /// <param name="seed">The sampler's seed, for the report.</param>
     /// <param name="file">Where every turn is saved, or null.</param>
-    /// <param name="json">Whether each answer is a line of JSON.</param>
-    public ChatLoop(Terminal terminal, ChatSession chat, uint seed, SessionFile? file, bool json)
+    /// <param name="json">Whether each line is answered by a line of JSON.</param>
+    /// <param name="withCommands">Whether lines with a slash are commands also where a program says them: in a pipe, or with JSON.</param>
+    public ChatLoop(Terminal terminal, ChatSession chat, uint seed, SessionFile? file, bool json, bool withCommands)
     {
         _terminal = terminal;
         _input = new ChatInput(terminal);
+        _output = new ChatOutput(terminal, seed, json);
         _branches = [chat];
         _seed = seed;
         _file = file;
-        _json = json;
+        _withCommands = withCommands || (_input.IsInteractive && !json);
     }
 
     private ChatSession Chat => _branches[_branch];
 
     /// <summary>Talks until /quit or the end of the input.</summary>
-    public void Run(string greeting)
+    /// <param name="greeting">Said first, to a person.</param>
+    /// <param name="resume">Whether to go on with the file's conversation, if it is there.</param>
+    /// <returns>The exit code: 1 where a program was talking and any of its lines could not be done.</returns>
+    public int Run(string greeting, bool resume)
     {
         if (_input.IsInteractive) _terminal.Note(greeting);
-        if (_file is not null && File.Exists(_file.Path)) Resume(_file.Path);
-        while (true)
+        if (resume && _file is not null && File.Exists(_file.Path)) _terminal.Note(Load(_file.Path));
+        bool goesOn = true;
+        while (goesOn)
         {
             if (_input.IsInteractive) _terminal.Interrupt.Forgive();   // Ctrl-C ended an answer and no more
             _terminal.Interrupt.Rest();
-            if (_input.Read() is not { } line) return;
-            if (string.IsNullOrWhiteSpace(line)) continue;
+            if (_input.Read() is not { } line) break;
             CancellationToken cancel = _terminal.Interrupt.Begin();
             try
             {
-                if (!line.StartsWith('/')) Answer(Chat.Say(line, cancel));
-                else if (!Obey(line, cancel)) return;
+                goesOn = Take(line, cancel);
             }
             catch (Exception e) when (e is not OutputClosedException
                 && e is IOException or FormatException or ArgumentException or InvalidOperationException or NotSupportedException or UnauthorizedAccessException)
             {
-                _terminal.Note(Failure.Sentence(e));
+                _output.Fail(e);
             }
+            _output.End();
         }
+        return _output.HasFailed && !_input.IsInteractive ? Program.BadInput : Program.Ok;
     }
 
     public void Dispose()
     {
         foreach (ChatSession branch in _branches) branch.Dispose();
+    }
+
+    /// <summary>Does what a line asks for; false at /quit.</summary>
+    private bool Take(string line, CancellationToken cancel)
+    {
+        if (_withCommands && line.StartsWith('/'))
+        {
+            if (!line.StartsWith("//", StringComparison.Ordinal)) return Obey(line, cancel);
+            line = line[1..];
+        }
+        if (!string.IsNullOrWhiteSpace(line)) Answer(Chat.Say(line, cancel));
+        return true;
     }
 
     /// <summary>Carries out a command; false at /quit.</summary>
@@ -69,21 +87,21 @@ internal sealed class ChatLoop : IDisposable
         string argument = words.Length > 1 ? words[1] : "";
         switch (words[0])
         {
-            case "/help" or "/?": Help(); break;
+            case "/help" or "/?": _output.Note(Help); break;
             case "/reset": Chat.Reset(); Keep("The conversation begins anew."); break;
             case "/undo": Keep(Chat.Undo() ? $"Took the last turn back; {Turns()} left." : "There is no turn to take back."); break;
             case "/retry": Answer(Chat.Retry(cancel)); break;
             case "/save": Save(Named(argument, "/save")); break;
-            case "/load": Load(Named(argument, "/load")); Keep($"Going on with {Turns()} from {argument}."); break;
+            case "/load": Keep(Load(Named(argument, "/load"))); break;
             case "/fork": Fork(argument); break;
-            case "/stats": _terminal.Note($"{Turns()} in branch {_branch + 1} of {_branches.Count}. Last answer: {Report.Line(Chat.Stats, _seed)}"); break;
+            case "/stats": _output.Note($"{Turns()} in branch {_branch + 1} of {_branches.Count}. Last answer: {Report.Line(Chat.Stats, _seed)}"); break;
             case "/quit" or "/exit": return false;
-            default: _terminal.Note($"There is no command '{Show.Text(words[0], 40)}'; /help lists those there are."); break;
+            default: throw new UsageInChat($"There is no command '{Show.Text(words[0], 40)}'; /help lists those there are, and //text says \"/text\".");
         }
         return true;
     }
 
-    private void Help() => _terminal.Note("""
+    private const string Help = """
         /reset          begin anew
         /undo           take the last turn back
         /retry          answer the last turn again
@@ -92,19 +110,14 @@ internal sealed class ChatLoop : IDisposable
         /fork           go on in a copy; /fork N changes to branch N
         /stats          speed and memory of the last answer
         /quit           leave (or Ctrl-D)
+        //text          say "/text"
         Ctrl-C stops an answer; Alt-Enter begins another line; up and down recall what was said.
-        """);
+        """;
 
     private void Answer(IAsyncEnumerable<string> pieces)
     {
-        var text = new StringBuilder();
-        Answers.Read(pieces, piece =>
-        {
-            if (_json) text.Append(piece);
-            else _terminal.Stream(piece);
-        });
-        if (_json) WriteJson(text.ToString());
-        else _terminal.Stream("\n");
+        Answers.Read(pieces, _output.Add);
+        _output.Answered(Chat.Stats);
         if (_file is not null) Chat.Save(_file.Path);
     }
 
@@ -124,24 +137,27 @@ internal sealed class ChatLoop : IDisposable
     {
         using SessionFile? taken = _file?.Is(file) == true ? null : SessionFile.Take(file);
         Chat.Save(file);
-        _terminal.Note($"Saved {Turns()} to {file}.");
+        _output.Note($"Saved {Turns()} to {file}.");
     }
 
-    private void Load(string file)
+    /// <summary>Goes on with a saved conversation, and says so.</summary>
+    private string Load(string file)
     {
-        if (!Chat.Load(file)) _terminal.Note($"{file} was saved by an earlier version, which did not note the weights; if it was saved with other weights of this model, the conversation goes on wrongly.");
+        string? given = System();
+        string doubt = Chat.Load(file) ? ""
+            : " It was saved by an earlier version, which did not note the weights; if it was saved with other weights of this model, it goes on wrongly.";
+        string note = $"Going on with {Turns()} from {file}.{doubt}";
+        return given is null || given == System() ? note
+            : $"{note} Its system text is kept, which is not the one given; --new-session begins anew with that.";
     }
 
-    private void Resume(string file)
-    {
-        Load(file);
-        _terminal.Note($"Going on with {Turns()} from {file}.");
-    }
+    /// <summary>What the model is told before the conversation; null for nothing.</summary>
+    private string? System() => Chat.Messages is [{ Role: "system" } first, ..] ? first.Content : null;
 
     /// <summary>Notes a change, and saves it where every turn is saved.</summary>
     private void Keep(string note)
     {
-        _terminal.Note(note);
+        _output.Note(note);
         if (_file is not null) Chat.Save(_file.Path);
     }
 
@@ -153,16 +169,6 @@ internal sealed class ChatLoop : IDisposable
 
     private static string Named(string argument, string command) =>
         argument.Length > 0 ? argument : throw new UsageInChat($"{command} needs the name of a file.");
-
-    private void WriteJson(string text)
-    {
-        var json = new JsonOutput(_terminal.Out);
-        json.Writer.WriteStartObject();
-        json.Writer.WriteString("text", text);
-        Report.Write(json, Chat.Stats, _seed);
-        json.Writer.WriteEndObject();
-        json.End();
-    }
 
     /// <summary>A command that cannot be carried out as it was typed.</summary>
     private sealed class UsageInChat(string message) : ArgumentException(message);

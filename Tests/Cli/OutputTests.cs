@@ -135,10 +135,12 @@ public sealed class OutputTests : IDisposable
     /// <summary>A writer that says what it writes.</summary>
     private sealed class Callback(Action<string> said, TextWriter inner) : StringWriter
     {
-        public override void WriteLine(string? value)
+        public override void Write(ReadOnlySpan<char> buffer)
         {
-            inner.WriteLine(value);
-            said(value ?? "");
+            inner.Write(buffer);
+            said(buffer.ToString());
         }
+
+        public override void WriteLine() => inner.WriteLine();
     }
 }

@@ -19,7 +19,7 @@ public sealed class SessionFileTests : IDisposable
         File.WriteAllText(_folder["t.txt"], "Mine.");
         byte[] model = File.ReadAllBytes(_folder["m.gguf"]);
 
-        CommandLine chat = CommandLine.Run(["chat", "-n", "2"], $"/save {_folder["m.gguf"]}\n/save {_folder["t.txt"]}\n/save {_folder["."]}\n/save {_folder["new"]}\n/save {_folder["new"]}\n");
+        CommandLine chat = CommandLine.Run(["chat", "-n", "2", "--commands"], $"/save {_folder["m.gguf"]}\n/save {_folder["t.txt"]}\n/save {_folder["."]}\n/save {_folder["new"]}\n/save {_folder["new"]}\n");
         CommandLine session = CommandLine.Run(["chat", "-n", "2", "--session", _folder["t.txt"]], "Hello\n");
 
         Assert.Equal(2, chat.ErrorLines.Count(line => line.Contains("not a saved state", StringComparison.Ordinal)));
@@ -38,8 +38,8 @@ public sealed class SessionFileTests : IDisposable
             CommandLine second = CommandLine.Run(["chat", "-n", "2", "--session", _folder["s.chat"]], "Hello\n");
             Assert.Equal((1, ""), (second.Code, second.Output));
             Assert.Contains("in use by another chat", Assert.Single(second.ErrorLines), StringComparison.Ordinal);
-            Assert.Contains("in use by another chat", CommandLine.Run(["chat"], $"/save {_folder["s.chat"]}\n").Error, StringComparison.Ordinal);
+            Assert.Contains("in use by another chat", CommandLine.Run(["chat", "--commands"], $"/save {_folder["s.chat"]}\n").Error, StringComparison.Ordinal);
         }
-        Assert.Contains("Saved", CommandLine.Run(["chat", "--session", _folder["s.chat"]], $"/save {_folder["s.chat"]}\n").Error, StringComparison.Ordinal);
+        Assert.Contains("Saved", CommandLine.Run(["chat", "--commands", "--session", _folder["s.chat"]], $"/save {_folder["s.chat"]}\n").Error, StringComparison.Ordinal);
     }
 }
