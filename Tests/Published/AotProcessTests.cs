@@ -27,12 +27,12 @@ public sealed class AotProcessTests
         using var folder = new TemporaryFolder();
         string state = folder["chat.state"];
         string save = $"/save {state}\n";
-        PublishedBinary.RunExecutable(PublishedBinary.Path!, save, "chat").Succeeded();
+        PublishedBinary.RunExecutable(PublishedBinary.Path!, save, "chat", "--commands").Succeeded();
         long whole = new FileInfo(state).Length;
         var random = new Random(11);
         for (int kill = 0; kill < 5; kill++)
         {
-            using Process process = PublishedBinary.Start(PublishedBinary.Path!, "chat");
+            using Process process = PublishedBinary.Start(PublishedBinary.Path!, "chat", "--commands");
             DateTime before = File.GetLastWriteTimeUtc(state);
             for (int i = 0; i < 500; i++) process.StandardInput.Write(save);
             process.StandardInput.Flush();
