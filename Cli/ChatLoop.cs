@@ -47,7 +47,11 @@ internal sealed class ChatLoop : IDisposable
         {
             if (_input.IsInteractive) _terminal.Interrupt.Forgive();   // Ctrl-C ended an answer and no more
             _terminal.Interrupt.Rest();
-            if (_input.Read() is not { } line) break;
+            if (_input.Read() is not { } line)
+            {
+                if (!_input.IsInteractive) _terminal.Interrupt.Settle();
+                break;
+            }
             CancellationToken cancel = _terminal.Interrupt.Begin();
             try
             {

@@ -15,6 +15,9 @@ internal sealed class Interrupt
     /// <summary>How long work may take to stop after SIGTERM and SIGHUP; containers are killed after ten seconds.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
+    /// <summary>More than a signal takes from the system to <see cref="Raise"/>, through two threads.</summary>
+    private static readonly TimeSpan OnItsWay = TimeSpan.FromMilliseconds(50);
+
     private readonly Lock _lock = new();
     private PosixSignalRegistration[] _registrations = [];
     private CancellationTokenSource _source = new();
@@ -60,6 +63,12 @@ internal sealed class Interrupt
             token = _source.Token;
         }
         token.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Lets a signal arrive that came with the end of the input: who ends a program often closes its input in the same breath.</summary>
+    public void Settle()
+    {
+        if (_registrations.Length > 0) Thread.Sleep(OnItsWay);
     }
 
     /// <summary>Lets a Ctrl-C be over with the work that it stopped; SIGTERM and SIGHUP still end the program.</summary>

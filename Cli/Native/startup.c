@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Precondition: text is a zero-terminated string. Only async-signal-safe calls below (signal-safety(7)). */
@@ -46,7 +47,7 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 
 static void end_without_memory(void)
 {
-    say("mambart: there is not enough memory to start; allow more (ulimit -v, DOTNET_GCHeapHardLimit, the limit of the container)\n");
+    say("mambart: there is not enough memory; allow more (ulimit -v, DOTNET_GCHeapHardLimit, the limit of the container)\n");
     _exit(1);
 }
 
@@ -59,6 +60,18 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
     if (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL)
         end_without_memory();
     signal(signal_number, SIG_DFL); /* the fault happens again, with its usual end */
+}
+
+/* Where memory is so short that managed code cannot even report it, the runtime aborts; other aborts keep their usual end. */
+static void on_abort(int signal_number, siginfo_t *info, void *context)
+{
+    const size_t little = (size_t)64 << 20;
+    (void)info;
+    (void)context;
+    if (mmap(NULL, little, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+        end_without_memory();
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
 }
 
 #ifdef __GLIBC__
@@ -143,6 +156,7 @@ __attribute__((constructor(101))) static void mambart_startup(void)
 #endif
     watch(SIGBUS, on_bus_error, SA_RESETHAND);
     watch(SIGSEGV, on_fault, 0);
+    watch(SIGABRT, on_abort, 0);
     signal(SIGXFSZ, SIG_IGN);
 #ifdef __GLIBC__
     on_exit(on_end, NULL);

@@ -13,11 +13,12 @@ public sealed class AotFileTests
     public void Make_Signal_LeavesNothing()
     {
         using var folder = new TemporaryFolder();
-        foreach (string signal in (string[])["INT", "TERM", "HUP"])
+        foreach ((string signal, int code) in AotSignalTests.Signals)
         {
             using Process process = Writing(folder);
 
             End(process, signal);
+            Assert.Equal(code, process.ExitCode);
 
             Assert.Empty(Directory.GetFileSystemEntries(folder["."]));
         }

@@ -54,6 +54,14 @@ internal static class PublishedBinary
         StandardErrorEncoding = Utf8,
     })!;
 
+    /// <summary>Whether a signal is ignored here and so in what is started here, as HUP is behind nohup: programs then rightly go on.</summary>
+    /// <param name="number">The signal's number.</param>
+    public static bool IsIgnored(int number)
+    {
+        string mask = File.ReadLines("/proc/self/status").Single(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)).Split('\t')[1];
+        return (Convert.ToUInt64(mask, 16) >> (number - 1) & 1) != 0;
+    }
+
     /// <summary>Waits, and fails the test where the process hangs.</summary>
     public static void WaitForExit(Process process)
     {
