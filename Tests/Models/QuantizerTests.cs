@@ -138,6 +138,23 @@ public sealed class QuantizerTests
         Assert.Equal(bytes.OrderDescending(), bytes);
     }
 
+    /// <summary>In files near 5 bits, 8 bits for x_proj and dt_proj buy nothing.</summary>
+    [Theory]
+    [InlineData("Q5_K_M")]
+    [InlineData("Q4_K_M")]
+    [InlineData("Q4_K_S")]
+    [InlineData("Q4_0")]
+    [InlineData("IQ4_XS")]
+    public void Plan_SsmPolicyNearFiveBits_SpendsFiveBitsOnWhatDrivesTheState(string target)
+    {
+        using var folder = new TemporaryFolder();
+        using GgufFile file = MicroModels.OpenFile("micro-mamba-f32", folder);
+
+        Dictionary<string, QuantType> stored = Quantizer.Plan(file, Options(target, QuantPolicy.Ssm)).Tensors.ToDictionary(t => t.Source.Name, t => t.Stored);
+
+        Assert.Equal((QuantTypes.Q5_K, QuantTypes.Q5_1), (stored["blk.1.ssm_x.weight"], stored["blk.1.ssm_dt.weight"]));
+    }
+
     [Fact]
     public void Write_AnyNumberOfThreads_GivesTheSameBytes()
     {
