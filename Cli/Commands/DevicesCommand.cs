@@ -12,13 +12,23 @@ internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Ver
     protected override int Run(ParseResult arguments)
     {
         var found = new List<(string Name, string Description)>();
+        var missing = new List<string>();
         foreach (string name in BackendSelector.Names)
         {
+            if (BackendSelector.WhyNot(name) is string why)
+            {
+                missing.Add($"{name.ToUpperInvariant()}: {why}");
+                continue;
+            }
             using IBackend backend = BackendSelector.Create(name);
             found.Add((name, backend.Description));
         }
         if (Json(arguments)) WriteJson(found);
-        else foreach ((string name, string description) in found) Terminal.Out.WriteLine($"{name,-10} {description}");
+        else
+        {
+            foreach ((string name, string description) in found) Terminal.Out.WriteLine($"{name,-10} {description}");
+            foreach (string line in missing) Terminal.Out.WriteLine(line);
+        }
         return Program.Ok;
     }
 

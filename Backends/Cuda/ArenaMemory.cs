@@ -1,0 +1,56 @@
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>The values of a plan on the device: the arena, with rows at multiples of 64 bytes, and the logits, end to end.</summary>
+internal sealed class ArenaMemory : IDisposable
+{
+    private const int Alignment = 16;
+
+    private readonly Plan _plan;
+    private readonly CudaDeviceMemory _arena, _logits;
+    private readonly int _capacity;
+
+    public ArenaMemory(Plan plan, BatchShape shape)
+    {
+        _plan = plan;
+        _capacity = Math.Max(shape.Tokens, shape.Outputs);
+        _arena = new CudaDeviceMemory((long)plan.ArenaFloatsPerRow * _capacity * sizeof(float), $"the scratch for {_capacity} rows");
+        try
+        {
+            _logits = new CudaDeviceMemory((long)plan.VocabularySize * shape.Outputs * sizeof(float), $"the logits of {shape.Outputs} rows");
+        }
+        catch
+        {
+            _arena.Dispose();
+            throw;
+        }
+    }
+
+    public ulong Logits => _logits.Address;
+
+    public long Bytes => _arena.Bytes + _logits.Bytes;
+
+    /// <summary>Where a value lies.</summary>
+    public MatrixPointer this[Activation a]
+    {
+        get
+        {
+            RegisterSpec register = _plan.Registers[a.Register];
+            bool logits = register.ArenaOffset < 0;
+            ulong start = logits ? _logits.Address : _arena.Address + (ulong)register.ArenaOffset * (ulong)_capacity * sizeof(float);
+            return new MatrixPointer
+            {
+                Data = start + (ulong)a.Offset * sizeof(float),
+                Stride = logits ? register.Width : (register.Width + Alignment - 1) / Alignment * Alignment,
+                Width = a.Width,
+            };
+        }
+    }
+
+    public void Dispose()
+    {
+        _arena.Dispose();
+        _logits.Dispose();
+    }
+}

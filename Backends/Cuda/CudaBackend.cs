@@ -1,0 +1,64 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>One NVIDIA GPU, by PTX that the driver compiles: nothing else needs to be installed.</summary>
+/// <remarks>Several models may share a backend. A model and its executables are used by one thread at a time.</remarks>
+public sealed class CudaBackend : IBackend
+{
+    private readonly CudaContext _context;
+    private readonly KernelLibrary _kernels;
+    private readonly int _device, _most;
+
+    /// <summary>Opens a device.</summary>
+    /// <param name="device">Its number, from 0.</param>
+    /// <param name="most">The newest compute capability whose kernels may be used: 80 leaves out those of 9.0.</param>
+    /// <exception cref="NotSupportedException">There is no driver, no such device, or it is too old.</exception>
+    public CudaBackend(int device = 0, int most = int.MaxValue)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(device);
+        if (CudaDriver.WhyNot is string why) throw new NotSupportedException($"CUDA: {why}; choose --backend cpu.");
+        if (device >= CudaDriver.DeviceCount)
+            throw new NotSupportedException($"There is no CUDA device {device}; the driver sees {CudaDriver.DeviceCount}, numbered from 0.");
+        (_device, _most) = (device, most);
+        _context = new CudaContext(device);
+        if (_context.Capability < KernelLibrary.Least)
+        {
+            string found = Dotted(_context.Capability);
+            _context.Dispose();
+            throw new NotSupportedException($"CUDA device {device} has compute capability {found}; {Dotted(KernelLibrary.Least)} (Turing) or newer is needed. Choose --backend cpu.");
+        }
+        _kernels = new KernelLibrary(_context, most);
+    }
+
+    /// <inheritdoc/>
+    public string Name => _most == 80 ? "cuda:sm80" : _device == 0 ? "cuda" : $"cuda:{_device}";
+
+    /// <inheritdoc/>
+    public string Description => $"{_context.DeviceName}, compute {Dotted(_context.Capability)}, {_context.MultiProcessors} multiprocessors, {_context.TotalBytes >> 20:n0} MiB";
+
+    /// <inheritdoc/>
+    public DeviceDescription Device => new(_context.DeviceName, _context.TotalBytes, SharesHostMemory: false);
+
+    /// <inheritdoc/>
+    public string? WhyNot(Plan plan, IWeightSource weights) => PlanKernels.WhyNot(plan);
+
+    /// <inheritdoc/>
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
+    {
+        if (WhyNot(plan, weights) is string why) throw new NotSupportedException(why);
+        _context.MakeCurrent();
+        return new CudaModel(plan, weights, options, _context, _kernels, cancel);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _context.MakeCurrent();
+        _kernels.Dispose();
+        _context.Dispose();
+    }
+
+    private static string Dotted(int capability) => $"{capability / 10}.{capability % 10}";
+}

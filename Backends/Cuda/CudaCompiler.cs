@@ -1,0 +1,177 @@
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>Rows, sequences and outputs that a list of launches serves at most, and whether each sequence has one row.</summary>
+internal readonly record struct Bucket(int Rows, int Sequences, int Outputs, bool Single);
+
+/// <summary>Turns the ops of a plan into launches for a bucket. What a batch holds is read on the device; a bucket only bounds it.</summary>
+internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, RoundedMemory rounded, Bucket bucket) : IScanContract
+{
+    private const int TokenRows = 0, OutputRows = 1;
+
+    /// <summary>Rows that are multiplied directly; more go by tiles.</summary>
+    private const int MostDirect = 16;
+
+    private readonly Plan _plan = model.Plan;
+    private Activation? _rounded;
+
+    /// <summary>The launches so far.</summary>
+    public LaunchList Launches { get; } = new();
+
+    public void Embed(EmbedOp op)
+    {
+        string form = weights.FormOf(op.Table).Kernels;
+        Add(op, "embed", $"embed_{form}", bucket.Rows, 1, 128, new EmbedArguments { Batch = table.Pointers, Table = weights[op.Table], Y = arena[op.Output] });
+    }
+
+    public void RmsNorm(RmsNormOp op) => Add(op, "norm", "rms_norm", Rows(op.X), 1, 256, new NormArguments
+    {
+        Batch = table.Pointers,
+        X = arena[op.X],
+        Y = arena[op.Output],
+        Weight = weights.Vector(op.Weight),
+        Epsilon = op.Epsilon,
+        Rows = Domain(op.X),
+        Groups = 1,
+    });
+
+    public void GatedRmsNorm(GatedRmsNormOp op) => Add(op, "norm", "gated_rms_norm", Rows(op.X), op.NGroups, 256, new NormArguments
+    {
+        Batch = table.Pointers,
+        X = arena[op.X],
+        Z = arena[op.Z],
+        Y = arena[op.Output],
+        Weight = weights.Vector(op.Weight),
+        Epsilon = op.Epsilon,
+        Rows = Domain(op.X),
+        Groups = op.NGroups,
+    });
+
+    public void CausalConv(CausalConvOp op)
+    {
+        const int Threads = 128, RowsOfBlock = 8;
+        var arguments = new ConvArguments
+        {
+            Batch = table.Pointers,
+            X = arena[op.X],
+            Y = arena[op.Output],
+            Weight = weights.Vector(op.Weight),
+            Bias = weights.Vector(op.Bias),
+            Window = _plan.States.Entries[op.Window.Index].CanonicalOffset,
+            Taps = op.DConv,
+        };
+        int blocks = Parts(op.X.Width, Threads);
+        if (bucket.Single)
+        {
+            Add(op, "conv", "conv_step", blocks, bucket.Sequences, Threads, arguments);
+            return;
+        }
+        Add(op, "conv", "conv_rows", blocks, Parts(bucket.Rows, RowsOfBlock), Threads, arguments);
+        if (op.DConv > 1) Add(op, "conv", "conv_window", blocks, bucket.Sequences, Threads, arguments);
+    }
+
+    public void SelectiveScan(SelectiveScanOp op)
+    {
+        const int Threads = 128, Channels = 8;
+        int most = op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates;
+        Add(op, "scan", $"selective_scan_{most}", Parts(op.U.Width, Channels), bucket.Sequences, Threads, new ScanArguments
+        {
+            Batch = table.Pointers,
+            U = arena[op.U],
+            Dt = arena[op.Dt],
+            B = arena[op.B],
+            C = arena[op.C],
+            Z = arena[op.Z],
+            Y = arena[op.Output],
+            A = weights.Vector(op.A),
+            D = weights.Vector(op.D),
+            Bias = weights.Vector(op.DtBias),
+            State = _plan.States.Entries[op.State.Index].CanonicalOffset,
+            States = op.DState,
+        });
+    }
+
+    public void SsdScan(SsdScanOp op)
+    {
+        const int Threads = 256, Channels = 8;
+        int most = op.DState <= 32 ? 32 : op.DState <= 64 ? 64 : op.DState <= 128 ? 128 : PlanKernels.MostSsdStates;
+        Add(op, "ssd", $"ssd_scan_{most}", (long)op.NHeads * Parts(op.HeadDim, Channels), bucket.Sequences, Threads, new SsdArguments
+        {
+            Batch = table.Pointers,
+            X = arena[op.X],
+            Dt = arena[op.Dt],
+            B = arena[op.B],
+            C = arena[op.C],
+            Y = arena[op.Output],
+            A = weights.Vector(op.A),
+            D = weights.Vector(op.D),
+            Bias = weights.Vector(op.DtBias),
+            State = _plan.States.Entries[op.State.Index].CanonicalOffset,
+            Heads = op.NHeads,
+            HeadDim = op.HeadDim,
+            Groups = op.NGroups,
+            States = op.DState,
+        });
+    }
+
+    public void SelectOutputs(SelectOutputsOp op) =>
+        Add(op, "select", "select_outputs", bucket.Outputs, 1, 256, new SelectArguments { Batch = table.Pointers, X = arena[op.X], Y = arena[op.Output] });
+
+    public void Linear(LinearOp op)
+    {
+        WeightForm form = weights.FormOf(op.Weight);
+        int rows = Rows(op.X);
+        var arguments = new LinearArguments
+        {
+            Batch = table.Pointers,
+            Weights = weights[op.Weight],
+            X = arena[op.X],
+            AddTo = op.AddTo is Activation residual ? arena[residual] : default,
+            Y = arena[op.Output],
+            Bias = weights.Vector(op.Bias),
+            Rows = Domain(op.X),
+        };
+        if (form.IsQuantized) arguments.Rounded = Rounded(op);
+        if (rows > MostDirect)
+        {
+            const int Side = 64;
+            string module = form.IsQuantized ? PlanKernels.QuantizedModule(form) : "matmul_floats";
+            Add(op, module, $"matmul_{form.Kernels}", Parts(op.Output.Width, Side), Parts(rows, Side), 256, arguments);
+            return;
+        }
+        int most = rows == 1 ? 1 : 4;
+        string kernel = IsWide(form, arguments) ? $"matvec_{form.Kernels}_wide_{most}" : $"matvec_{form.Kernels}_{most}";
+        const int Threads = 128, Warps = Threads / 32;
+        Add(op, form.IsQuantized ? PlanKernels.QuantizedModule(form) : "matvec_floats", kernel, Parts(op.Output.Width, Warps), Parts(rows, most), Threads, arguments);
+    }
+
+    /// <summary>Whether weights and activations can be read sixteen bytes at a time.</summary>
+    private static bool IsWide(WeightForm form, in LinearArguments a) => form.IsHalf && a.Weights.Stride % 16 == 0 && a.X.Data % 16 == 0 && a.X.Stride % 4 == 0;
+
+    /// <summary>The op's input in 8 bits; rounded anew unless the last rounding was of the same value.</summary>
+    private RoundedPointer Rounded(LinearOp op)
+    {
+        const int Threads = 128, Warps = Threads / 32;
+        int blocks = op.X.Width / RoundedMemory.Block;
+        RoundedPointer to = rounded.Rows(blocks);
+        if (_rounded != op.X)
+            Launches.Add(op.Name, model.Kernels.Function("quantize", "quantize"), Parts(blocks, Warps), Rows(op.X), Threads,
+                new QuantizeArguments { Batch = table.Pointers, X = arena[op.X], Y = to, Rows = Domain(op.X) });
+        _rounded = op.X;
+        return to;
+    }
+
+    private void Add<TArguments>(Op op, string module, string kernel, long gridX, long gridY, int threads, in TArguments arguments) where TArguments : unmanaged
+    {
+        Launches.Add(op.Name, model.Kernels.Function(module, kernel), gridX, gridY, threads, arguments);
+        // What the op writes over is no longer what was rounded; a value's memory may serve another register too.
+        if (op is not LinearOp || op.Output.Register == _rounded?.Register) _rounded = null;
+    }
+
+    private int Rows(Activation a) => a.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
+
+    private static int Domain(Activation a) => a.Rows == RowDomain.Tokens ? TokenRows : OutputRows;
+
+    private static int Parts(int count, int size) => (count + size - 1) / size;
+}

@@ -1,0 +1,184 @@
+using System.Numerics;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>A plan over a device arena. For each bucket of shapes there is one list of launches, small ones captured as a graph.</summary>
+internal sealed unsafe class CudaExecutable : IExecutable
+{
+    /// <summary>Above this many rows launches take less time than what they start, and cancellation is looked at between them.</summary>
+    private const int MostCaptured = 64;
+
+    private readonly CudaModel _model;
+    private readonly DeviceSlots _slots;
+    private readonly DeviceWeights _weights;
+    private readonly ArenaMemory _arena;
+    private readonly BatchTable _table;
+    private readonly RoundedMemory _rounded;
+    private readonly CudaPageLockedHostMemory _logits;
+    private readonly Dictionary<Bucket, Compiled> _buckets = [];
+    private readonly ActivationReader? _reader;
+    private readonly HostPicks _picks;
+    private readonly SequenceSpan[] _spans;
+    private readonly TokenPick[] _wanted;
+    private Exception? _failure;
+    private int _sequences, _outputs, _pickCount;
+    private bool _wantsLogits, _disposed;
+
+    private sealed record Compiled(LaunchList Launches, int[] EndOfOp, CudaGraphExec? Graph);
+
+    public CudaExecutable(CudaModel model, DeviceSlots slots, DeviceWeights weights, BatchShape shape)
+    {
+        if (shape.Tokens > ushort.MaxValue || shape.Sequences > ushort.MaxValue)
+            throw new NotSupportedException($"A batch of {shape.Tokens} tokens in {shape.Sequences} sequences is more than the cuda backend runs at once, {ushort.MaxValue} of each; feed smaller chunks.");
+        (_model, _slots, _weights, Shape) = (model, slots, weights, shape);
+        _arena = new ArenaMemory(model.Plan, shape);
+        _table = new BatchTable(shape);
+        _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
+        _logits = new CudaPageLockedHostMemory((long)shape.Outputs * model.Plan.VocabularySize * sizeof(float));
+        _picks = new HostPicks(shape.Sequences, model.NeverPicked);
+        _spans = new SequenceSpan[shape.Sequences];
+        _wanted = new TokenPick[shape.Sequences];
+        if (model.Observer is { } observer) _reader = new ActivationReader(model, observer, _arena);
+        model.ScratchBytes += ScratchBytes;
+    }
+
+    public BatchShape Shape { get; }
+
+    private long ScratchBytes => _arena.Bytes + _table.Bytes + _rounded.Bytes;
+
+    public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        cancel.ThrowIfCancellationRequested();
+        _model.MakeCurrent();
+        _model.Running?.Finish();
+        int outputs = _slots.Table.Check(batch, Shape, _model.Plan.VocabularySize);
+        if (_weights.Refusal is { } refusal) throw refusal;
+        var bucket = new Bucket(Round(batch.Tokens.Length, Shape.Tokens), Round(batch.Sequences.Length, Shape.Sequences),
+            Round(outputs, Shape.Outputs), batch.Sequences.Length == batch.Tokens.Length);
+        if (!_buckets.TryGetValue(bucket, out Compiled? compiled)) compiled = _buckets[bucket] = Compile(bucket);
+        _table.Fill(batch, outputs, _slots);
+        Keep(batch, outputs);
+        try
+        {
+            Launch(compiled, batch.Tokens.Length, outputs, cancel);
+        }
+        catch
+        {
+            _slots.Table.Lose(batch.Sequences);
+            throw;
+        }
+        _slots.Table.Advance(batch);
+        _model.Running = this;
+        return new RunTicket(++_model.Runs);
+    }
+
+    public RunOutput Await(RunTicket run)
+    {
+        if (_model.Running == this)
+        {
+            _model.MakeCurrent();
+            Finish();
+        }
+        if (_failure is { } failure) throw failure;
+        int vocabulary = _model.Plan.VocabularySize;
+        return new RunOutput(_wantsLogits ? _logits.Span<float>(0, _outputs * vocabulary) : default, _picks.Of(run));
+    }
+
+    /// <summary>Waits for the run in flight and picks its tokens; what goes wrong is told by <see cref="Await"/>.</summary>
+    private void Finish()
+    {
+        _model.Running = null;
+        ReadOnlySpan<SequenceSpan> spans = _spans.AsSpan(0, _sequences);
+        try
+        {
+            _model.Stream.Synchronize("a run");
+            var ran = new Batch { Tokens = default, Sequences = spans, Picks = _wanted.AsSpan(0, _pickCount) };
+            _picks.Pick(_model.Runs, ran, _logits.Span<float>(0, _outputs * _model.Plan.VocabularySize), _slots.Table);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _slots.Table.Lose(spans);
+            _failure = e;
+        }
+    }
+
+    /// <summary>What is needed of a batch when its run is over.</summary>
+    private void Keep(scoped in Batch batch, int outputs)
+    {
+        batch.Sequences.CopyTo(_spans);
+        batch.Picks.CopyTo(_wanted);
+        (_sequences, _outputs, _pickCount) = (batch.Sequences.Length, outputs, batch.Picks.Length);
+        (_wantsLogits, _failure) = (batch.WantsLogits, null);
+    }
+
+    private void Launch(Compiled compiled, int tokens, int outputs, CancellationToken cancel)
+    {
+        if (compiled.Graph is { } graph)
+        {
+            _model.Stream.Launch(graph);
+            return;
+        }
+        _table.Send(_model.Stream);
+        RunOps(compiled, tokens, outputs, cancel);
+        ReadLogits(outputs);
+    }
+
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _model.MakeCurrent();
+        if (_model.Running == this) Finish();
+        _model.ScratchBytes -= ScratchBytes;
+        foreach (Compiled compiled in _buckets.Values) compiled.Graph?.Dispose();
+        _arena.Dispose();
+        _table.Dispose();
+        _rounded.Dispose();
+        _logits.Dispose();
+    }
+
+    private void RunOps(Compiled compiled, int rows, int outputs, CancellationToken cancel)
+    {
+        ReadOnlySpan<Op> ops = _model.Plan.Ops;
+        for (int i = 0, from = 0; i < ops.Length; from = compiled.EndOfOp[i++])
+        {
+            if (cancel.IsCancellationRequested)
+            {
+                _model.Stream.Synchronize("a cancelled batch");
+                cancel.ThrowIfCancellationRequested();
+            }
+            if (_reader is not null && ops[i] is LinearOp linear) _reader.Read(linear, linear.X.Rows == RowDomain.Tokens ? rows : outputs);
+            compiled.Launches.Run(_model.Stream, from, compiled.EndOfOp[i]);
+        }
+    }
+
+    private void ReadLogits(int outputs)
+    {
+        if (outputs > 0) _model.Stream.CopyToHost(_logits.Address, _arena.Logits, (long)outputs * _model.Plan.VocabularySize * sizeof(float), "the logits");
+    }
+
+    private Compiled Compile(Bucket bucket)
+    {
+        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, bucket);
+        ReadOnlySpan<Op> ops = _model.Plan.Ops;
+        int[] ends = new int[ops.Length];
+        for (int i = 0; i < ops.Length; i++)
+        {
+            ops[i].Accept(compiler);
+            ends[i] = compiler.Launches.Count;
+        }
+        LaunchList launches = compiler.Launches;
+        CudaGraphExec? graph = bucket.Rows > MostCaptured || _reader is not null ? null : _model.Stream.Capture(() =>
+        {
+            _table.Send(_model.Stream);
+            launches.Run(_model.Stream, 0, launches.Count);
+            ReadLogits(bucket.Outputs);
+        });
+        return new Compiled(launches, ends, graph);
+    }
+
+    /// <summary>The next power of two, or the capacity where that is less.</summary>
+    private static int Round(int count, int capacity) => count == 0 ? 0 : (int)Math.Min(BitOperations.RoundUpToPowerOf2((uint)count), (uint)capacity);
+}

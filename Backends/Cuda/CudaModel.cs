@@ -1,0 +1,114 @@
+using System.Numerics;
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>Weights and slots of a model on the device.</summary>
+internal sealed class CudaModel : ILoadedModel
+{
+    private readonly CudaContext _context;
+    private readonly int _chunk;
+
+    public CudaModel(Plan plan, IWeightSource source, LoadOptions options, CudaContext context, KernelLibrary kernels, CancellationToken cancel)
+    {
+        Plan = plan;
+        _context = context;
+        Kernels = kernels;
+        Observer = options.Observer;
+        NeverPicked = options.NeverPicked;
+        _chunk = options.ChunkTokens;
+        Stream = new CudaStream();
+        Task compiling = Task.Run(() => kernels.Load(PlanKernels.Modules(plan, source)));
+        try
+        {
+            Weights = new DeviceWeights(plan, source, context, Stream, options, cancel);
+            Slots = new DeviceSlots(plan.States, Stream, options.StateBudget);
+            Slots.Reserve(options.Slots);
+            compiling.GetAwaiter().GetResult();
+        }
+        catch
+        {
+            try { compiling.Wait(); }
+            catch (AggregateException) { }   // what failed first is what is told
+            Dispose();
+            throw;
+        }
+    }
+
+    public Plan Plan { get; }
+
+    public KernelLibrary Kernels { get; }
+
+    public CudaStream Stream { get; }
+
+    public DeviceWeights? Weights { get; private set; }
+
+    public DeviceSlots? Slots { get; private set; }
+
+    /// <summary>Sees what the projections read, or null.</summary>
+    public IActivationObserver? Observer { get; }
+
+    /// <summary>Bytes of the scratch of the executables alive.</summary>
+    public long ScratchBytes { get; set; }
+
+    /// <summary>Tokens that are never picked.</summary>
+    public IReadOnlyList<int> NeverPicked { get; }
+
+    /// <summary>Runs so far.</summary>
+    public long Runs { get; set; }
+
+    /// <summary>The executable whose run is in flight, or null: one at a time, as they share the stream.</summary>
+    public CudaExecutable? Running { get; set; }
+
+    int ILoadedModel.Slots => Open(Slots).Table.Count;
+
+    public MemoryUse Memory => new(Open(Weights).Bytes, Open(Slots).Bytes, ScratchBytes, OnDevice: true);
+
+    public void ReserveSlots(int count)
+    {
+        if (count > Open(Slots).Table.Count) Current(Slots).Reserve(count);
+    }
+
+    public long SlotBytes(long position) => Open(Slots).SlotBytes;
+
+    public long? PositionOf(int slot) => Open(Slots).Table.PositionOf(slot);
+
+    public void ClearSlot(int slot) => Current(Slots).Clear(slot);
+
+    public void CopySlot(int from, int to, long position) => Current(Slots).Copy(from, to, position);
+
+    public void ExportSlot(int slot, long position, Stream canonical) => Current(Slots).Export(slot, position, canonical);
+
+    public void ImportSlot(int slot, long position, Stream canonical) => Current(Slots).Import(slot, position, canonical);
+
+    /// <summary>An executable has lists of launches for the shapes within its own, so one serves prompts and decode; sequences and logits come in powers of two.</summary>
+    public BatchShape Bucket(BatchShape shape)
+    {
+        int sequences = (int)BitOperations.RoundUpToPowerOf2((uint)shape.Sequences);
+        int tokens = Math.Max(Math.Max(_chunk, sequences), (int)BitOperations.RoundUpToPowerOf2((uint)shape.Tokens));
+        return new BatchShape(tokens, sequences, (int)BitOperations.RoundUpToPowerOf2((uint)shape.Outputs));
+    }
+
+    public IExecutable Compile(BatchShape shape) => new CudaExecutable(this, Current(Slots), Open(Weights), Bucket(shape));
+
+    /// <summary>Calls go to the context of the thread that makes them.</summary>
+    public void MakeCurrent() => _context.MakeCurrent();
+
+    public void Dispose()
+    {
+        MakeCurrent();
+        Slots?.Dispose();
+        Weights?.Dispose();
+        Stream.Dispose();
+        (Slots, Weights) = (null, null);
+    }
+
+    private T Current<T>(T? part) where T : class
+    {
+        MakeCurrent();
+        return Open(part);
+    }
+
+    private T Open<T>(T? part) where T : class => part ?? throw new ObjectDisposedException(GetType().Name);
+}

@@ -1,0 +1,113 @@
+using System.Runtime.InteropServices;
+
+namespace MambaRT.Backends.Cuda;
+
+// The structures that kernels take, field for field as in Shaders/cuda: a device pointer is a ulong, null is 0.
+
+/// <summary>Batch in common.h: where the table of the running batch lies.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct BatchPointers
+{
+    public ulong Counts, Tokens, SequenceOf, OutputRows, Slots, Starts, Lengths;
+}
+
+/// <summary>Matrix in common.h: rows of float32 at a stride.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct MatrixPointer
+{
+    public ulong Data;
+    public int Stride, Width;
+}
+
+/// <summary>Weights in formats.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct WeightPointer
+{
+    public ulong Data, Scales;
+    public int Rows, Columns;
+    public long Stride;
+}
+
+/// <summary>Rounded in activations.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RoundedPointer
+{
+    public ulong Values, Scales;
+    public int Blocks;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct EmbedArguments
+{
+    public BatchPointers Batch;
+    public WeightPointer Table;
+    public MatrixPointer Y;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct SelectArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X, Y;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct NormArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X, Z, Y;
+    public ulong Weight;
+    public float Epsilon;
+    public int Rows, Groups;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct ConvArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X, Y;
+    public ulong Weight, Bias;
+    public long Window;
+    public int Taps;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct ScanArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer U, Dt, B, C, Z, Y;
+    public ulong A, D, Bias;
+    public long State;
+    public int States;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct SsdArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X, Dt, B, C, Y;
+    public ulong A, D, Bias;
+    public long State;
+    public int Heads, HeadDim, Groups, States;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct QuantizeArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X;
+    public RoundedPointer Y;
+    public int Rows;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct LinearArguments
+{
+    public BatchPointers Batch;
+    public WeightPointer Weights;
+    public MatrixPointer X;
+    public RoundedPointer Rounded;
+    public MatrixPointer AddTo, Y;
+    public ulong Bias;
+    public int Rows;
+}

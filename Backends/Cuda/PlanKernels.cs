@@ -1,0 +1,56 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>Which kernel modules a plan needs, and what it may ask of them.</summary>
+internal static class PlanKernels
+{
+    /// <summary>States a channel that the scans hold in registers at most.</summary>
+    public const int MostScanStates = 128, MostSsdStates = 256;
+
+    /// <summary>What no kernel can run, by op; null for nothing.</summary>
+    public static string? WhyNot(Plan plan)
+    {
+        foreach (Op op in plan.Ops)
+        {
+            (int states, int most) = op switch
+            {
+                SelectiveScanOp scan => (scan.DState, MostScanStates),
+                SsdScanOp ssd => (ssd.DState, MostSsdStates),
+                _ => (0, 0),
+            };
+            if (states > most) return $"Op '{op.Name}' has {states} states a channel; the cuda backend runs up to {most}. Choose --backend cpu.";
+        }
+        return null;
+    }
+
+    /// <summary>The modules, by the names of the files in Shaders/cuda.</summary>
+    public static IEnumerable<string> Modules(Plan plan, IWeightSource source)
+    {
+        var modules = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (Op op in plan.Ops)
+        {
+            switch (op)
+            {
+                case EmbedOp: modules.Add("embed"); break;
+                case RmsNormOp or GatedRmsNormOp: modules.Add("norm"); break;
+                case CausalConvOp: modules.Add("conv"); break;
+                case SelectiveScanOp: modules.Add("scan"); break;
+                case SsdScanOp: modules.Add("ssd"); break;
+                case SelectOutputsOp: modules.Add("select"); break;
+                case LinearOp linear:
+                    string name = plan.Weights[linear.Weight.Index].Name;
+                    if (source.TryGet(name, out TensorView view)) modules.UnionWith(LinearModules(WeightForm.For(view.Type, name)));
+                    break;
+            }
+        }
+        return modules;
+    }
+
+    private static string[] LinearModules(WeightForm form) =>
+        form.IsQuantized ? ["quantize", QuantizedModule(form)] : ["matvec_floats", "matmul_floats"];
+
+    /// <summary>The module with the products of a quantized form.</summary>
+    public static string QuantizedModule(WeightForm form) => $"linear_{form.Kernels}";
+}

@@ -1,0 +1,5 @@
+#include "matmul.h"
+#include "matvec.h"
+KERNEL(matvec_Q6_K_1, LinearArguments, 128) { matvec_quantized<Q6_K, 1>(a); }
+KERNEL(matvec_Q6_K_4, LinearArguments, 128) { matvec_quantized<Q6_K, 4>(a); }
+KERNEL(matmul_Q6_K, LinearArguments, 256) { matmul<Q6_K, Quantized>(a); }

@@ -1,0 +1,5 @@
+#include "matmul.h"
+#include "matvec.h"
+KERNEL(matvec_Q8_0_1, LinearArguments, 128) { matvec_quantized<Q8_0, 1>(a); }
+KERNEL(matvec_Q8_0_4, LinearArguments, 128) { matvec_quantized<Q8_0, 4>(a); }
+KERNEL(matmul_Q8_0, LinearArguments, 256) { matmul<Q8_0, Quantized>(a); }
