@@ -112,10 +112,9 @@ public sealed unsafe class AssemblerTests
         Assert.Equal(bytes, Convert.ToHexStringLower(code.ToArray().AsSpan(0, code.Position)));
     }
 
-    [Fact]
+    [MachineFact(Needs.EmittedCode)]
     public void Constants_BehindTheCode_AreFoundAndStandOnce()
     {
-        if (!Avx512Support.IsAvailable) return;
         var a = new Assembler();
         a.Mov(Gpr.Rsi, new Mem(Gpr.Rdi));
         a.Vbroadcastss(Z(0), a.Constant(1.5f));

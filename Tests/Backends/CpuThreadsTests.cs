@@ -31,10 +31,9 @@ public sealed class CpuThreadsTests
         Assert.InRange(least.TotalMilliseconds, 0, 20);
     }
 
-    [Fact]
+    [MachineFact(Needs.Linux)]
     public void Cores_Given_HoldTheThreadsWhileTheyRunAndGiveTheCallersBack()
     {
-        if (!OperatingSystem.IsLinux()) return;
         CoreAffinity.CoreSet all = CoreAffinity.Current;
         int[] cores = [.. Enumerable.Range(0, CoreAffinity.MaxCores).Where(c => all.Contains(c)).Take(2)];
         using var team = new ThreadTeam(cores.Length, cores);
@@ -47,14 +46,12 @@ public sealed class CpuThreadsTests
         Assert.Equal(all.ToString(), CoreAffinity.Current.ToString());
     }
 
-    [Fact]
+    [MachineFact(Needs.OtherThanLinux)]
+    public void Cores_WhereNoneCanBeGiven_AreRefused() => Assert.Throws<PlatformNotSupportedException>(() => new CpuBackend(cores: [0]));
+
+    [MachineFact(Needs.Linux)]
     public void Cores_ThatCannotBe_AreRefusedInWords()
     {
-        if (!OperatingSystem.IsLinux())
-        {
-            Assert.Throws<PlatformNotSupportedException>(() => new CpuBackend(cores: [0]));
-            return;
-        }
         int core = Enumerable.Range(0, CoreAffinity.MaxCores).First(CoreAffinity.Current.Contains);
         Assert.Contains("choose from", Assert.Throws<ArgumentException>(() => new CpuBackend(cores: [CoreAffinity.MaxCores])).Message);
         Assert.Contains("choose from", Assert.Throws<ArgumentException>(() => new CpuBackend(cores: [-1])).Message);

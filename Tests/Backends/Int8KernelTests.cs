@@ -39,10 +39,20 @@ public sealed unsafe class Int8KernelTests
             Assert.Equal(dots, otherDots);
             Assert.Equal(panels, otherPanels);
         }
-        if (!Avx512Support.IsAvailable) return;
-        using var code = new CodeCache();
-        (_, float[] emitted) = sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto, code)!);
-        Assert.Equal(panels, emitted);
+    }
+
+    [MachineTheory(Needs.EmittedCode)]
+    [MemberData(nameof(Types))]
+    public void EmittedKernel_BesideThePortableOne_GivesTheSameBits(string type)
+    {
+        foreach (bool extreme in (bool[])[false, true])
+        {
+            using Sample sample = new(QuantTypes.ByName(type)!, extreme);
+            using var code = new CodeCache();
+            (_, float[] panels) = sample.Run(Int8Kernels.Create<PortableDot>(sample.View)!);
+            (_, float[] emitted) = sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto, code)!);
+            Assert.Equal(panels, emitted);
+        }
     }
 
     [Theory]
@@ -51,9 +61,16 @@ public sealed unsafe class Int8KernelTests
     {
         using Sample sample = new(QuantTypes.ByName(type)!);
         double[] expected = sample.Exact();
-        using CodeCache? code = Avx512Support.IsAvailable ? new CodeCache() : null;
         Check(type, expected, sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto)!));
-        if (code != null) Check(type, expected, sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto, code)!));
+    }
+
+    [MachineTheory(Needs.EmittedCode)]
+    [MemberData(nameof(Types))]
+    public void EmittedKernel_AgainstDecodedWeights_IsExactButForRounding(string type)
+    {
+        using Sample sample = new(QuantTypes.ByName(type)!);
+        using var code = new CodeCache();
+        Check(type, sample.Exact(), sample.Run(Int8Kernels.TryCreate(sample.View, CpuIsa.Auto, code)!));
     }
 
     [Theory]

@@ -7,10 +7,10 @@ public sealed class StragglersTests
 {
     private const int Waiter = 0, Holder = 1;
 
-    [Fact]
+    [MachineFact(Needs.MovedThreads)]
     public void Lend_HolderIsNotRun_GetsTheWaitersCoreUntilItsUnitEnds()
     {
-        if (Stragglers.For(2) is not { } stragglers) return;   // threads are moved on Linux only, and where there are two cores
+        Stragglers stragglers = Stragglers.For(2)!;
         CoreAffinity.CoreSet before = default, lent = default, after = default;
         using ManualResetEventSlim holds = new(), go = new();
         var holder = new Thread(() =>
@@ -45,10 +45,10 @@ public sealed class StragglersTests
         Assert.Equal(before.ToString(), CoreAffinity.Current.ToString());
     }
 
-    [Fact]
+    [MachineFact(Needs.MovedThreads)]
     public void Lend_HolderIsRun_StaysWhereItIs()
     {
-        if (Stragglers.For(2) is not { } stragglers) return;   // threads are moved on Linux only, and where there are two cores
+        Stragglers stragglers = Stragglers.For(2)!;
         long rounds = 0;
         bool stop = false;
         string before = "", after = "";
@@ -76,10 +76,10 @@ public sealed class StragglersTests
         Assert.Equal(before, after);
     }
 
-    [Fact]
+    [MachineFact(Needs.MovedThreads)]
     public void Lend_NobodyHoldsAUnit_MovesNobody()
     {
-        if (Stragglers.For(2) is not { } stragglers) return;   // threads are moved on Linux only, and where there are two cores
+        Stragglers stragglers = Stragglers.For(2)!;
         stragglers.Enter(Waiter);
         stragglers.Enter(Holder);
         stragglers.Begin(Holder);

@@ -59,10 +59,9 @@ public sealed class OutputTests : IDisposable
         Assert.Equal(before, Contents());
     }
 
-    [Fact]
+    [MachineFact(Needs.Unix)]
     public void Verb_OutputThatIsAnInputThroughALink_IsRefusedAndKept()
     {
-        if (OperatingSystem.IsWindows()) return;
         File.CreateSymbolicLink(_folder["l.gguf"], "m.gguf");
         byte[] before = File.ReadAllBytes(_folder["m.gguf"]);
 
@@ -93,10 +92,9 @@ public sealed class OutputTests : IDisposable
         Assert.False(File.Exists(_folder["r"]));
     }
 
-    [Fact]
+    [MachineFact(Needs.Linux)]
     public void Compare_ReportThatCannotBeWritten_GivesTheTableAndTheOtherReport()
     {
-        if (!OperatingSystem.IsLinux()) return;
         string place = Directory.CreateDirectory(_folder["gone"]).FullName;
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };

@@ -11,19 +11,25 @@ public sealed class TextInputTests
     public void File_ThatIsNone_IsRefusedInASentence()
     {
         using var folder = new TemporaryFolder();
-        foreach ((string path, string said) in ((string, string)[])[("/dev/zero", "device"), ("/dev/null", "device"), (folder["."], "folder"), (folder["none"], "no file")])
-        {
-            if (path.StartsWith("/dev/", StringComparison.Ordinal) && !OperatingSystem.IsLinux()) continue;
-            CommandLine run = CommandLine.Run(["tokenize", "-f", path]);
-            Assert.Equal((1, ""), (run.Code, run.Output));
-            Assert.Contains(said, Assert.Single(run.ErrorLines), StringComparison.Ordinal);
-        }
+        foreach ((string path, string said) in ((string, string)[])[(folder["."], "folder"), (folder["none"], "no file")])
+            AssertRefused(path, said);
     }
 
-    [Fact]
+    [MachineTheory(Needs.Linux)]
+    [InlineData("/dev/zero")]
+    [InlineData("/dev/null")]
+    public void File_ThatIsADevice_IsRefusedInASentence(string path) => AssertRefused(path, "device");
+
+    private static void AssertRefused(string path, string said)
+    {
+        CommandLine run = CommandLine.Run(["tokenize", "-f", path]);
+        Assert.Equal((1, ""), (run.Code, run.Output));
+        Assert.Contains(said, Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [MachineFact(Needs.Linux)]
     public void Pipe_WithAName_IsRefusedAndOneOfTheShellIsRead()
     {
-        if (!OperatingSystem.IsLinux()) return;
         using var folder = new TemporaryFolder();
         using (var make = System.Diagnostics.Process.Start("mkfifo", [folder["pipe"]])) make.WaitForExit();
         CommandLine named = CommandLine.Run(["tokenize", "-f", folder["pipe"]]);

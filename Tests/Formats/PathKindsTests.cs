@@ -13,16 +13,21 @@ public sealed class PathKindsTests
         File.WriteAllText(folder["empty"], "");
         Assert.Equal((PathKind.File, PathKind.Folder, PathKind.None, PathKind.None),
             (PathKinds.Of(folder["empty"]), PathKinds.Of(folder["."]), PathKinds.Of(folder["none"]), PathKinds.Of("")));
-        if (!OperatingSystem.IsLinux()) return;
+    }
+
+    [MachineFact(Needs.Linux)]
+    public void Of_PipeDeviceOrLink_IsToldApart()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["empty"], "");
         using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
         File.CreateSymbolicLink(folder["link"], folder["empty"]);
         Assert.Equal((PathKind.Device, PathKind.Pipe, PathKind.File), (PathKinds.Of("/dev/zero"), PathKinds.Of(PathOf(pipe)), PathKinds.Of(folder["link"])));
     }
 
-    [Fact]
+    [MachineFact(Needs.Linux)]
     public void Model_OnAPipeOrDevice_SaysWhatToDoInstead()
     {
-        if (!OperatingSystem.IsLinux()) return;
         using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
         foreach ((string path, string kind) in ((string, string)[])[(PathOf(pipe), "pipe"), ("/dev/zero", "device")])
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using MambaRT.Formats;
 using Xunit;
 
@@ -43,13 +44,12 @@ public sealed class WholeFileTests
         Assert.Contains("no folder", Assert.Throws<DirectoryNotFoundException>(() => WholeFile.EnsureWritable(folder["none/a"])).Message);
     }
 
-    [Theory]
+    [MachineTheory(Needs.Linux)]
     [InlineData("/dev/null")]
     [InlineData("/dev/stdout")]
     [InlineData("/proc/none")]
     public void EnsureWritable_Device_IsRefused(string path)
     {
-        if (!OperatingSystem.IsLinux()) return;
         Assert.Contains("device", Assert.Throws<IOException>(() => WholeFile.EnsureWritable(path)).Message);
     }
 
@@ -74,10 +74,9 @@ public sealed class WholeFileTests
         Assert.Equal("x", File.ReadAllText(longest));
     }
 
-    [Fact]
+    [MachineFact(Needs.Linux)]
     public void EnsureWritable_PipeOrLinkToADevice_IsRefused()
     {
-        if (!OperatingSystem.IsLinux()) return;
         using var folder = new TemporaryFolder();
         Run("mkfifo", folder["pipe"]);
         File.CreateSymbolicLink(folder["full"], "/dev/full");
@@ -86,10 +85,10 @@ public sealed class WholeFileTests
         Assert.Contains("device", Assert.Throws<IOException>(() => WholeFile.EnsureWritable(folder["full"])).Message, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [MachineFact(Needs.Unix | Needs.Unprivileged)]
+    [UnsupportedOSPlatform("windows")]
     public void EnsureWritable_ClosedFolder_IsRefusedBeforeTheWork()
     {
-        if (OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess) return;   // root may write everywhere
         using var folder = new TemporaryFolder();
         string closed = Directory.CreateDirectory(folder["closed"], UnixFileMode.UserRead | UnixFileMode.UserExecute).FullName;
 
@@ -124,10 +123,9 @@ public sealed class WholeFileTests
         WholeFile.EnsureWritable(folder["new"], [.. names, folder["none"]]);
     }
 
-    [Fact]
+    [MachineFact(Needs.Unix)]
     public void Write_OverALink_KeepsItAndReplacesWhatItLeadsTo()
     {
-        if (OperatingSystem.IsWindows()) return;
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["sub"]);
         File.WriteAllText(folder["sub/a"], "old");
@@ -141,17 +139,17 @@ public sealed class WholeFileTests
         Assert.Equal(("new", "other"), (File.ReadAllText(folder["sub/a"]), File.ReadAllText(folder["sub/b"])));
     }
 
-    [Fact]
+    [MachineFact(Needs.Unix)]
+    [UnsupportedOSPlatform("windows")]
     public void Write_OverAFile_KeepsItsPermissionsWhileItIsWrittenToo()
     {
-        if (OperatingSystem.IsWindows()) return;
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["a"], "old");
         foreach (UnixFileMode mode in (UnixFileMode[])[UnixFileMode.UserRead | UnixFileMode.UserWrite, (UnixFileMode)0x1b4])
         {
             File.SetUnixFileMode(folder["a"], mode);
             var seen = new List<UnixFileMode>();
-            WholeFile.Write(folder["a"], stream => seen.AddRange(OperatingSystem.IsWindows() ? [] : [File.GetUnixFileMode(stream.SafeFileHandle)]));
+            WholeFile.Write(folder["a"], stream => seen.Add(File.GetUnixFileMode(stream.SafeFileHandle)));
             Assert.Equal([mode], seen);
             Assert.Equal(mode, File.GetUnixFileMode(folder["a"]));
         }

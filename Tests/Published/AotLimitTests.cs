@@ -8,14 +8,14 @@ public sealed class AotLimitTests
     /// <summary>Mebibytes of address space with which --version works: below twice that the runtime may fail where none of our code is asked.</summary>
     private const int NeededByVersion = 230;
 
-    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Run_LittleMemory_IsRefusedInASentence()
     {
         Assert.Equal(0, InShell($"ulimit -v {NeededByVersion << 10}; exec {Program} --version").ExitCode);
         for (int mebibytes = 2 * NeededByVersion; mebibytes <= 800; mebibytes += 40) AssertSaid(WithAddressSpace(mebibytes), $"{mebibytes} MiB");
     }
 
-    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Run_HardlyAnyMemory_EndsWithAWord()
     {
         foreach (int mebibytes in (int[])[160, 180, 192, 220, 260, 306, 350, 400])
@@ -26,19 +26,19 @@ public sealed class AotLimitTests
         }
     }
 
-    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Run_SmallHeap_IsRefusedInASentence()
     {
         foreach (string limit in (string[])["10000", "100000", "1000000", "2000000"]) AssertSaid(InShell($"DOTNET_GCHeapHardLimit={limit} exec {Program} run -p hi -n 1"), limit);
     }
 
-    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Run_FewFileHandles_IsRefusedInASentence()
     {
         for (int handles = 4; handles <= 12; handles++) AssertSaid(InShell($"ulimit -n {handles}; exec {Program} run -p hi -n 1"), $"{handles} handles");
     }
 
-    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Quantize_FileSizeLimit_IsRefusedAndLeavesNothing()
     {
         using var folder = new TemporaryFolder();

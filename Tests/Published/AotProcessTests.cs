@@ -59,7 +59,7 @@ public sealed class AotProcessTests
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
     }
 
-    [PublishedFact(NeedsModel = true, LinuxOnly = true)]
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Run_ModelTruncatedMeanwhile_SaysSo()
     {
         using var folder = new TemporaryFolder();
@@ -77,7 +77,7 @@ public sealed class AotProcessTests
         Assert.Contains("stable file", error, StringComparison.Ordinal);   // said between tokens by the check, within one by the signal handler
     }
 
-    [PublishedFact(LinuxOnly = true)]
+    [PublishedFact(Needs = Needs.Linux)]
     public void Streams_ClosedOrFull_NeverCrash()
     {
         foreach ((string command, int code) in new[]
