@@ -18,7 +18,7 @@ internal sealed class ChatEncoder
     private readonly Markers _all;
     private readonly Markers _visible;   // those that the tokenizer could make of plain text
 
-    /// <summary>The characters that markers are spelled with.</summary>
+    /// <summary>The characters that markers are spelled with: first one of each marker that no other of those before, nor of ASCII, is in.</summary>
     public IReadOnlyCollection<char> MarkerCharacters { get; }
 
     public ChatEncoder(ITokenizer tokenizer)
@@ -36,9 +36,17 @@ internal sealed class ChatEncoder
             all.Add((spelling, token));
             if (!hidden && spelling.Length > 1) visible.Add((spelling, token));
         }
-        MarkerCharacters = [.. all.SelectMany(marker => marker.Item1).Distinct()];
+        MarkerCharacters = CharactersOf([.. all.Select(marker => marker.Item1)]);
         _all = new Markers(all);
         _visible = new Markers(visible);
+    }
+
+    private static char[] CharactersOf(string[] markers)
+    {
+        var needed = new List<char>();
+        foreach (string marker in markers)
+            if (!marker.Any(c => TemplateTwins.HasAsciiTwin(c) || needed.Contains(c))) needed.Add(marker[0]);
+        return [.. needed.Concat(markers.SelectMany(marker => marker)).Distinct()];
     }
 
     /// <summary>Encodes parts that follow what has been fed; nothing fed means that they begin a sequence.</summary>

@@ -11,25 +11,29 @@ namespace MambaRT.Runtime;
 internal sealed class TemplateTwins
 {
     private const char AreaStart = '\uE000', AreaEnd = '\uF8FF';
-    private const int MaxOthers = 64;
+    private const int MaxOthers = 256;
     private const char Replacement = '\uFFFD';
 
     // Quotes and backslashes are left out, as writing values as text or JSON looks at them one by one.
-    private static readonly string Ascii = string.Concat(Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Where(c => c is not ('"' or '\'' or '\\')));
+    private static readonly string Ascii = string.Concat(Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Where(HasAsciiTwin));
 
     private readonly string _originals;
     private readonly char[] _asciiTwins = [.. Enumerable.Range(0, 128).Select(c => (char)c)];
     private readonly char _first, _last;
 
-    /// <param name="others">Characters beyond ASCII that markers are spelled with.</param>
+    /// <param name="others">Characters beyond ASCII that markers are spelled with, halves of pairs among them; the most needed first.</param>
     /// <param name="contents">What will be marked.</param>
     public TemplateTwins(IEnumerable<char> others, IEnumerable<string> contents)
     {
-        _originals = Ascii + string.Concat(others.Where(c => c > '~' && !char.IsSurrogate(c) && c is < AreaStart or > AreaEnd).Distinct().Take(MaxOthers));
-        _first = FreeArea(contents, _originals.Length);
+        string beyond = string.Concat(others.Where(c => c > '~').Distinct().Take(MaxOthers));
+        _originals = Ascii + beyond;
+        _first = FreeArea(contents.Append(beyond), _originals.Length);
         _last = (char)(_first + _originals.Length - 1);
         for (int i = 0; i < Ascii.Length; i++) _asciiTwins[Ascii[i]] = (char)(_first + i);
     }
+
+    /// <summary>Whether a character always has a twin.</summary>
+    public static bool HasAsciiTwin(char c) => c is > ' ' and <= '~' and not ('"' or '\'' or '\\');
 
     /// <summary>Writes a content in twins.</summary>
     public string Mark(string content) => string.Create(content.Length, (content, this), static (target, state) =>
