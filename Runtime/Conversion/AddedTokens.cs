@@ -63,18 +63,23 @@ internal sealed class AddedTokens
         }
         Note(notes, homeless, $"left out, as the embedding has {table.Rows} rows");
         Note(notes, others, "left out, as the vocabulary has other tokens there");
-        Note(notes, AddNamed(table), "named as special without an id, and have the next ones");
+        Note(notes, AddNamed(table, notes), "named as special without an id, and have the next ones");
     }
 
     /// <summary>Special tokens that have an id nowhere get the next ones, as transformers does.</summary>
-    private List<AddedToken> AddNamed(TokenTable table)
+    private List<AddedToken> AddNamed(TokenTable table, List<string> notes)
     {
         List<AddedToken> given = [];
         int next = table.NextId;
         foreach ((string spelling, TokenMatching matching) in _named)
         {
             if (table.Find(spelling) is int id && IsBracketed(spelling)) table.MakeControl(id, matching);
-            if (table.Find(spelling) is not null || next == table.Rows) continue;
+            if (table.Find(spelling) is not null) continue;
+            if (next == table.Rows)
+            {
+                notes.Add($"Special token '{HubConfig.Show(spelling)}' has no id, and the embedding's {table.Rows} rows are all taken; it is left out and will be read as text.");
+                continue;
+            }
             table.Replace(spelling, next, TokenTable.Control, matching);
             given.Add(new AddedToken(spelling, next++, IsSpecial: true, matching, "", IsOfVocabulary: false));
         }
