@@ -115,7 +115,8 @@ frontier() {
   echo "our recipe for state-space models) and \`imatrix\` where quantize was given the importance of the columns, measured over another text"
   echo "than the one scored. Losses are those of the cpu backend, which also rounds activations to 8 bits beside quantized weights."
   echo "The second table of a model tells the divergence of \`ssm\` against that of \`llama\` at the same file size: below 1.00 is better."
-  echo "Q8_0 ignores importance. Errors are standard errors; speed is one sequence on all cores."
+  echo "Q8_0 ignores importance. Errors are standard errors; speed is one sequence on all cores, of a machine that may have other work. A dash stands for a"
+  echo "file that is smaller than every llama file here."
 } > "$scratch/page.md"
 for model in "$@"; do
   name="$(basename "${model%/}" .gguf)"
