@@ -89,7 +89,7 @@ internal sealed class Terminal
     public void WriteBytes(ReadOnlySpan<byte> bytes)
     {
         Out.Flush();
-        if (Out is StreamWriter { BaseStream: var stream }) stream.Write(bytes);
-        else Out.Write(Encoding.Latin1.GetString(bytes));   // a writer without bytes gets a character for each
+        if (RawOut is StreamWriter { BaseStream: var stream }) stream.Write(bytes);
+        else RawOut.Write(Encoding.Latin1.GetString(bytes));   // a writer without bytes gets a character for each
     }
 }
