@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Precondition: text is a zero-terminated string. Only async-signal-safe calls below (signal-safety(7)). */
@@ -51,13 +52,23 @@ static void end_without_memory(void)
     _exit(1);
 }
 
-/* The runtime hands on the faults that are not its own. Main listens for SIGINT first of all: while nobody does, the runtime is starting. */
+static int address_space_is_limited(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+/*
+ * The runtime hands on the faults that are not its own. Main listens for SIGINT first of all: while nobody does, the runtime is
+ * starting. Later, where "ulimit -v" makes the range small that .NET 10's collector manages, it writes past its tables when that
+ * range is used up.
+ */
 static void on_fault(int signal_number, siginfo_t *info, void *context)
 {
     struct sigaction interrupt;
     (void)info;
     (void)context;
-    if (sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL)
+    if ((sigaction(SIGINT, NULL, &interrupt) == 0 && interrupt.sa_handler == SIG_DFL) || address_space_is_limited())
         end_without_memory();
     signal(signal_number, SIG_DFL); /* the fault happens again, with its usual end */
 }

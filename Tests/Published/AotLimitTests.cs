@@ -32,6 +32,14 @@ public sealed class AotLimitTests
         foreach (string limit in (string[])["10000", "100000", "1000000", "2000000"]) AssertSaid(InShell($"DOTNET_GCHeapHardLimit={limit} exec {Program} run -p hi -n 1"), limit);
     }
 
+    /// <summary>Tokens that outgrow what the collector manages: .NET 10's faults where it should fail.</summary>
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
+    public void Tokenize_TextTooLongForItsAddressSpace_IsRefusedInASentence()
+    {
+        string tokenize = $"head -c 20000000 /dev/zero | tr '\\0' a | {Program} tokenize --ids >/dev/null";
+        foreach (int mebibytes in (int[])[700, 1024, 1464]) AssertSaid(InShell($"ulimit -v {mebibytes << 10}; {tokenize}"), $"{mebibytes} MiB");
+    }
+
     [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Run_FewFileHandles_IsRefusedInASentence()
     {
