@@ -10,8 +10,8 @@ internal static class InfoJson
 {
     private const int LongestArray = 64;
 
-    /// <summary>Writes one object; the plan's operations and what a check found only where <paramref name="shown"/> and <paramref name="damaged"/> are there.</summary>
-    public static void Write(TextWriter output, GgufFile file, Plan? plan, Plan? shown, IReadOnlyList<NonFiniteTensor>? damaged)
+    /// <summary>Writes one object; the plan's operations, what a check and what a trace found only where <paramref name="shown"/>, <paramref name="damaged"/> and <paramref name="trace"/> are there.</summary>
+    public static void Write(TextWriter output, GgufFile file, Plan? plan, Plan? shown, IReadOnlyList<NonFiniteTensor>? damaged, FinishedTrace? trace)
     {
         var json = new JsonOutput(output);
         Utf8JsonWriter writer = json.Writer;
@@ -28,6 +28,7 @@ internal static class InfoJson
         WriteTensors(writer, file);
         if (shown is not null) WritePlan(writer, shown);
         if (damaged is not null) WriteDamaged(writer, damaged);
+        if (trace is not null) TraceListing.Write(json, trace);
         writer.WriteEndObject();
         json.End();
     }
@@ -118,7 +119,7 @@ internal static class InfoJson
         {
             writer.WriteStartObject();
             writer.WriteString("name", op.Name);
-            writer.WriteString("kind", op.GetType().Name[..^2]);
+            writer.WriteString("kind", InfoCommand.Kind(op));
             writer.WriteNumber("columns", op.Output.Width);
             writer.WriteStartArray("weights");
             foreach (string weight in InfoCommand.WeightNames(plan, op)) writer.WriteStringValue(weight);

@@ -23,12 +23,16 @@ internal sealed class OpenedModel(Model model, IBackend backend) : IDisposable
 internal sealed class ModelArguments
 {
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
-    private readonly Option<string?> _backend = OptionOf.Choice("--backend", [], "Where the model runs; cpu:vnni and cpu:avx2 use no newer instructions.", ["auto", .. BackendSelector.Names, .. BackendSelector.Variants]);
+    private readonly Option<string?> _backend = BackendOption("--backend", "Where the model runs; cpu:vnni and cpu:avx2 use no newer instructions.");
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
     private readonly Option<int[]?> _affinity = Affinity("Cores that the CPU's threads are pinned to, one a thread. Linux only.");
     private readonly OverrideArguments _overrides = new();
     private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");
     private readonly Option<string?> _layers = OptionOf.Text("--n-gpu-layers", ["-ngl", "--gpu-layers"], "N", "Not needed: see --backend.");
+
+    /// <summary>An option that names a backend.</summary>
+    public static Option<string?> BackendOption(string name, string description) =>
+        OptionOf.Choice(name, [], description, ["auto", .. BackendSelector.Names, .. BackendSelector.Variants]);
 
     /// <summary>The option that pins threads, by numbers of cores.</summary>
     public static Option<int[]?> Affinity(string description) => OptionOf.WholeList("--affinity", [], description, 0, 1023, "0,1");
@@ -68,6 +72,9 @@ internal sealed class ModelArguments
         return BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", threads, cores);
     }
 
+    private IBackend CreateBackend(ParseResult arguments, string name) => BackendSelector.HasThreads(name)
+        ? BackendSelector.Create(name, (int)(arguments.GetValue(_threads) ?? 0), OptionOf.Given(arguments, _affinity)) : BackendSelector.Create(name);
+
     /// <summary>Metadata in the place of a file's.</summary>
     public MetadataOverrides Overrides(ParseResult arguments) => _overrides.Read(arguments);
 
@@ -90,13 +97,19 @@ internal sealed class ModelArguments
     /// <summary>Opens the model on the backend asked for.</summary>
     public OpenedModel Open(ParseResult arguments, Terminal terminal, IActivationObserver? observer = null)
     {
-        MetadataOverrides overrides = Overrides(arguments);
-        ModelFile file = Locate(arguments);
-        IBackend backend = CreateBackend(arguments);
+        OpenedModel opened = Open(arguments, Locate(arguments), CreateBackend(arguments), observer);
+        Answer(arguments, terminal, opened.Model);
+        return opened;
+    }
+
+    /// <summary>Opens the model a second time, on another backend; threads are those asked for, where it has any.</summary>
+    public OpenedModel OpenOn(ParseResult arguments, string backend) => Open(arguments, Locate(arguments), CreateBackend(arguments, backend), null);
+
+    private OpenedModel Open(ParseResult arguments, ModelFile file, IBackend backend, IActivationObserver? observer)
+    {
         try
         {
-            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length, Observer = observer, Overrides = overrides });
-            Answer(arguments, terminal, model);
+            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length, Observer = observer, Overrides = Overrides(arguments) });
             return new OpenedModel(model, backend);
         }
         catch

@@ -37,11 +37,20 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
         }
         _scratchPerMember = (_scratchPerMember + 127) / 64 * 64;   // members never share a cache line
         _scratch = new NativeBuffer(_scratchPerMember * model.Team.Size);
-        _plan.Visit(this);
+        Parts = new OpSteps[_plan.Ops.Length];
+        for (int i = 0, from = 0; i < Parts.Length; from = Parts[i++].End)
+        {
+            Op op = _plan.Ops[i];
+            op.Accept(this);
+            Parts[i] = new OpSteps(op, from, _steps.Count, At(op.Output));
+        }
         Steps = [.. _steps];
     }
 
     public Step[] Steps { get; }
+
+    /// <summary>Which of the steps each op became.</summary>
+    public OpSteps[] Parts { get; }
 
     /// <summary>Bytes of panels, 8-bit rows and scan scratch.</summary>
     public long ScratchBytes => _scratch.Bytes + _pool.Sum(q => q.Rows.Bytes) + _steps.OfType<SsdScanStep>().Sum(s => s.ScratchBytes) + _steps.OfType<SelectiveScanStep>().Sum(s => s.ScratchBytes);

@@ -3,7 +3,7 @@ using MambaRT.Runtime;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>A plan compiled to steps over the model's arena. A run is over when it was started.</summary>
-internal sealed unsafe class CpuExecutable : IExecutable
+internal sealed unsafe class CpuExecutable : ITracedExecutable
 {
     private readonly CpuModel _model;
     private readonly HostPicks _picks;
@@ -41,7 +41,11 @@ internal sealed unsafe class CpuExecutable : IExecutable
         _steps = _compiled.Steps;
     }
 
-    public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
+    public RunTicket Start(scoped Batch batch, CancellationToken cancel = default) => Run(batch, null, cancel);
+
+    public RunTicket StartTraced(scoped Batch batch, IOpObserver observer, CancellationToken cancel = default) => Run(batch, observer, cancel);
+
+    private RunTicket Run(scoped in Batch batch, IOpObserver? observer, CancellationToken cancel)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancel.ThrowIfCancellationRequested();
@@ -50,7 +54,8 @@ internal sealed unsafe class CpuExecutable : IExecutable
         Rows.Set(batch, outputs, _model.Table);
         try
         {
-            _model.Team.Run(_steps, cancel);
+            if (observer is null) _model.Team.Run(_steps, cancel);
+            else foreach (OpSteps part in _compiled!.Parts) part.Run(_model.Team, _steps, Rows, observer, cancel);   // compiled when it was made
             _model.Table.Advance(batch);
             _picks.Pick(++_model.Runs, batch, _model.LogitRows(outputs), _model.Table);
         }

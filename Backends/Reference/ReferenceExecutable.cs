@@ -3,7 +3,7 @@ using MambaRT.Runtime;
 namespace MambaRT.Backends.Reference;
 
 /// <summary>Runs a plan op by op in plain loops. Each method is the formula of its op and nothing else.</summary>
-internal sealed class ReferenceExecutable : IExecutable, IScanContract
+internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
 {
     private readonly ReferenceModel _model;
     private readonly Plan _plan;
@@ -34,10 +34,11 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
 
     public BatchShape Shape { get; }
 
-    /// <summary>Called after each op with its output's rows, when set: how a trace is made.</summary>
-    public Action<Op, float[]>? Trace { get; set; }
+    public RunTicket Start(scoped Batch batch, CancellationToken cancel = default) => Run(batch, null, cancel);
 
-    public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
+    public RunTicket StartTraced(scoped Batch batch, IOpObserver observer, CancellationToken cancel = default) => Run(batch, observer, cancel);
+
+    private RunTicket Run(scoped in Batch batch, IOpObserver? observer, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         _outputs = _model.Table.Check(batch, Shape, _plan.VocabularySize);
@@ -54,7 +55,7 @@ internal sealed class ReferenceExecutable : IExecutable, IScanContract
             {
                 cancel.ThrowIfCancellationRequested();
                 op.Accept(this);
-                Trace?.Invoke(op, Copy(op.Output));
+                observer?.Observe(op, Copy(op.Output));
             }
             _model.Table.Advance(batch);
             _picks.Pick(++_model.Runs, batch, _logits.AsSpan(0, _outputs * _plan.VocabularySize), _model.Table);

@@ -12,28 +12,40 @@ internal sealed class InfoCommand : Verb
     private readonly Option<bool> _check = OptionOf.Flag("--check", "Reads every weight and lists the tensors that hold NaN or infinity; exit code 1 if there are any.");
     private readonly Option<bool> _plan = OptionOf.Flag("--plan", "Also the operations that a token goes through.");
 
+    private readonly TraceArguments _trace = new();
+
     public InfoCommand(Terminal terminal, Option<bool> json) : base("info", "Shows what a model file holds.", terminal, json)
     {
-        _model.AddFileTo(this);
+        _model.AddTo(this);
         Options.Add(_plan);
         Options.Add(_check);
+        _trace.AddTo(this);
     }
 
-    public override string[] Examples => ["mambart info", "mambart info -m model.gguf --plan", "mambart info -m model.gguf --check", "mambart info -m model.gguf --json"];
+    public override string[] Examples =>
+    [
+        "mambart info", "mambart info -m model.gguf --plan", "mambart info -m model.gguf --check", "mambart info -m model.gguf --json",
+        "mambart info --trace -p \"Once upon a time\"", "mambart info --trace --tokens 5,17,42 --backend cpu --against reference",
+    ];
 
     protected override int Run(ParseResult arguments)
     {
+        bool traces = _trace.IsGiven(arguments);
         using GgufFile file = _model.OpenFile(arguments);
         Plan? plan = Record(arguments, out string? refusal);
-        if (plan is null && arguments.GetValue(_plan)) throw new NotSupportedException(refusal);
+        if (plan is null && (traces || arguments.GetValue(_plan))) throw new NotSupportedException(refusal);
         if (refusal is not null) Terminal.Note($"This model cannot be run: {refusal}");
         Plan? shown = arguments.GetValue(_plan) ? plan : null;
         IReadOnlyList<NonFiniteTensor>? damaged = arguments.GetValue(_check) ? NonFiniteTensor.In(file) : null;
-        if (Json(arguments)) InfoJson.Write(Terminal.Out, file, plan, shown, damaged);
-        else Write(file, plan, shown);
-        if (damaged is null) return Program.Ok;
-        if (!Json(arguments)) WriteCheck(file, damaged);
-        return damaged.Count == 0 ? Program.Ok : Program.BadInput;
+        FinishedTrace? trace = traces ? _trace.Run(arguments, _model, Terminal) : null;
+        if (Json(arguments)) InfoJson.Write(Terminal.Out, file, plan, shown, damaged, trace);
+        else
+        {
+            Write(file, plan, shown);
+            if (damaged is not null) WriteCheck(file, damaged);
+            if (trace is not null) TraceListing.Write(Terminal, trace);
+        }
+        return damaged is { Count: > 0 } || trace is { IsGood: false } ? Program.BadInput : Program.Ok;
     }
 
     /// <summary>Opens the model as a run would; a file that cannot be run can still be looked at.</summary>
@@ -88,9 +100,12 @@ internal sealed class InfoCommand : Verb
     {
         var rows = new List<string[]>();
         foreach (Op op in plan.Ops)
-            rows.Add([op.Name, op.GetType().Name[..^2], op.Output.Width.ToString(CultureInfo.InvariantCulture), string.Join(' ', WeightNames(plan, op))]);
+            rows.Add([op.Name, Kind(op), op.Output.Width.ToString(CultureInfo.InvariantCulture), string.Join(' ', WeightNames(plan, op))]);
         return rows;
     }
+
+    /// <summary>The kind of an operation.</summary>
+    internal static string Kind(Op op) => op.GetType().Name[..^2];
 
     /// <summary>The weights that an operation reads.</summary>
     internal static IEnumerable<string> WeightNames(Plan plan, Op op) => op.Weights.Select(weight => plan.Weights[weight.Index].Name);

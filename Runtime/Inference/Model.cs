@@ -256,7 +256,7 @@ public sealed class Model : IDisposable
     internal bool IsProven => _proven;
 
     /// <summary>Whether an exception of a run may have come after states were changed.</summary>
-    internal static bool LeavesStatesUndefined(Exception e) => e is not (ArgumentException or IOException);
+    internal static bool LeavesStatesUndefined(Exception e) => e is not (ArgumentException or IOException or NotSupportedException);
 
     /// <summary>Checks that tokens are in the vocabulary and their rows of the embedding finite.</summary>
     internal void CheckTokens(scoped ReadOnlySpan<int> tokens)
@@ -277,17 +277,18 @@ public sealed class Model : IDisposable
     /// <param name="outputs">Rows of logits that are wanted.</param>
     /// <param name="pick">How a token is picked from the last row; or none, to get logits.</param>
     /// <param name="cancel">Looked at within the run where the backend can.</param>
-    internal RunOutput Run(int slot, long position, scoped ReadOnlySpan<int> tokens, OutputRows outputs, scoped ReadOnlySpan<TokenPick> pick, CancellationToken cancel)
+    /// <param name="observer">Sees what every op yields; null for nobody.</param>
+    internal RunOutput Run(int slot, long position, scoped ReadOnlySpan<int> tokens, OutputRows outputs, scoped ReadOnlySpan<TokenPick> pick, CancellationToken cancel, IOpObserver? observer = null)
     {
         _spans[0] = new SequenceSpan(slot, position, 0, tokens.Length, outputs);
         IExecutable executable = _executables.For(new BatchShape(tokens.Length, 1, Math.Max(1, _spans[0].OutputCount)));
         var batch = new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, 1), Picks = pick, WantsLogits = pick.IsEmpty };
-        if (tokens.Length == 1) return Proven(executable.Await(executable.Start(batch, CancellationToken.None)));
+        if (tokens.Length == 1) return Proven(executable.Await(Start(executable, batch, observer, CancellationToken.None)));
         CancellationTokenSource stop = _stop;
         try
         {
             using CancellationTokenRegistration link = cancel.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), stop);   // given just here
-            return Proven(executable.Await(executable.Start(batch, stop.Token)));
+            return Proven(executable.Await(Start(executable, batch, observer, stop.Token)));
         }
         catch (OperationCanceledException)
         {
@@ -308,6 +309,13 @@ public sealed class Model : IDisposable
             Volatile.Write(ref model._inside, 0);
             Volatile.Write(ref model._busy, 0);
         }
+    }
+
+    private RunTicket Start(IExecutable executable, scoped in Batch batch, IOpObserver? observer, CancellationToken cancel)
+    {
+        if (observer is null) return executable.Start(batch, cancel);
+        return executable is ITracedExecutable traced ? traced.StartTraced(batch, observer, cancel)
+            : throw new NotSupportedException($"The {BackendName} backend cannot show what single ops yield; choose another one for a trace.");
     }
 
     private void CheckOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _closing) != 0, this);

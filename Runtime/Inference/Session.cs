@@ -71,6 +71,18 @@ public sealed class Session : IDisposable
         return Feed(tokens, OutputRows.Last, [pick], cancel).Picked[0];
     }
 
+    /// <summary>Feeds tokens as <see cref="Feed(ReadOnlySpan{int}, CancellationToken)"/> does, slowly, and shows what every op yields.</summary>
+    /// <param name="tokens">At least one token id.</param>
+    /// <param name="observer">Called after each op, chunk by chunk (<see cref="ModelOptions.ChunkTokens"/>).</param>
+    /// <param name="cancel">As in <see cref="Feed(ReadOnlySpan{int}, CancellationToken)"/>.</param>
+    /// <returns>[vocabulary], valid until the next call on the model.</returns>
+    /// <exception cref="NotSupportedException">The backend cannot show its ops; nothing is fed.</exception>
+    public ReadOnlySpan<float> Trace(scoped ReadOnlySpan<int> tokens, IOpObserver observer, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(observer);
+        return Feed(tokens, OutputRows.Last, [], cancel, observer).Logits;
+    }
+
     /// <summary>A session with the same past and a separate future.</summary>
     /// <exception cref="StateBudgetException">There is no room for another state.</exception>
     public Session Fork()
@@ -162,7 +174,7 @@ public sealed class Session : IDisposable
     /// A prompt that goes on with a sequence copies its state into the scratch slot first. A single token does so only until the model has given logits once,
     /// as that would cost each one a copy: it is cancelled before it runs or not at all, and a device that fails within it loses the state.
     /// </remarks>
-    private RunOutput Feed(scoped ReadOnlySpan<int> tokens, OutputRows outputs, scoped ReadOnlySpan<TokenPick> pick, CancellationToken cancel)
+    private RunOutput Feed(scoped ReadOnlySpan<int> tokens, OutputRows outputs, scoped ReadOnlySpan<TokenPick> pick, CancellationToken cancel, IOpObserver? observer = null)
     {
         CheckOpen();
         if (tokens.IsEmpty) throw new ArgumentException("There is no token to feed; at least one is needed.", nameof(tokens));
@@ -175,8 +187,8 @@ public sealed class Session : IDisposable
         try
         {
             for (; tokens.Length - done > chunk; done += chunk)
-                Model.Run(slot, Position + done, tokens.Slice(done, chunk), OutputRows.None, [], cancel);
-            RunOutput output = Model.Run(slot, Position + done, tokens[done..], outputs, pick, cancel);
+                Model.Run(slot, Position + done, tokens.Slice(done, chunk), OutputRows.None, [], cancel, observer);
+            RunOutput output = Model.Run(slot, Position + done, tokens[done..], outputs, pick, cancel, observer);
             Position += tokens.Length;
             return output;
         }

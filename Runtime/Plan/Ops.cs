@@ -16,7 +16,7 @@ namespace MambaRT.Runtime;
 //   z               z                           second half of ssm_in    gate
 //
 // Bounds are normalised mean square errors (Σ(a−b)² / Σb²) against the Reference backend, for outputs and states alike;
-// Tests/Contract/OpCases.cs holds them with a reason each.
+// OpBounds has them, with a reason each.
 
 /// <summary>One step of a <see cref="Plan"/>. Immutable.</summary>
 public abstract class Op

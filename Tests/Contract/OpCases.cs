@@ -12,12 +12,12 @@ internal static class OpCases
 
     private const float Epsilon = 1e-5f;
 
-    private static readonly Bound Exact = new(0, "values are copied or decoded, and decoding is defined bit by bit");
+    private static readonly Bound Exact = new(OpBounds.Exact, "values are copied or decoded, and decoding is defined bit by bit");
 
-    private static readonly Bound Floats = new(1e-10,
+    private static readonly Bound Floats = new(OpBounds.Floats,
         "float32 sums of up to 1,552 terms in any order, and vector exponentials, err by about 1e-6 of the result (1e-12 squared); two digits are left for cancellation");
 
-    private static readonly Bound RoundedInputs = new(1e-4,
+    private static readonly Bound RoundedInputs = new(OpBounds.RoundedInputs,
         "inputs may be rounded to 8 bits per 32 values: a step of max/127 errs by 0.4 % rms of evenly spread inputs, 1.5e-5 squared; six times that where inputs or products are far from even");
 
     /// <summary>Every case.</summary>

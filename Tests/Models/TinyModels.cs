@@ -89,6 +89,19 @@ internal static class TinyModels
         return new TinyWeights(Metadata(name), weights);
     }
 
+    /// <summary>The model with the first value of one tensor made another.</summary>
+    public static TinyWeights WithOneChanged(string name, QuantType type, string changed)
+    {
+        var weights = new MemoryWeights();
+        foreach (TinyTensor tensor in Tensors(name))
+        {
+            float[] values = Values(tensor);
+            if (tensor.Name == changed) values[0] += (tensor.High - tensor.Low) / 4;
+            weights.Add(tensor.Name, Storage(tensor, type), tensor.Rows, tensor.Columns, values);
+        }
+        return new TinyWeights(Metadata(name), weights);
+    }
+
     /// <summary>Writes the model as a GGUF file, with an extra tensor of one value if one is named.</summary>
     public static void WriteFile(string path, string name, QuantType type, string? extra = null)
     {
