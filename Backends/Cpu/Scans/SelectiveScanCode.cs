@@ -1,17 +1,5 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>What the selective scan of sixteen channels reads and writes; strides are in bytes, and a bit of the mask is a channel that exists.</summary>
-internal unsafe struct SelectiveScanArguments
-{
-    public float* U, Dt, Z, Y, B, C;
-    public long UStride, DtStride, ZStride, YStride, BStride, CStride;
-    public float* H, A, D, DtBias;
-    public long Rows, LaneMask;
-
-    /// <summary>[rows, lanes], between the passes.</summary>
-    public float* Scratch;
-}
-
 /// <summary>
 /// The selective scan of up to sixteen channels over some rows of one sequence: Δ = softplus(dt + bias), h = h·2^(Δ·A) + (Δ·u)·B, y = (Σ h·C + D·u)·silu(z);
 /// A carries the factor log2 e.
@@ -199,8 +187,3 @@ internal static class SelectiveScanCode
 
     private static Zmm P(int i) => new(22 + 3 * i);
 }
-
-/// <summary>What the code of a selective scan depends on.</summary>
-/// <param name="DState">States of a channel.</param>
-/// <param name="RowsTogether">1, or <see cref="SelectiveScanCode.MostRowsTogether"/> for rows that are a multiple of it.</param>
-internal readonly record struct SelectiveScanShape(int DState, int RowsTogether);

@@ -1,25 +1,5 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>What the code of a pass depends on.</summary>
-/// <param name="DState">States of a row.</param>
-/// <param name="Groups">Groups of sixteen rows, 1 or 2.</param>
-/// <param name="States">States it advances, up to <see cref="SsdScanCode.StatesTogether"/>.</param>
-/// <param name="First">Whether these are the first states, whose pass reads x.</param>
-/// <param name="Last">Whether these are the last states, whose pass writes y.</param>
-internal readonly record struct SsdScanShape(int DState, int Groups, int States, bool First, bool Last);
-
-/// <summary>What a pass over some tokens reads and writes; strides are in bytes, and a bit of a mask is a row that exists.</summary>
-internal unsafe struct SsdScanArguments
-{
-    public float* X, Y, B, C, Ahead;
-    public long XStride, YStride, BStride, CStride, AheadStride;
-    public float* InScales, SkipScales, OutScales, Factors;
-    public long* Counts;
-    public long Segments;
-    public float* Between, H, LastFactor;
-    public long FirstMask, SecondMask;
-}
-
 /// <summary>
 /// The SSD scan h = a·h + Δ·x·Bᵀ, y = h·C + D·x of one head, for some of its rows and states over some tokens, in two multiply-adds for each state.
 /// </summary>

@@ -1,17 +1,5 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>What the code of one token depends on.</summary>
-/// <param name="DState">States of a row.</param>
-internal readonly record struct SsdTokenShape(int DState);
-
-/// <summary>What one token reads and writes for up to sixteen rows of a head; a bit of the mask is a row that exists.</summary>
-internal unsafe struct SsdTokenArguments
-{
-    public float* X, Y, B, C, H;
-    public float* Delta, Decay, D;
-    public long LaneMask;
-}
-
 /// <summary>The SSD scan h = a·h + Δ·x·Bᵀ, y = h·C + D·x of up to sixteen rows of one head over one token: what decode does.</summary>
 /// <remarks>
 /// Lanes are rows. With one token h is read and written once, in the order it lies in memory, and that takes the time: three instructions a state, in sums that take

@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>A block type that is unpacked to <see cref="StagedInt8"/> before it is multiplied: value = scale·q exactly, q a signed byte.</summary>
@@ -17,28 +14,4 @@ internal unsafe interface IStagedBlock
     /// <param name="values">256 bytes, written.</param>
     /// <param name="scales">16 scales, written.</param>
     static abstract void Unpack(byte* block, int parts, void* points, byte* values, float* scales);
-}
-
-/// <summary>256 signed bytes, then a scale for each sixteen of them.</summary>
-internal readonly unsafe struct StagedInt8 : IInt8Block
-{
-    public const int ScalesAt = 256;
-
-    public static int Length => 256;
-    public static int Bytes => ScalesAt + 16 * sizeof(float);
-    public static int Group => 16;
-    public static bool Signed => true;
-    public static int Zero => 0;
-    public static bool HasOffset => false;
-    public static bool EndsEarly => true;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Load(byte* block, int part) => Vector256.Load(block + 32 * part);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scales(byte* block, float* scales, float* offsets)
-    {
-        Vector256.Load((float*)(block + ScalesAt)).Store(scales);
-        Vector256.Load((float*)(block + ScalesAt) + 8).Store(scales + 8);
-    }
 }

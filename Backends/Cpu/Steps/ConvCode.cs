@@ -1,17 +1,5 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>What the code of a causal convolution depends on.</summary>
-/// <param name="DConv">Taps, 1 to <see cref="ConvCode.MostTaps"/>.</param>
-/// <param name="HasBias">Whether there is a bias.</param>
-internal readonly record struct ConvShape(int DConv, bool HasBias);
-
-/// <summary>What the convolution of sixteen channels reads and writes; strides are in bytes, and a bit of the mask is a channel that exists.</summary>
-internal unsafe struct ConvArguments
-{
-    public float* X, Y, Taps, Window, Bias;
-    public long XStride, YStride, ChannelBytes, Rows, LaneMask;
-}
-
 /// <summary>y = silu(Σ taps · x (+ bias)) of up to sixteen channels over the rows of one sequence; the window moves on.</summary>
 /// <remarks>Lanes are channels. The taps and the last inputs stay in registers; a row moves the inputs on by one register.</remarks>
 internal static class ConvCode

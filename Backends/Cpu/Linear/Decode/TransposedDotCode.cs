@@ -1,32 +1,5 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>What the code of transposed dot products depends on.</summary>
-/// <param name="Unpack">How blocks of the type become bytes and scales.</param>
-/// <param name="Columns">Columns of the weights, whole blocks.</param>
-/// <param name="Rows">Activation rows, 1 to <see cref="RowLanes.Rows"/>.</param>
-internal readonly record struct TransposedDotShape(TransposedUnpack Unpack, int Columns, int Rows)
-{
-    /// <summary>Blocks from one activation row to the next.</summary>
-    public int BlockStride => QuantizedRows.StrideOf(Columns);
-
-    /// <summary>Bytes from one weight row to the next.</summary>
-    public int RowBytes => Columns / Unpack.Columns * Unpack.Bytes;
-}
-
-/// <summary>What transposed dot products read and write.</summary>
-internal unsafe struct TransposedDotArguments
-{
-    public byte* Weights;
-    public sbyte* Values;
-
-    /// <summary>Sums of the activations for a type with an offset, else starts, by groups.</summary>
-    public void* Beside;
-
-    public float* Scales, Y;
-    public byte* Scratch;
-    public long YStride;
-}
-
 /// <summary>Sixteen weight rows by a few activation rows in AVX-512 VNNI, straight from the file's mapping.</summary>
 /// <remarks>
 /// <see cref="DotCode"/> has columns in its lanes, so each activation row converts and scales sixteen sums for every 64 columns. Here lanes are weight rows: a

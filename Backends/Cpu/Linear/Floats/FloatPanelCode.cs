@@ -1,22 +1,5 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>What the code of a float panel product depends on.</summary>
-/// <param name="Columns">Columns of the weights.</param>
-/// <param name="PanelBytes">From one panel to the next.</param>
-/// <param name="Panels">Panels, 1 or 2.</param>
-/// <param name="Height">Activation rows, 1 to <see cref="TileStore.Rows"/>.</param>
-internal readonly record struct FloatPanelShape(int Columns, int PanelBytes, int Panels, int Height);
-
-/// <summary>What a float panel product reads and writes.</summary>
-internal unsafe struct FloatPanelArguments
-{
-    public float* X;
-    public long XStride;
-    public float* Panel;
-    public long Tiles;
-    public TileStore Store;
-}
-
 /// <summary>Two panels [columns, 16] of float32 weights by up to six activation rows in AVX-512.</summary>
 /// <remarks>
 /// A lane is a weight row. zmm0 to 11 hold the sums, zmm24 to 27 in turns the weights of a column of both panels, zmm28 and 29 an activation in all lanes:

@@ -1,25 +1,5 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>What the code that rounds activations depends on.</summary>
-/// <param name="Stride">Blocks from one row to the next.</param>
-/// <param name="LanesWidth">Columns of the <see cref="RowLanes"/> that are filled too; 0: none.</param>
-internal readonly record struct QuantizeShape(int Stride, int LanesWidth);
-
-/// <summary>What the code that rounds activations reads and writes; pointers are at the first row's first block.</summary>
-internal unsafe struct QuantizeArguments
-{
-    public float* X;
-    public sbyte* Values;
-    public float* Scales;
-    public int* Starts, Starts16;
-    public float* Sums, Sums16;
-    public long XStride, Rows, Blocks;
-
-    /// <summary>The row of <see cref="RowLanes"/>, and four times the number of the first block in it.</summary>
-    public byte* Lanes;
-    public long LanesBlock;
-}
-
 /// <summary><c>QuantizedRows.Fill</c> for whole blocks of 32 columns over some rows, with the same results.</summary>
 /// <remarks>Lanes are columns. A block is a chain of some forty instructions; blocks do not depend on one another, so the processor overlaps them.</remarks>
 internal static class QuantizeCode

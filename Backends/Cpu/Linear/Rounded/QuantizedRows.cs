@@ -5,21 +5,6 @@ using MambaRT.Formats;
 
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>One row of <see cref="QuantizedRows"/>.</summary>
-/// <param name="values">[blocks · 32] q.</param>
-/// <param name="scales">[blocks]: value = scale·q.</param>
-/// <param name="starts">[blocks] −128·Σq of a block: what takes 128 off every weight.</param>
-/// <param name="starts16">[2 · blocks] the same of half blocks.</param>
-/// <param name="sums">[blocks] scale·Σq of a block.</param>
-/// <param name="sums16">[2 · blocks] the same of half blocks.</param>
-internal readonly unsafe struct QuantizedRow(sbyte* values, float* scales, int* starts, int* starts16, float* sums, float* sums16)
-{
-    public readonly sbyte* Values = values;
-    public readonly float* Scales = scales;
-    public readonly int* Starts32 = starts, Starts16 = starts16;
-    public readonly float* Sums32 = sums, Sums16 = sums16;
-}
-
 /// <summary>
 /// Activations rounded to 8 bit for the integer dot products: per row and block of 32 columns a scale max|x| / 127 and values round(x / scale), and the
 /// sums that weight types with a zero point or an offset multiply.

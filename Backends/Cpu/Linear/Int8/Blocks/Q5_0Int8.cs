@@ -1,0 +1,22 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using MambaRT.Formats;
+
+namespace MambaRT.Backends.Cpu;
+
+internal readonly unsafe struct Q5_0Int8 : IInt8Block
+{
+    public static int Length => 32;
+    public static int Bytes => sizeof(Q5_0Block);
+    public static int Group => 32;
+    public static bool Signed => false;
+    public static int Most => 31;
+    public static int Zero => 16;
+    public static bool HasOffset => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<byte> Load(byte* block, int part) => Bits.Nibbles(block + 6) | Bits.Sixteens(Unsafe.ReadUnaligned<uint>(block + 2));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Scales(byte* block, float* scales, float* offsets) => scales[0] = Halves.ToSingle(block);
+}
