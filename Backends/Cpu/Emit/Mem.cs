@@ -7,4 +7,7 @@ internal readonly record struct Mem(Gpr Base, int Offset = 0, Gpr? Index = null,
     public Mem ToAllLanes => this with { Broadcast = true };
 
     public Mem Plus(int bytes) => this with { Offset = Offset + bytes };
+
+    /// <summary>A field of the structure at this address.</summary>
+    public Mem Field<T>(FieldOf<T> field) where T : unmanaged => Plus(Fields.OffsetOf(field));
 }

@@ -59,11 +59,14 @@ internal unsafe struct TileStore
     public static void Emit(Assembler a, Mem at, int height, int panels)
     {
         const Gpr Y = Gpr.Rsi, Bias = Gpr.Rdx, AddTo = Gpr.Rcx, YStride = Gpr.R8, AddStride = Gpr.R9, Bits = Gpr.R10;
-        int index = 0;
-        foreach (Gpr register in (ReadOnlySpan<Gpr>)[Y, Bias, AddTo, YStride, AddStride]) a.Mov(register, at.Plus(8 * index++));
+        a.Mov(Y, at.Field<TileStore>(s => &s->Y));
+        a.Mov(Bias, at.Field<TileStore>(s => &s->Bias));
+        a.Mov(AddTo, at.Field<TileStore>(s => &s->AddTo));
+        a.Mov(YStride, at.Field<TileStore>(s => &s->YStride));
+        a.Mov(AddStride, at.Field<TileStore>(s => &s->AddStride));
         for (int p = 0; p < panels; p++)
         {
-            a.Mov(Bits, at.Plus(8 * index++));
+            a.Mov(Bits, p == 0 ? at.Field<TileStore>(s => &s->FirstMask) : at.Field<TileStore>(s => &s->SecondMask));
             a.Kmovw(new Mask(p + 1), Bits);
         }
         for (int r = 0; r < height; r++)
@@ -80,7 +83,7 @@ internal unsafe struct TileStore
             a.Add(Y, YStride);
             a.Add(AddTo, AddStride);
         }
-        a.MovStore(at, Y);
-        a.MovStore(at.Plus(16), AddTo);
+        a.MovStore(at.Field<TileStore>(s => &s->Y), Y);
+        a.MovStore(at.Field<TileStore>(s => &s->AddTo), AddTo);
     }
 }

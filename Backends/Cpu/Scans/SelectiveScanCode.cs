@@ -9,7 +9,7 @@ namespace MambaRT.Backends.Cpu;
 /// in the first-level cache. A state takes eleven instructions: one for Δ·A, seven for 2^x, three for the recurrence and its output. Three passes, as in the
 /// plain form: a row's Δ and gate in the recurrence's loop would fill the processor's queue with what waits for them (60 ns a row instead of 43).
 /// </remarks>
-internal static class SelectiveScanCode
+internal static unsafe class SelectiveScanCode
 {
     /// <summary>Channels of a group.</summary>
     public const int Lanes = 16;
@@ -50,15 +50,19 @@ internal static class SelectiveScanCode
     public static void Emit(Assembler a, SelectiveScanShape shape)
     {
         foreach (Gpr saved in Saved) a.Push(saved);
-        int index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[U, Dt, Z, Y, B, C]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
-        a.Mov(H, new Mem(Arguments, 12 * 8));
-        a.Mov(A, new Mem(Arguments, 13 * 8));
-        a.Mov(Left, new Mem(Arguments, 17 * 8));
+        a.Mov(U, Argument(s => &s->U));
+        a.Mov(Dt, Argument(s => &s->Dt));
+        a.Mov(Z, Argument(s => &s->Z));
+        a.Mov(Y, Argument(s => &s->Y));
+        a.Mov(B, Argument(s => &s->B));
+        a.Mov(C, Argument(s => &s->C));
+        a.Mov(H, Argument(s => &s->H));
+        a.Mov(A, Argument(s => &s->A));
+        a.Mov(Left, Argument(s => &s->LaneMask));
         a.Kmovw(Live, Left);
-        a.Mov(AheadOfU, new Mem(Arguments, 6 * 8));
+        a.Mov(AheadOfU, Argument(s => &s->UStride));
         a.Shl(AheadOfU, RowsAhead);
-        a.Mov(AheadOfDt, new Mem(Arguments, 7 * 8));
+        a.Mov(AheadOfDt, Argument(s => &s->DtStride));
         a.Shl(AheadOfDt, DeltasAhead);
         for (int i = 0; i < shape.DState; i++)
         {
@@ -72,11 +76,13 @@ internal static class SelectiveScanCode
         a.Return();
     }
 
+    private static Mem Argument(FieldOf<SelectiveScanArguments> field) => new Mem(Arguments).Field(field);
+
     /// <summary>A loop over the rows, so many at a time, with the scratch's pointer at the first of them.</summary>
     private static void Rows(Assembler a, int together, Action body)
     {
-        a.Mov(Scratch, new Mem(Arguments, 18 * 8));
-        a.Mov(Left, new Mem(Arguments, 16 * 8));
+        a.Mov(Scratch, Argument(s => &s->Scratch));
+        a.Mov(Left, Argument(s => &s->Rows));
         int loop = a.Position;
         body();
         a.Add(Scratch, together * Line);
@@ -87,7 +93,7 @@ internal static class SelectiveScanCode
     private static void Deltas(Assembler a, int together)
     {
         ElementaryRegisters[] rows = ElementaryRegisters.Several(together, firstRegister: 0, firstMask: 2);
-        a.Mov(Pointer, new Mem(Arguments, 15 * 8));
+        a.Mov(Pointer, Argument(s => &s->DtBias));
         a.Vmovups(Bias, new Mem(Pointer), mask: Live);
         Rows(a, together, () =>
         {
@@ -95,7 +101,7 @@ internal static class SelectiveScanCode
             {
                 a.PrefetchT0(new Mem(Dt, 0, AheadOfDt));
                 a.Vmovups(row.X, new Mem(Dt), mask: Live);
-                a.Add(Dt, new Mem(Arguments, 7 * 8));
+                a.Add(Dt, Argument(s => &s->DtStride));
             }
             foreach (ElementaryRegisters row in rows) a.Vaddps(row.X, row.X, Bias);
             ElementaryCode.Softplus(a, rows);
@@ -108,7 +114,7 @@ internal static class SelectiveScanCode
     {
         for (int i = 0; i < Coefficients.Length; i++) a.Vbroadcastss(Coefficients[i], a.Constant(ElementaryCode.Exp2[i]));
         a.Vbroadcastss(One, a.Constant(1f));
-        a.Mov(Pointer, new Mem(Arguments, 14 * 8));
+        a.Mov(Pointer, Argument(s => &s->D));
         a.Vmovups(Skip, new Mem(Pointer), mask: Live);
         if (n <= Resident)
             for (int i = 0; i < n; i++) a.Vmovups(new Zmm(i), new Mem(H, i * Line));
@@ -125,11 +131,11 @@ internal static class SelectiveScanCode
             for (int i = 0; i < n; i += Together) Advance(a, i, Math.Min(Together, n - i), inMemory: n > Resident);
             a.Vaddps(Even, Even, Odd);
             a.VmovupsStore(new Mem(Scratch), Even);
-            a.Add(U, new Mem(Arguments, 6 * 8));
-            a.Add(Z, new Mem(Arguments, 8 * 8));
-            a.Add(Y, new Mem(Arguments, 9 * 8));
-            a.Add(B, new Mem(Arguments, 10 * 8));
-            a.Add(C, new Mem(Arguments, 11 * 8));
+            a.Add(U, Argument(s => &s->UStride));
+            a.Add(Z, Argument(s => &s->ZStride));
+            a.Add(Y, Argument(s => &s->YStride));
+            a.Add(B, Argument(s => &s->BStride));
+            a.Add(C, Argument(s => &s->CStride));
         });
         if (n <= Resident)
             for (int i = 0; i < n; i++) a.VmovupsStore(new Mem(H, i * Line), new Zmm(i));
@@ -138,14 +144,14 @@ internal static class SelectiveScanCode
     private static void Gates(Assembler a, int together)
     {
         ElementaryRegisters[] rows = ElementaryRegisters.Several(together, firstRegister: 0, firstMask: 2);
-        a.Mov(Z, new Mem(Arguments, 2 * 8));
-        a.Mov(Y, new Mem(Arguments, 3 * 8));
+        a.Mov(Z, Argument(s => &s->Z));
+        a.Mov(Y, Argument(s => &s->Y));
         Rows(a, together, () =>
         {
             foreach (ElementaryRegisters row in rows)
             {
                 a.Vmovups(row.X, new Mem(Z), mask: Live);
-                a.Add(Z, new Mem(Arguments, 8 * 8));
+                a.Add(Z, Argument(s => &s->ZStride));
             }
             ElementaryCode.Sigmoid(a, rows);
             foreach (ElementaryRegisters row in rows) a.Vmulps(row.To, row.To, row.X);
@@ -153,7 +159,7 @@ internal static class SelectiveScanCode
             foreach (ElementaryRegisters row in rows)
             {
                 a.VmovupsStore(new Mem(Y), row.To, mask: Live);
-                a.Add(Y, new Mem(Arguments, 9 * 8));
+                a.Add(Y, Argument(s => &s->YStride));
             }
         });
     }

@@ -13,7 +13,7 @@ namespace MambaRT.Backends.Cpu;
 /// <para>Between passes Δ·x / P and y / P lie in [tokens, 2, groups, lanes] of the first-level cache: the pass of the first states writes them, that of the last ones
 /// writes y.</para>
 /// </remarks>
-internal static class SsdScanCode
+internal static unsafe class SsdScanCode
 {
     /// <summary>Rows of a group.</summary>
     public const int Lanes = 16;
@@ -40,22 +40,27 @@ internal static class SsdScanCode
     public static void Emit(Assembler a, SsdScanShape shape)
     {
         foreach (Gpr saved in Saved) a.Push(saved);
-        a.Mov(Left, Field(19));
+        a.Mov(Left, Argument(s => &s->FirstMask));
         a.Kmovw(Live(0), Left);
-        a.Mov(Left, Field(20));
+        a.Mov(Left, Argument(s => &s->SecondMask));
         a.Kmovw(Live(1), Left);
-        foreach ((Gpr pointer, int field) in (ReadOnlySpan<(Gpr, int)>)[(BAhead, 7), (CAhead, 8)])
-        {
-            a.Mov(pointer, Field(field));
-            a.Shl(pointer, TokensAhead);
-        }
-        a.Mov(Left, Field(17));   // h, where Left is not yet needed
+        a.Mov(BAhead, Argument(s => &s->BStride));
+        a.Shl(BAhead, TokensAhead);
+        a.Mov(CAhead, Argument(s => &s->CStride));
+        a.Shl(CAhead, TokensAhead);
+        a.Mov(Left, Argument(s => &s->H));   // h, where Left is not yet needed
         ForEach(shape, (g, s) => a.Vmovups(State(g, s), Stored(shape, g, s)));
-        int index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[X, Y, B, C, Ahead]) a.Mov(pointer, Field(index++));
-        index = 10;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[InScales, SkipScales, OutScales, Factors, Counts]) a.Mov(pointer, Field(index++));
-        a.Mov(Between, Field(16));
+        a.Mov(X, Argument(s => &s->X));
+        a.Mov(Y, Argument(s => &s->Y));
+        a.Mov(B, Argument(s => &s->B));
+        a.Mov(C, Argument(s => &s->C));
+        a.Mov(Ahead, Argument(s => &s->Ahead));
+        a.Mov(InScales, Argument(s => &s->InScales));
+        a.Mov(SkipScales, Argument(s => &s->SkipScales));
+        a.Mov(OutScales, Argument(s => &s->OutScales));
+        a.Mov(Factors, Argument(s => &s->Factors));
+        a.Mov(Counts, Argument(s => &s->Counts));
+        a.Mov(Between, Argument(s => &s->Between));
         int segment = a.Position;
         ForEach(shape, (g, s) => a.Vmulps(State(g, s), State(g, s), new Mem(Factors).ToAllLanes));
         a.Mov(Left, new Mem(Counts));
@@ -66,12 +71,12 @@ internal static class SsdScanCode
         a.JumpBackIfNotZero(token);
         a.Add(Factors, sizeof(float));
         a.Add(Counts, sizeof(long));
-        a.Mov(Left, Field(15));
+        a.Mov(Left, Argument(s => &s->Segments));
         a.Sub(Left, 1);
-        a.MovStore(Field(15), Left);
+        a.MovStore(Argument(s => &s->Segments), Left);
         a.JumpBackIfNotZero(segment);
-        a.Mov(Left, Field(17));
-        a.Mov(Factors, Field(18));
+        a.Mov(Left, Argument(s => &s->H));
+        a.Mov(Factors, Argument(s => &s->LastFactor));
         ForEach(shape, (g, s) =>
         {
             a.Vmulps(State(g, s), State(g, s), new Mem(Factors).ToAllLanes);
@@ -124,18 +129,18 @@ internal static class SsdScanCode
     /// <summary>To the next token.</summary>
     private static void Advance(Assembler a, SsdScanShape shape)
     {
-        a.Add(B, Field(7));
-        a.Add(C, Field(8));
-        a.Add(Ahead, Field(9));
+        a.Add(B, Argument(s => &s->BStride));
+        a.Add(C, Argument(s => &s->CStride));
+        a.Add(Ahead, Argument(s => &s->AheadStride));
         a.Add(Between, BetweenFloats * sizeof(float));
         if (shape.First)
         {
-            a.Add(X, Field(5));
+            a.Add(X, Argument(s => &s->XStride));
             a.Add(InScales, sizeof(float));
             a.Add(SkipScales, sizeof(float));
         }
         if (!shape.Last) return;
-        a.Add(Y, Field(6));
+        a.Add(Y, Argument(s => &s->YStride));
         a.Add(OutScales, sizeof(float));
     }
 
@@ -145,8 +150,7 @@ internal static class SsdScanCode
             for (int s = 0; s < shape.States; s++) write(g, s);
     }
 
-    /// <summary>The field of <see cref="SsdScanArguments"/> with this index; all have eight bytes.</summary>
-    private static Mem Field(int index) => new(Arguments, 8 * index);
+    private static Mem Argument(FieldOf<SsdScanArguments> field) => new Mem(Arguments).Field(field);
 
     private static Mem Stored(SsdScanShape shape, int group, int state) => new(Left, (group * shape.DState + state) * Line);
 

@@ -5,7 +5,7 @@ namespace MambaRT.Backends.Cpu;
 /// Lanes are rows. With one token h is read and written once, in the order it lies in memory, and that takes the time: three instructions a state, in sums that take
 /// turns, wait for nothing else. Over more tokens <see cref="SsdScanCode"/> keeps h in registers.
 /// </remarks>
-internal static class SsdTokenCode
+internal static unsafe class SsdTokenCode
 {
     /// <summary>States of a round of the loop.</summary>
     private const int Together = 8;
@@ -25,16 +25,19 @@ internal static class SsdTokenCode
 
     public static void Emit(Assembler a, SsdTokenShape shape)
     {
-        int index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[X, Y, B, C, H]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
-        a.Mov(Left, new Mem(Arguments, 8 * 8));
+        a.Mov(X, Argument(s => &s->X));
+        a.Mov(Y, Argument(s => &s->Y));
+        a.Mov(B, Argument(s => &s->B));
+        a.Mov(C, Argument(s => &s->C));
+        a.Mov(H, Argument(s => &s->H));
+        a.Mov(Left, Argument(s => &s->LaneMask));
         a.Kmovw(Live, Left);
         a.Vmovups(Sum(0), new Mem(X), mask: Live);
-        a.Mov(Scalar, new Mem(Arguments, 5 * 8));
+        a.Mov(Scalar, Argument(s => &s->Delta));
         a.Vmulps(Input, Sum(0), new Mem(Scalar).ToAllLanes);
-        a.Mov(Scalar, new Mem(Arguments, 6 * 8));
+        a.Mov(Scalar, Argument(s => &s->Decay));
         a.Vbroadcastss(Decay, new Mem(Scalar));
-        a.Mov(Scalar, new Mem(Arguments, 7 * 8));
+        a.Mov(Scalar, Argument(s => &s->D));
         a.Vmulps(Sum(0), Sum(0), new Mem(Scalar).ToAllLanes);
         for (int i = 1; i < Turns; i++) a.Vpxord(Sum(i), Sum(i), Sum(i));
         if (shape.DState >= Together)
@@ -53,6 +56,8 @@ internal static class SsdTokenCode
         a.VmovupsStore(new Mem(Y), Sum(0), mask: Live);
         a.Return();
     }
+
+    private static Mem Argument(FieldOf<SsdTokenArguments> field) => new Mem(Arguments).Field(field);
 
     private static void Advance(Assembler a, int states)
     {

@@ -2,7 +2,7 @@ namespace MambaRT.Backends.Cpu;
 
 /// <summary>y = silu(Σ taps · x (+ bias)) of up to sixteen channels over the rows of one sequence; the window moves on.</summary>
 /// <remarks>Lanes are channels. The taps and the last inputs stay in registers; a row moves the inputs on by one register.</remarks>
-internal static class ConvCode
+internal static unsafe class ConvCode
 {
     /// <summary>The most taps that the registers have room for.</summary>
     public const int MostTaps = 8;
@@ -21,17 +21,17 @@ internal static class ConvCode
     public static void Emit(Assembler a, ConvShape shape)
     {
         int past = shape.DConv - 1;
-        a.Mov(X, new Mem(Gpr.Rdi));
-        a.Mov(Y, new Mem(Gpr.Rdi, 8));
-        a.Mov(XStride, new Mem(Gpr.Rdi, 40));
-        a.Mov(YStride, new Mem(Gpr.Rdi, 48));
-        a.Mov(Left, new Mem(Gpr.Rdi, 72));
+        a.Mov(X, Argument(s => &s->X));
+        a.Mov(Y, Argument(s => &s->Y));
+        a.Mov(XStride, Argument(s => &s->XStride));
+        a.Mov(YStride, Argument(s => &s->YStride));
+        a.Mov(Left, Argument(s => &s->LaneMask));
         a.Kmovw(Live, Left);
-        a.Mov(Left, new Mem(Gpr.Rdi, 64));
-        a.Mov(At, new Mem(Gpr.Rdi, 32));
+        a.Mov(Left, Argument(s => &s->Rows));
+        a.Mov(At, Argument(s => &s->Bias));
         if (shape.HasBias) a.Vmovups(Bias, new Mem(At), mask: Live);
-        ForEach(a, 16, shape.DConv, (k, at) => a.Vmovups(Tap(k), at, mask: Live));
-        ForEach(a, 24, past, (k, at) => a.Vmovups(Input(k), at, mask: Live));
+        ForEach(a, Argument(s => &s->Taps), shape.DConv, (k, at) => a.Vmovups(Tap(k), at, mask: Live));
+        ForEach(a, Argument(s => &s->Window), past, (k, at) => a.Vmovups(Input(k), at, mask: Live));
         a.Mov(Ahead, XStride);
         a.Shl(Ahead, RowsAhead);
         int row = a.Position;
@@ -48,20 +48,22 @@ internal static class ConvCode
         a.Add(Y, YStride);
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(row);
-        ForEach(a, 24, past, (k, at) => a.VmovupsStore(at, Input(k), mask: Live));
+        ForEach(a, Argument(s => &s->Window), past, (k, at) => a.VmovupsStore(at, Input(k), mask: Live));
         a.Return();
     }
 
-    /// <summary>Something with each of some rows that lie [rows, channels] at the pointer at <paramref name="argument"/>.</summary>
-    private static void ForEach(Assembler a, int argument, int rows, Action<int, Mem> write)
+    /// <summary>Something with each of some rows that lie [rows, channels] at a pointer among the arguments.</summary>
+    private static void ForEach(Assembler a, Mem pointer, int rows, Action<int, Mem> write)
     {
-        a.Mov(At, new Mem(Gpr.Rdi, argument));
+        a.Mov(At, pointer);
         for (int k = 0; k < rows; k++)
         {
             write(k, new Mem(At));
-            a.Add(At, new Mem(Gpr.Rdi, 56));
+            a.Add(At, Argument(s => &s->ChannelBytes));
         }
     }
+
+    private static Mem Argument(FieldOf<ConvArguments> field) => new Mem(Gpr.Rdi).Field(field);
 
     private static Zmm Tap(int k) => new(k);
 

@@ -6,7 +6,7 @@ namespace MambaRT.Backends.Cpu;
 /// answers two streams sooner than one (mamba-1.4b Q8_0, medians: 10.8 for 10.0 GB/s with one thread, 20.0 for 18.3 with two). zmm8 on are free for the
 /// unpacking of a type, which its <see cref="DotUnpack"/> writes.
 /// </remarks>
-internal static class DotCode
+internal static unsafe class DotCode
 {
     /// <summary>
     /// How far ahead memory is asked for in all streams together: past what the processor foresees, which stops at the end of a page. Four rows of Q8_0 from
@@ -20,7 +20,6 @@ internal static class DotCode
 
     public const Gpr W = Gpr.Rsi, Second = Gpr.Rbp, X = Gpr.Rdx, Lanes = Gpr.Rcx, Column = Gpr.Rax, Super = Gpr.R8;
     private const Gpr RowStart = Gpr.R9, Y = Gpr.R10, Left = Gpr.R11, Count = Gpr.Rbx, Arguments = Gpr.Rdi;
-    private const int RowsAt = 32;   // of DotRows in the arguments
 
     /// <summary>A mask for one float.</summary>
     public static readonly Mask OneLane = new(7);
@@ -33,12 +32,12 @@ internal static class DotCode
         DotUnpack unpack = shape.Unpack;
         a.Push(Count);
         a.Push(Second);
-        a.Mov(RowStart, new Mem(Arguments, 0));
-        a.Mov(X, new Mem(Arguments, 16));
-        a.Mov(Lanes, new Mem(Arguments, 24));
-        a.Mov(Count, new Mem(Arguments, RowsAt));
-        a.Mov(Second, new Mem(Arguments, RowsAt + 8));
-        a.Mov(Y, new Mem(Arguments, RowsAt + 16));
+        a.Mov(RowStart, Argument(s => &s->Weights));
+        a.Mov(X, Argument(s => &s->Values));
+        a.Mov(Lanes, Argument(s => &s->Starts));
+        a.Mov(Count, Argument(s => &s->Rows.Count));
+        a.Mov(Second, Argument(s => &s->Rows.Second));
+        a.Mov(Y, Argument(s => &s->Rows.Y));
         a.MovImmediate(Left, 1);
         a.Kmovw(OneLane, Left);
         unpack.Prepare(a, Left);
@@ -48,8 +47,8 @@ internal static class DotCode
         a.MovImmediate(Super, 0);
         ForEach(Streams, shape.Rows, (stream, t) => a.Vpxord(stream.Sum(t), stream.Sum(t), stream.Sum(t)));
         Steps(a, shape);
-        Store(a, Streams, shape.Rows, new Mem(Arguments, RowsAt), (stream, t) => stream.Sum(t));
-        a.Add(RowStart, new Mem(Arguments, 8));
+        Store(a, Streams, shape.Rows, Argument(s => &s->Rows), (stream, t) => stream.Sum(t));
+        a.Add(RowStart, Argument(s => &s->RowBytes));
         a.Sub(Count, 1);
         a.JumpBackIfNotZero(row);
         a.Pop(Second);
@@ -65,17 +64,19 @@ internal static class DotCode
     }
 
     /// <summary>Writes the sums of a weight row of each stream, over all lanes, and moves y (r10) on by one. Uses rax, r11 and the register <see cref="Spare"/>.</summary>
-    public static void Store(Assembler a, int streams, int rows, Mem arguments, Func<DotStream, int, Zmm> sum)
+    public static void Store(Assembler a, int streams, int rows, Mem dotRows, Func<DotStream, int, Zmm> sum)
     {
         a.Mov(Left, Y);
-        a.Mov(Column, arguments.Plus(32));
+        a.Mov(Column, dotRows.Field<DotRows>(s => &s->YSecond));
         for (int t = 0; t < rows; t++)
         {
             for (int i = 0; i < streams; i++) StoreSum(a, sum(new DotStream(i), t), i == 0 ? new Mem(Left) : new Mem(Left, 0, Column));
-            a.Add(Left, arguments.Plus(24));
+            a.Add(Left, dotRows.Field<DotRows>(s => &s->YStride));
         }
         a.Add(Y, sizeof(float));
     }
+
+    private static Mem Argument(FieldOf<DotArguments> field) => new Mem(Arguments).Field(field);
 
     /// <summary>Columns of activation row t from the present one on.</summary>
     public static Mem Values(DotShape shape, int t, int column) => new(X, t * shape.ValueStride + column, Column);
@@ -93,7 +94,7 @@ internal static class DotCode
     public static Mem Supers(DotShape shape, int t) => new(Lanes, t * shape.LaneStride + 3 * shape.LaneArray, Super);
 
     /// <summary>The sixteen sums of half blocks of 256 columns of activation row t.</summary>
-    public static Mem SmallSums(DotShape shape, int t) => Supers(shape, t).Plus(64);
+    public static Mem SmallSums(DotShape shape, int t) => Supers(shape, t).Plus(RowLanes.SuperHalfSums);
 
     /// <summary>A part of the <paramref name="i"/>th quad of activation row t from the present one on; see <see cref="RowLanes.QuadBytes"/>.</summary>
     public static Mem Quad(DotShape shape, int t, int i, int part) => new(Lanes, t * shape.LaneStride + shape.QuadsAt + i * RowLanes.QuadBytes + part, Super);

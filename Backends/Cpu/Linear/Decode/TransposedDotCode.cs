@@ -7,7 +7,7 @@ namespace MambaRT.Backends.Cpu;
 /// activation rows out of cache, GB/s of weights a core, there and here: Q8_0 14.7 and 25.8, Q4_0 10.4 and 16.0, Q4_K 7.2 and 14.7, Q6_K 8.5 and 16.3. With
 /// one activation row it would be slower.
 /// </remarks>
-internal static class TransposedDotCode
+internal static unsafe class TransposedDotCode
 {
     /// <summary>Weight rows: the lanes.</summary>
     public const int Lanes = 16;
@@ -33,8 +33,12 @@ internal static class TransposedDotCode
     public static void Emit(Assembler a, TransposedDotShape shape)
     {
         TransposedUnpack unpack = shape.Unpack;
-        int index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[W, X, Beside, Scales, Y, Scratch]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
+        a.Mov(W, Argument(s => &s->Weights));
+        a.Mov(X, Argument(s => &s->Values));
+        a.Mov(Beside, Argument(s => &s->Beside));
+        a.Mov(Scales, Argument(s => &s->Scales));
+        a.Mov(Y, Argument(s => &s->Y));
+        a.Mov(Scratch, Argument(s => &s->Scratch));
         a.Lea(Next, new Mem(W, GroupsAhead * Lanes * shape.RowBytes));
         for (int lane = 1; lane < 4; lane++)
         {
@@ -57,10 +61,12 @@ internal static class TransposedDotCode
         for (int t = 0; t < shape.Rows; t++)
         {
             a.VmovupsStore(new Mem(Y), Sum(t));
-            a.Add(Y, new Mem(Arguments, 48));
+            a.Add(Y, Argument(s => &s->YStride));
         }
         a.Return();
     }
+
+    private static Mem Argument(FieldOf<TransposedDotArguments> field) => new Mem(Arguments).Field(field);
 
     /// <summary>sum += scale · scale of x · Σ w·x of the step's groups (+ offset · Σx); w is 128 too high where there are no offsets, which the starts take off.</summary>
     private static void Step(Assembler a, TransposedDotShape shape, int step)

@@ -4,7 +4,7 @@ namespace MambaRT.Backends.Cpu;
 /// <remarks>
 /// Lanes are columns. With more than one activation row, two weight rows are read together, as in <see cref="DotCode"/>; zmm0 to 15 are the sums.
 /// </remarks>
-internal static class FloatDotCode
+internal static unsafe class FloatDotCode
 {
     /// <summary>The most activation rows.</summary>
     public const int Most = 4;
@@ -12,22 +12,21 @@ internal static class FloatDotCode
     private const int Unrolled = 4, Lanes = 16;
 
     private const Gpr W = DotCode.W, Second = DotCode.Second, X = Gpr.Rdx, RowStart = Gpr.R9, Y = Gpr.R10, Stride = Gpr.Rcx, Left = Gpr.R11, Count = Gpr.Rbx, Fourth = Gpr.Rax;
-    private const int RowsAt = 32;   // of DotRows in the arguments
 
     public static void Emit(Assembler a, FloatDotShape shape)
     {
         a.Push(Count);
         a.Push(Second);
-        a.Mov(RowStart, new Mem(Gpr.Rdi, 0));
-        a.Mov(Stride, new Mem(Gpr.Rdi, 24));
-        a.Mov(Count, new Mem(Gpr.Rdi, RowsAt));
-        a.Mov(Second, new Mem(Gpr.Rdi, RowsAt + 8));
-        a.Mov(Y, new Mem(Gpr.Rdi, RowsAt + 16));
+        a.Mov(RowStart, Argument(s => &s->Weights));
+        a.Mov(Stride, Argument(s => &s->XStride));
+        a.Mov(Count, Argument(s => &s->Rows.Count));
+        a.Mov(Second, Argument(s => &s->Rows.Second));
+        a.Mov(Y, Argument(s => &s->Rows.Y));
         a.MovImmediate(Left, 1);
         a.Kmovw(DotCode.OneLane, Left);
         int row = a.Position;
         a.Mov(W, RowStart);
-        a.Mov(X, new Mem(Gpr.Rdi, 16));
+        a.Mov(X, Argument(s => &s->X));
         a.Lea(Fourth, new Mem(X, 0, Stride, 2));
         a.Add(Fourth, Stride);
         DotCode.ForEach(shape.Streams, shape.Rows, (stream, t) =>
@@ -38,8 +37,8 @@ internal static class FloatDotCode
         for (int half = shape.Turns / 2; half > 0; half /= 2)
             for (int turn = 0; turn < half; turn++)
                 DotCode.ForEach(shape.Streams, shape.Rows, (stream, t) => a.Vaddps(Sum(shape, stream, t, turn), Sum(shape, stream, t, turn), Sum(shape, stream, t, turn + half)));
-        DotCode.Store(a, shape.Streams, shape.Rows, new Mem(Gpr.Rdi, RowsAt), (stream, t) => Sum(shape, stream, t, 0));
-        a.Add(RowStart, new Mem(Gpr.Rdi, 8));
+        DotCode.Store(a, shape.Streams, shape.Rows, Argument(s => &s->Rows), (stream, t) => Sum(shape, stream, t, 0));
+        a.Add(RowStart, Argument(s => &s->RowBytes));
         a.Sub(Count, 1);
         a.JumpBackIfNotZero(row);
         a.Pop(Second);
@@ -88,6 +87,8 @@ internal static class FloatDotCode
             a.Vpslld(weights, weights, 16);
         }
     }
+
+    private static Mem Argument(FieldOf<FloatDotArguments> field) => new Mem(Gpr.Rdi).Field(field);
 
     private static Zmm Weights(int stream, int i) => new(16 + DotCode.Streams * (i % 2) + stream);
 

@@ -5,7 +5,7 @@ namespace MambaRT.Backends.Cpu;
 /// A lane is a weight row. zmm0 to 11 hold the sums, zmm24 to 27 in turns the weights of a column of both panels, zmm28 and 29 an activation in all lanes:
 /// eight loads for twelve multiply-adds.
 /// </remarks>
-internal static class FloatPanelCode
+internal static unsafe class FloatPanelCode
 {
     private const int Line = sizeof(float) * WeightKernel.PanelRows, Unrolled = 4;
 
@@ -14,9 +14,9 @@ internal static class FloatPanelCode
     public static void Emit(Assembler a, FloatPanelShape shape)
     {
         int tile = a.Position;
-        a.Mov(Upper, new Mem(Gpr.Rdi));
-        a.Mov(Stride, new Mem(Gpr.Rdi, 8));
-        a.Mov(Panel, new Mem(Gpr.Rdi, 16));
+        a.Mov(Upper, Argument(s => &s->X));
+        a.Mov(Stride, Argument(s => &s->XStride));
+        a.Mov(Panel, Argument(s => &s->Panel));
         a.Lea(Lower, new Mem(Upper, 0, Stride, 2));
         a.Add(Lower, Stride);
         for (int r = 0; r < shape.Height; r++)
@@ -33,12 +33,12 @@ internal static class FloatPanelCode
             a.JumpBackIfNotZero(loop);
         }
         for (int k = 0; k < shape.Columns % Unrolled; k++) Multiply(a, shape, k);
-        TileStore.Emit(a, new Mem(Gpr.Rdi, 32), shape.Height, shape.Panels);
-        a.Mov(Upper, new Mem(Gpr.Rdi));
-        a.Mov(Stride, new Mem(Gpr.Rdi, 8));
+        TileStore.Emit(a, Argument(s => &s->Store), shape.Height, shape.Panels);
+        a.Mov(Upper, Argument(s => &s->X));
+        a.Mov(Stride, Argument(s => &s->XStride));
         for (int r = 0; r < shape.Height; r++) a.Add(Upper, Stride);
-        a.MovStore(new Mem(Gpr.Rdi), Upper);
-        TileStore.EmitNext(a, [], new Mem(Gpr.Rdi, 24), tile);
+        a.MovStore(Argument(s => &s->X), Upper);
+        TileStore.EmitNext(a, [], Argument(s => &s->Tiles), tile);
         a.Return();
     }
 
@@ -53,6 +53,8 @@ internal static class FloatPanelCode
             for (int p = 0; p < shape.Panels; p++) a.Vfmadd231ps(Sum(r, p), Weights(k, p), x);
         }
     }
+
+    private static Mem Argument(FieldOf<FloatPanelArguments> field) => new Mem(Gpr.Rdi).Field(field);
 
     private static Zmm Sum(int row, int panel) => new(TileStore.Pair * row + panel);
 

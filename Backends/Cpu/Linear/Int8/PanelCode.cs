@@ -9,7 +9,7 @@ namespace MambaRT.Backends.Cpu;
 /// columns of both panels, zmm28 and 29 an activation row's four columns in all lanes. So twelve products take eight loads: an AVX-512 core makes two
 /// of either in a cycle, and the products remain what bounds it.
 /// </remarks>
-internal static class PanelCode
+internal static unsafe class PanelCode
 {
     private const int PanelLine = 4 * WeightKernel.PanelRows, ScaleLine = sizeof(float) * WeightKernel.PanelRows;
 
@@ -19,8 +19,14 @@ internal static class PanelCode
     public static void Emit(Assembler a, PanelShape shape)
     {
         a.Push(Left);
-        int tile = a.Position, index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[Values, Scales, Starts, Sums, Panel, PanelScales, PanelOffsets]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
+        int tile = a.Position;
+        a.Mov(Values, Argument(s => &s->Values));
+        a.Mov(Scales, Argument(s => &s->Scales));
+        a.Mov(Starts, Argument(s => &s->Starts));
+        a.Mov(Sums, Argument(s => &s->Sums));
+        a.Mov(Panel, Argument(s => &s->Panel));
+        a.Mov(PanelScales, Argument(s => &s->PanelScales));
+        a.Mov(PanelOffsets, Argument(s => &s->PanelOffsets));
         a.MovImmediate(Block, 0);
         a.MovImmediate(Left, shape.Columns / QuantizedRows.Block);
         ForEach(shape, (r, p) => a.Vpxord(Float(r, p), Float(r, p), Float(r, p)));
@@ -36,13 +42,15 @@ internal static class PanelCode
         if (shape.HasOffset) a.Add(PanelOffsets, ScaleLine * QuantizedRows.Block / shape.Group);
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(loop);
-        TileStore.Emit(a, new Mem(Arguments, 64), shape.Height, shape.Panels);
+        TileStore.Emit(a, Argument(s => &s->Store), shape.Height, shape.Panels);
         int blocks = shape.Height * shape.Stride, groups = blocks * (QuantizedRows.Block / shape.Group) * sizeof(float);
-        TileStore.EmitNext(a, [(new Mem(Arguments), blocks * QuantizedRows.Block), (new Mem(Arguments, 8), blocks * sizeof(float)),
-            (new Mem(Arguments, 16), groups), (new Mem(Arguments, 24), groups)], new Mem(Arguments, 56), tile);
+        TileStore.EmitNext(a, [(Argument(s => &s->Values), blocks * QuantizedRows.Block), (Argument(s => &s->Scales), blocks * sizeof(float)),
+            (Argument(s => &s->Starts), groups), (Argument(s => &s->Sums), groups)], Argument(s => &s->Tiles), tile);
         a.Pop(Left);
         a.Return();
     }
+
+    private static Mem Argument(FieldOf<PanelArguments> field) => new Mem(Arguments).Field(field);
 
     /// <summary>The integer sums of a group.</summary>
     private static void Multiply(Assembler a, PanelShape shape, int group)

@@ -2,7 +2,7 @@ namespace MambaRT.Backends.Cpu;
 
 /// <summary><c>QuantizedRows.Fill</c> for whole blocks of 32 columns over some rows, with the same results.</summary>
 /// <remarks>Lanes are columns. A block is a chain of some forty instructions; blocks do not depend on one another, so the processor overlaps them.</remarks>
-internal static class QuantizeCode
+internal static unsafe class QuantizeCode
 {
     private const Gpr X = Gpr.Rsi, Values = Gpr.Rdx, Scales = Gpr.Rcx, Starts = Gpr.R8, Starts16 = Gpr.R9, Sums = Gpr.R10, Sums16 = Gpr.R11;
     private const Gpr Block = Gpr.Rax, At = Gpr.Rbx, Left = Gpr.Rbp, Rows = Gpr.R12, Arguments = Gpr.Rdi;   // Block: 4 × the number of the block
@@ -16,10 +16,15 @@ internal static class QuantizeCode
     public static void Emit(Assembler a, QuantizeShape shape)
     {
         foreach (Gpr saved in Saved) a.Push(saved);
-        int index = 0;
-        foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[X, Values, Scales, Starts, Starts16, Sums, Sums16]) a.Mov(pointer, new Mem(Arguments, 8 * index++));
-        a.Mov(Rows, new Mem(Arguments, 64));
-        a.Mov(Lanes, new Mem(Arguments, 80));
+        a.Mov(X, Argument(s => &s->X));
+        a.Mov(Values, Argument(s => &s->Values));
+        a.Mov(Scales, Argument(s => &s->Scales));
+        a.Mov(Starts, Argument(s => &s->Starts));
+        a.Mov(Starts16, Argument(s => &s->Starts16));
+        a.Mov(Sums, Argument(s => &s->Sums));
+        a.Mov(Sums16, Argument(s => &s->Sums16));
+        a.Mov(Rows, Argument(s => &s->Rows));
+        a.Mov(Lanes, Argument(s => &s->Lanes));
         a.MovImmediate(Left, 1);
         a.Kmovw(One, Left);
         a.MovImmediate(Left, 3);
@@ -30,9 +35,9 @@ internal static class QuantizeCode
         a.Vpxord(Zero, Zero, Zero);
         int row = a.Position;
         a.Mov(At, X);
-        a.Mov(Left, new Mem(Arguments, 72));
+        a.Mov(Left, Argument(s => &s->Blocks));
         a.MovImmediate(Block, 0);
-        a.Mov(LanesBlock, new Mem(Arguments, 88));
+        a.Mov(LanesBlock, Argument(s => &s->LanesBlock));
         int block = a.Position;
         Round(a);
         Sum(a);
@@ -42,7 +47,7 @@ internal static class QuantizeCode
         if (shape.LanesWidth > 0) a.Add(LanesBlock, sizeof(float));
         a.Sub(Left, 1);
         a.JumpBackIfNotZero(block);
-        a.Add(X, new Mem(Arguments, 56));
+        a.Add(X, Argument(s => &s->XStride));
         a.Add(Values, shape.Stride * QuantizedRows.Block);
         foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[Scales, Starts, Sums]) a.Add(pointer, shape.Stride * sizeof(float));
         foreach (Gpr pointer in (ReadOnlySpan<Gpr>)[Starts16, Sums16]) a.Add(pointer, 2 * shape.Stride * sizeof(float));
@@ -52,6 +57,8 @@ internal static class QuantizeCode
         for (int i = Saved.Length - 1; i >= 0; i--) a.Pop(Saved[i]);
         a.Return();
     }
+
+    private static Mem Argument(FieldOf<QuantizeArguments> field) => new Mem(Arguments).Field(field);
 
     /// <summary>scale = max|x| / 127 and values = round(x · (127 / max|x|)); a block of next to nothing becomes zeros.</summary>
     /// <remarks>The maximum is one of ints: magnitudes are in the order of their bits, with NaN above infinity, so that no NaN is lost.</remarks>
@@ -114,20 +121,20 @@ internal static class QuantizeCode
         SpreadQuad(a, (int)RowLanes.QuadsAt(width));
     }
 
-    /// <summary>The block's scale and negated sums among those of its 256 columns, which take 128 bytes.</summary>
+    /// <summary>The block's scale and negated sums among those of its 256 columns: <see cref="RowLanes.SuperBytes"/>.</summary>
     private static void SpreadSupers(Assembler a, int supers)
     {
-        const int Scales = 32;
+        const int Scales = RowLanes.SuperSums;
         a.Mov(Place, LanesBlock);
         a.And(Place, -Scales);
         a.Add(Place, LanesBlock);                       // in halves of what lies before its two sums
-        StoreNegated(a, Pair, new Mem(Lanes, supers + 2 * Scales, Place, 2), Two);
+        StoreNegated(a, Pair, new Mem(Lanes, supers + RowLanes.SuperHalfSums, Place, 2), Two);
         a.Mov(Place, LanesBlock);
         a.And(Place, -Scales);
         a.Lea(Place, new Mem(Place, 0, Place, 2));
         a.Add(Place, LanesBlock);                       // three times 32 bytes more than the scales before it
         a.VmovupsStore(new Mem(Lanes, supers, Place), Scale, 128, One);
-        StoreNegated(a, Total, new Mem(Lanes, supers + Scales, Place), One);
+        StoreNegated(a, Total, new Mem(Lanes, supers + RowLanes.SuperSums, Place), One);
     }
 
     /// <summary>The block's part of a quad of four blocks.</summary>
@@ -138,7 +145,7 @@ internal static class QuantizeCode
         a.Lea(Place, new Mem(LanesBlock, 0, Place, 4));   // in quarters: 16 bytes a block and 256 a quad more
         var quad = new Mem(Lanes, quads, Place, 4);
         a.VmovupsStore(quad, Low, 128);
-        a.VmovupsStore(quad.Plus(64), High, 128);
+        a.VmovupsStore(quad.Plus(RowLanes.QuadHighValues), High, 128);
         a.VmovupsStore(quad.Plus(RowLanes.QuadScales), Scale, 128);
         a.Vextractf32x4(T, Fours, 1, 256);
         a.Vpaddd(Pair, Fours, T, 128);

@@ -16,7 +16,10 @@ internal sealed unsafe class RowLanes : IDisposable
     public const int QuadColumns = 128;
 
     /// <summary>A quad: 128 values in the order of those bytes, then for the four lanes of each block starts, scales and sums.</summary>
-    public const int QuadBytes = 320, QuadStarts = 128, QuadScales = 192, QuadSums = 256;
+    public const int QuadBytes = 320, QuadHighValues = 64, QuadStarts = 128, QuadScales = 192, QuadSums = 256;
+
+    /// <summary>What lies beside 256 columns: the scales of their blocks, the sums of these, and those of their halves.</summary>
+    public const int SuperBytes = 128, SuperSums = 32, SuperHalfSums = 64;
 
     private readonly NativeBuffer _memory;
     private readonly long _lanes;
@@ -68,17 +71,17 @@ internal sealed unsafe class RowLanes : IDisposable
         (fours * -128).Store(Starts(row) + 8 * block);
         Vector256.Create(scale).Store(Scales(row) + 8 * block);
         (Vector256.ConvertToSingle(fours) * scale).Store(Sums(row) + 8 * block);
-        float* super = Supers(row) + block / 8 * 32;
+        byte* super = (byte*)Supers(row) + block / 8 * SuperBytes;
         int i = block % 8;
-        super[i] = scale;
-        super[8 + i] = (low + high) * scale;
-        super[16 + 2 * i] = low * scale;
-        super[17 + 2 * i] = high * scale;
+        ((float*)super)[i] = scale;
+        ((float*)(super + SuperSums))[i] = (low + high) * scale;
+        ((float*)(super + SuperHalfSums))[2 * i] = low * scale;
+        ((float*)(super + SuperHalfSums))[2 * i + 1] = high * scale;
 
         byte* quad = (byte*)Starts(row) + QuadsAt(Width) + block / 4 * QuadBytes + block % 4 * 16;
         Vector128<int> pairs = fours.GetLower() + fours.GetUpper();
         Vector128.Load(values).Store((sbyte*)quad);
-        Vector128.Load(values + 16).Store((sbyte*)quad + 64);
+        Vector128.Load(values + 16).Store((sbyte*)quad + QuadHighValues);
         (pairs * -128).Store((int*)(quad + QuadStarts));
         Vector128.Create(scale).Store((float*)(quad + QuadScales));
         (Vector128.ConvertToSingle(pairs) * scale).Store((float*)(quad + QuadSums));

@@ -3,18 +3,20 @@ using MambaRT.Formats;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>How the blocks of a quantized type become unsigned bytes and scales in a dot product of decode: one subclass a layout.</summary>
-internal abstract class DotUnpack
+internal abstract unsafe class DotUnpack
 {
     private static readonly sbyte[] Levels = IQ4_NLBlock.Levels.ToArray();
 
     private static readonly Dictionary<string, DotUnpack> Layouts = new()
     {
         ["Q8_0"] = new BytePairUnpack(),
-        ["Q4_0"] = new NibbleQuadUnpack(blockBytes: 18, hasOffset: false, startShift: 4, levels: null),
-        ["Q4_1"] = new NibbleQuadUnpack(blockBytes: 20, hasOffset: true, startShift: null, levels: null),
-        ["Q5_0"] = new NibblePairUnpack(blockBytes: 22, highBitsAt: 2, hasOffset: false, startShift: 3, levels: null),
-        ["Q5_1"] = new NibblePairUnpack(blockBytes: 24, highBitsAt: 4, hasOffset: true, startShift: null, levels: null),
-        ["IQ4_NL"] = new NibbleQuadUnpack(blockBytes: 18, hasOffset: false, startShift: 0, Levels),
+        ["Q4_0"] = new NibbleQuadUnpack(sizeof(Q4_0Block), Fields.OffsetOf<Q4_0Block>(b => &b->qs), hasOffset: false, startShift: 4, levels: null),
+        ["Q4_1"] = new NibbleQuadUnpack(sizeof(Q4_1Block), Fields.OffsetOf<Q4_1Block>(b => &b->qs), hasOffset: true, startShift: null, levels: null),
+        ["Q5_0"] = new NibblePairUnpack(
+            sizeof(Q5_0Block), Fields.OffsetOf<Q5_0Block>(b => &b->qs), Fields.OffsetOf<Q5_0Block>(b => &b->h), hasOffset: false, startShift: 3, levels: null),
+        ["Q5_1"] = new NibblePairUnpack(
+            sizeof(Q5_1Block), Fields.OffsetOf<Q5_1Block>(b => &b->qs), Fields.OffsetOf<Q5_1Block>(b => &b->h), hasOffset: true, startShift: null, levels: null),
+        ["IQ4_NL"] = new NibbleQuadUnpack(sizeof(IQ4_NLBlock), Fields.OffsetOf<IQ4_NLBlock>(b => &b->qs), hasOffset: false, startShift: 0, Levels),
         ["IQ4_XS"] = new LevelGroupsUnpack(Levels),
         ["Q4_K"] = new NibbleGroupsUnpack(high: false),
         ["Q5_K"] = new NibbleGroupsUnpack(high: true),
@@ -22,6 +24,9 @@ internal abstract class DotUnpack
         ["Q3_K"] = new ThreeBitUnpack(),
         ["Q6_K"] = new SixBitUnpack(),
     };
+
+    /// <summary>Bytes of a scale or an offset.</summary>
+    protected const int HalfBytes = sizeof(ushort);
 
     /// <summary>Columns of a step.</summary>
     public abstract int Columns { get; }

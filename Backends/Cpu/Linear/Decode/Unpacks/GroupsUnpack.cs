@@ -16,7 +16,7 @@ internal abstract class GroupsUnpack(int blockBytes, int? startShift) : DotUnpac
 
     public sealed override int StepsTogether => 1;
 
-    public sealed override int SuperBytes => 128;
+    public sealed override int SuperBytes => RowLanes.SuperBytes;
 
     /// <summary>Columns that share a scale: 16 or 32.</summary>
     protected abstract int Group { get; }

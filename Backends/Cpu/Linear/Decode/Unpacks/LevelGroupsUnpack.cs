@@ -1,9 +1,11 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>IQ4_XS: eight groups of 32 with 6-bit scales; a column is an index into sixteen levels.</summary>
-internal sealed class LevelGroupsUnpack(sbyte[] levels) : GroupsUnpack(blockBytes: 136, startShift: 0)
+internal sealed unsafe class LevelGroupsUnpack(sbyte[] levels) : GroupsUnpack(sizeof(IQ4_XSBlock), startShift: 0)
 {
-    private const int LowScalesAt = 4, ValuesAt = 8;
+    private static readonly int LowScalesAt = Fields.OffsetOf<IQ4_XSBlock>(b => &b->sl), ValuesAt = Fields.OffsetOf<IQ4_XSBlock>(b => &b->qs);
 
     private static readonly Mask SecondGroup = new(1), HighHalves = new(2);
     private static readonly Zmm Fifteens = new(20), Levels = new(21);

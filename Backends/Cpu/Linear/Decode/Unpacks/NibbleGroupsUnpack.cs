@@ -1,12 +1,18 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q4_K and Q5_K: eight groups of 32 with 6-bit scales and minima.</summary>
 /// <param name="high">Whether there is a fifth bit.</param>
-internal sealed class NibbleGroupsUnpack(bool high) : GroupsUnpack(blockBytes: high ? 176 : 144, startShift: null)
+internal sealed unsafe class NibbleGroupsUnpack(bool high) : GroupsUnpack(high ? sizeof(Q5_KBlock) : sizeof(Q4_KBlock), startShift: null)
 {
+    private static readonly int ScalesAt = Fields.OffsetOf<Q4_KBlock>(b => &b->scales), HighAt = Fields.OffsetOf<Q5_KBlock>(b => &b->qh);
+
     private static readonly Mask UpperLanes = new(1), UpperWords = new(2);
 
     private static readonly Zmm Fifteens = new(20), Sixteens = new(21), ScaleOrder = new(22), HighBits = D, Moved = B;
+
+    private readonly int _valuesAt = high ? Fields.OffsetOf<Q5_KBlock>(b => &b->qs) : Fields.OffsetOf<Q4_KBlock>(b => &b->qs);
 
     protected override int Group => 32;
 
@@ -24,7 +30,7 @@ internal sealed class NibbleGroupsUnpack(bool high) : GroupsUnpack(blockBytes: h
     /// <remarks>Of the twelve bytes in ints u0, u1, u2 the scales are u0 and (u2, top of u0), the minima u1 and (u2 &gt;&gt; 4, top of u1).</remarks>
     protected override void Scales(Assembler a, Mem block)
     {
-        a.Vmovdqu32(A, block.Plus(4), 128);
+        a.Vmovdqu32(A, block.Plus(ScalesAt), 128);
         a.Vpshufd(Groups, A, 0b10_01_10_00, 128);
         a.Vpsrlvd(Groups, Groups, a.Lanes(0, 0, 0, 4), 128);
         a.Vpandd(Groups, Groups, a.Lanes(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f), 128);
@@ -38,7 +44,7 @@ internal sealed class NibbleGroupsUnpack(bool high) : GroupsUnpack(blockBytes: h
         a.Vcvtph2ps(B, B, 128);
         a.Vpermps(B, ScaleOrder, B);
         a.Vmulps(Groups, Groups, B);
-        if (high) a.Vbroadcasti64x4(HighBits, block.Plus(16));
+        if (high) a.Vbroadcasti64x4(HighBits, block.Plus(HighAt));
     }
 
     protected override void ScaleRow(Assembler a, DotShape shape, DotStream w, int t)
@@ -50,7 +56,7 @@ internal sealed class NibbleGroupsUnpack(bool high) : GroupsUnpack(blockBytes: h
     /// <summary>Two groups: the low and the high halves of 32 bytes.</summary>
     protected override void Load(Assembler a, Mem block, int step)
     {
-        a.Vbroadcasti64x4(Weights, block.Plus((high ? 48 : 16) + 32 * step));
+        a.Vbroadcasti64x4(Weights, block.Plus(_valuesAt + 32 * step));
         a.Vpsrlw(Weights, Weights, 4, UpperWords);
         a.Vpandd(Weights, Weights, Fifteens);
         if (!high) return;

@@ -1,12 +1,13 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>Four and five bits: the first sixteen columns in the low halves of the block's last sixteen bytes, the others in the high halves.</summary>
+/// <summary>Four and five bits: the first sixteen columns in the low halves of sixteen bytes, the others in the high halves.</summary>
 /// <param name="blockBytes">Bytes of a block.</param>
+/// <param name="valuesAt">Where its sixteen bytes of columns lie.</param>
 /// <param name="highBitsAt">Where the 32 fifth bits lie; null = there are none.</param>
 /// <param name="hasOffset">Whether an offset follows the scale.</param>
 /// <param name="startShift">How −128 becomes the type's zero point; null = it is 0.</param>
 /// <param name="levels">The sixteen values of IQ4_NL; null = q itself.</param>
-internal sealed class NibblePairUnpack(int blockBytes, int? highBitsAt, bool hasOffset, int? startShift, sbyte[]? levels) : PairUnpack(blockBytes, hasOffset, startShift)
+internal sealed class NibblePairUnpack(int blockBytes, int valuesAt, int? highBitsAt, bool hasOffset, int? startShift, sbyte[]? levels) : PairUnpack(blockBytes, hasOffset, startShift)
 {
     private static readonly Mask SecondBlock = new(2), HighHalves = new(3), FirstBits = new(4), SecondBits = new(5);
 
@@ -24,8 +25,8 @@ internal sealed class NibblePairUnpack(int blockBytes, int? highBitsAt, bool has
 
     protected override void Load(Assembler a, Mem first, bool half)
     {
-        a.Vbroadcasti32x4(Weights, first.Plus(BlockBytes - 16));
-        if (!half) a.Vbroadcasti32x4(Weights, first.Plus(2 * BlockBytes - 16), SecondBlock);
+        a.Vbroadcasti32x4(Weights, first.Plus(valuesAt));
+        if (!half) a.Vbroadcasti32x4(Weights, first.Plus(BlockBytes + valuesAt), SecondBlock);
         a.Vpsrlw(Weights, Weights, 4, HighHalves);
         a.Vpandd(Weights, Weights, Fifteens);
         if (levels != null) a.Vpshufb(Weights, Levels, Weights);

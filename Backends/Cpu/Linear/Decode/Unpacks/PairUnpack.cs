@@ -59,7 +59,7 @@ internal abstract class PairUnpack(int blockBytes, bool hasOffset, int? startShi
             else a.Vmovshdup(to, to);
             return;
         }
-        a.Vpermw(to, ScaleOrder, first.Plus(2 * which), Bytes >= 64 ? 512 : 256);   // no more bytes are read than the two blocks have
+        a.Vpermw(to, ScaleOrder, first.Plus(HalfBytes * which), Bytes >= 64 ? 512 : 256);   // no more bytes are read than the two blocks have
         a.Vcvtph2ps(to, to);
     }
 }

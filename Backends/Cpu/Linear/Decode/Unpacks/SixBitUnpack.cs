@@ -1,9 +1,12 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q6_K: sixteen groups of 16 with 8-bit scales.</summary>
-internal sealed class SixBitUnpack() : GroupsUnpack(blockBytes: 210, startShift: 2)
+internal sealed unsafe class SixBitUnpack() : GroupsUnpack(sizeof(Q6_KBlock), startShift: 2)
 {
-    private const int HighAt = 128, ScalesAt = 192, ScaleAt = 208;
+    private static readonly int LowAt = Fields.OffsetOf<Q6_KBlock>(b => &b->ql), HighAt = Fields.OffsetOf<Q6_KBlock>(b => &b->qh);
+    private static readonly int ScalesAt = Fields.OffsetOf<Q6_KBlock>(b => &b->scales), ScaleAt = Fields.OffsetOf<Q6_KBlock>(b => &b->d);
 
     private static readonly Zmm Fifteens = new(20), HighMask = new(21), ScaleOrder = new(22), Low = A, High = B, Moved = C;
 
@@ -21,7 +24,7 @@ internal sealed class SixBitUnpack() : GroupsUnpack(blockBytes: 210, startShift:
     {
         a.Vpmovsxbd(Groups, block.Plus(ScalesAt));
         a.Vcvtdq2ps(Groups, Groups);
-        a.Vpbroadcastd(D, block.Plus(ScaleAt - 2), 128);   // the two bytes before d, so that nothing past the block is read
+        a.Vpbroadcastd(D, block.Plus(ScaleAt - HalfBytes), 128);   // the two bytes before d, so that nothing past the block is read
         a.Vcvtph2ps(D, D, 128);
         a.Vpermps(D, ScaleOrder, D);
         a.Vmulps(Groups, Groups, D);
@@ -32,7 +35,7 @@ internal sealed class SixBitUnpack() : GroupsUnpack(blockBytes: 210, startShift:
     {
         if (step % 2 == 0)
         {
-            a.Vmovdqu32(Low, block.Plus(64 * (step / 2)));
+            a.Vmovdqu32(Low, block.Plus(LowAt + 64 * (step / 2)));
             a.Vbroadcasti64x4(High, block.Plus(HighAt + 32 * (step / 2)));
             a.Vpandd(Weights, Low, Fifteens);
             a.Vpsllvd(Moved, High, Twice(a, 4, 2));

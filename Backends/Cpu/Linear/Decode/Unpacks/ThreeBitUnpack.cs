@@ -1,9 +1,12 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q3_K: sixteen groups of 16 with 6-bit scales; the third bits lie apart.</summary>
-internal sealed class ThreeBitUnpack() : GroupsUnpack(blockBytes: 110, startShift: 5)
+internal sealed unsafe class ThreeBitUnpack() : GroupsUnpack(sizeof(Q3_KBlock), startShift: 5)
 {
-    private const int ValuesAt = 32, ScalesAt = 96, ScaleAt = 108;
+    private static readonly int HighAt = Fields.OffsetOf<Q3_KBlock>(b => &b->hmask), ValuesAt = Fields.OffsetOf<Q3_KBlock>(b => &b->qs);
+    private static readonly int ScalesAt = Fields.OffsetOf<Q3_KBlock>(b => &b->scales), ScaleAt = Fields.OffsetOf<Q3_KBlock>(b => &b->d);
 
     private static readonly Zmm Threes = new(20), Fours = new(21), ScaleOrder = new(22), HighBits = C, Moved = D;
 
@@ -36,11 +39,11 @@ internal sealed class ThreeBitUnpack() : GroupsUnpack(blockBytes: 110, startShif
         a.Vpord(Groups, Groups, B);
         a.Vpsubd(Groups, Groups, a.Constant(32));
         a.Vcvtdq2ps(Groups, Groups);
-        a.Vpbroadcastd(B, block.Plus(ScaleAt - 2), 128);
+        a.Vpbroadcastd(B, block.Plus(ScaleAt - HalfBytes), 128);
         a.Vcvtph2ps(B, B, 128);
         a.Vpermps(B, ScaleOrder, B);
         a.Vmulps(Groups, Groups, B);
-        a.Vbroadcasti64x4(HighBits, block);
+        a.Vbroadcasti64x4(HighBits, block.Plus(HighAt));
     }
 
     /// <summary>Two pairs of bits of 32 bytes, and above them two bits of the mask, which go to bit 2; what crosses bytes is masked off.</summary>

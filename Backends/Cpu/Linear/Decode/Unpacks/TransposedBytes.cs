@@ -1,8 +1,12 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q8_0: signed bytes, made unsigned by adding 128.</summary>
-internal sealed class TransposedBytes() : TransposedUnpack(bytes: 34, columns: 32, group: 32, hasOffset: false)
+internal sealed unsafe class TransposedBytes() : TransposedUnpack(sizeof(Q8_0Block), columns: 32, group: 32, hasOffset: false)
 {
+    private static readonly int ValuesAt = Fields.OffsetOf<Q8_0Block>(b => &b->qs);
+
     private static readonly Zmm Signs = new(28);
 
     public override int Steps => 1;
@@ -21,7 +25,7 @@ internal sealed class TransposedBytes() : TransposedUnpack(bytes: 34, columns: 3
         a.VmovupsStore(TransposedDotCode.Stored(0), TransposedDotCode.Scale);
     }
 
-    public override int BytesAt(int step, int chunk) => 2 + 16 * chunk;
+    public override int BytesAt(int step, int chunk) => ValuesAt + 16 * chunk;
 
     public override int ColumnAt(int step, int chunk, int part) => 16 * chunk;
 

@@ -1,12 +1,18 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q4_K and Q5_K: eight groups of 32 columns, two of them in the low and the high halves of 32 bytes, with 6-bit scales and minima.</summary>
 /// <param name="high">Whether there are fifth bits: bit g of 32 bytes for group g.</param>
-internal sealed class TransposedNibbleGroups(bool high) : TransposedUnpack(high ? 176 : 144, columns: 256, group: 32, hasOffset: true)
+internal sealed unsafe class TransposedNibbleGroups(bool high) : TransposedUnpack(high ? sizeof(Q5_KBlock) : sizeof(Q4_KBlock), columns: 256, group: 32, hasOffset: true)
 {
-    private const int HighAt = 16, Groups = 8, HighStored = 2 * Groups;
+    private const int Groups = 8, HighStored = 2 * Groups;
+
+    private static readonly int HighAt = Fields.OffsetOf<Q5_KBlock>(b => &b->qh);
 
     private static readonly Zmm Fifteens = new(28), Sixteens = new(29), D = new(4), Minimum = new(5), T = new(6), U = new(7);
+
+    private readonly int _valuesAt = high ? Fields.OffsetOf<Q5_KBlock>(b => &b->qs) : Fields.OffsetOf<Q4_KBlock>(b => &b->qs);
 
     public override int Steps => Groups / 2;
 
@@ -51,7 +57,7 @@ internal sealed class TransposedNibbleGroups(bool high) : TransposedUnpack(high 
         for (int chunk = 0; high && chunk < 2; chunk++) TransposedDotCode.StoreTransposed(a, rowBytes, HighAt + 16 * chunk, HighStored + 4 * chunk);
     }
 
-    public override int BytesAt(int step, int chunk) => (high ? 48 : 16) + 32 * step + 16 * chunk;
+    public override int BytesAt(int step, int chunk) => _valuesAt + 32 * step + 16 * chunk;
 
     public override int ColumnAt(int step, int chunk, int part) => 64 * step + 32 * part + 16 * chunk;
 

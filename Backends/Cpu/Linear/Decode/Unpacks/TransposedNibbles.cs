@@ -1,8 +1,10 @@
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Four bits: the first sixteen columns in the low halves of sixteen bytes, the others in the high halves. Q4_0 is taken sixteenfold, so that its zero is 128.</summary>
+/// <param name="blockBytes">Bytes of a block.</param>
+/// <param name="valuesAt">Where its sixteen bytes of columns lie.</param>
 /// <param name="levels">The sixteen values of IQ4_NL; null = q − 8.</param>
-internal sealed class TransposedNibbles(sbyte[]? levels) : TransposedUnpack(bytes: 18, columns: 32, group: 32, hasOffset: false)
+internal sealed class TransposedNibbles(int blockBytes, int valuesAt, sbyte[]? levels) : TransposedUnpack(blockBytes, columns: 32, group: 32, hasOffset: false)
 {
     private static readonly Zmm Halves = new(28), Levels = new(29);
 
@@ -28,7 +30,7 @@ internal sealed class TransposedNibbles(sbyte[]? levels) : TransposedUnpack(byte
         a.VmovupsStore(TransposedDotCode.Stored(0), scale);
     }
 
-    public override int BytesAt(int step, int chunk) => 2;
+    public override int BytesAt(int step, int chunk) => valuesAt;
 
     public override int ColumnAt(int step, int chunk, int part) => 16 * part;
 

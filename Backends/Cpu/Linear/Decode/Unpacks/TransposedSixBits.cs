@@ -1,3 +1,5 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q6_K: sixteen groups of 16 columns with 8-bit scales. A column is taken fourfold, so that its zero is 128.</summary>
@@ -5,9 +7,12 @@ namespace MambaRT.Backends.Cpu;
 /// Step 4h + 2c + w takes bytes 64h + 32w + 16c on: their low halves are columns 128h + 32w + 16c on, their high halves those 64 later. The upper two bits
 /// of both are in bytes 32h + 16c on of the 64 that follow: pair w for the low halves, pair w + 2 for the high.
 /// </remarks>
-internal sealed class TransposedSixBits() : TransposedUnpack(bytes: 210, columns: 256, group: 16, hasOffset: false)
+internal sealed unsafe class TransposedSixBits() : TransposedUnpack(sizeof(Q6_KBlock), columns: 256, group: 16, hasOffset: false)
 {
-    private const int HighAt = 128, ScalesAt = 192, ScaleAt = 208, HighStored = 16;
+    private const int HighStored = 16;
+
+    private static readonly int LowAt = Fields.OffsetOf<Q6_KBlock>(b => &b->ql), HighAt = Fields.OffsetOf<Q6_KBlock>(b => &b->qh);
+    private static readonly int ScalesAt = Fields.OffsetOf<Q6_KBlock>(b => &b->scales), ScaleAt = Fields.OffsetOf<Q6_KBlock>(b => &b->d);
 
     private static readonly Zmm LowBits = new(28), HighBits = new(29), D = new(4), U = new(5);
 
@@ -42,7 +47,7 @@ internal sealed class TransposedSixBits() : TransposedUnpack(bytes: 210, columns
         for (int chunk = 0; chunk < 4; chunk++) TransposedDotCode.StoreTransposed(a, rowBytes, HighAt + 16 * chunk, HighStored + 4 * chunk);
     }
 
-    public override int BytesAt(int step, int chunk) => 64 * (step / 4) + 32 * (step % 2) + 16 * (step / 2 % 2);
+    public override int BytesAt(int step, int chunk) => LowAt + 64 * (step / 4) + 32 * (step % 2) + 16 * (step / 2 % 2);
 
     public override int ColumnAt(int step, int chunk, int part) => 128 * (step / 4) + 32 * (step % 2) + 64 * part + 16 * (step / 2 % 2);
 

@@ -11,13 +11,13 @@ namespace MambaRT.Backends.Cpu;
 /// <param name="columns">Columns of a block.</param>
 /// <param name="group">Columns that share a scale: 16 or 32.</param>
 /// <param name="hasOffset">Whether the type has offsets; else its bytes are made 128 too high.</param>
-internal abstract class TransposedUnpack(int bytes, int columns, int group, bool hasOffset)
+internal abstract unsafe class TransposedUnpack(int bytes, int columns, int group, bool hasOffset)
 {
     private static readonly Dictionary<string, TransposedUnpack> Layouts = new()
     {
         ["Q8_0"] = new TransposedBytes(),
-        ["Q4_0"] = new TransposedNibbles(levels: null),
-        ["IQ4_NL"] = new TransposedNibbles(IQ4_NLBlock.Levels.ToArray()),
+        ["Q4_0"] = new TransposedNibbles(sizeof(Q4_0Block), Fields.OffsetOf<Q4_0Block>(b => &b->qs), levels: null),
+        ["IQ4_NL"] = new TransposedNibbles(sizeof(IQ4_NLBlock), Fields.OffsetOf<IQ4_NLBlock>(b => &b->qs), IQ4_NLBlock.Levels.ToArray()),
         ["Q4_K"] = new TransposedNibbleGroups(high: false),
         ["Q5_K"] = new TransposedNibbleGroups(high: true),
         ["Q6_K"] = new TransposedSixBits(),

@@ -1,9 +1,12 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q2_K: sixteen groups of 16 with 4-bit scales and minima.</summary>
-internal sealed class TwoBitUnpack() : GroupsUnpack(blockBytes: 84, startShift: null)
+internal sealed unsafe class TwoBitUnpack() : GroupsUnpack(sizeof(Q2_KBlock), startShift: null)
 {
-    private const int ValuesAt = 16, ScaleAt = 80;
+    private static readonly int ScalesAt = Fields.OffsetOf<Q2_KBlock>(b => &b->scales), ValuesAt = Fields.OffsetOf<Q2_KBlock>(b => &b->qs);
+    private static readonly int ScaleAt = Fields.OffsetOf<Q2_KBlock>(b => &b->d);
 
     private static readonly Zmm Threes = new(20), ScaleOrder = new(21), MinimumOrder = new(22), Minima = C;
 
@@ -19,7 +22,7 @@ internal sealed class TwoBitUnpack() : GroupsUnpack(blockBytes: 84, startShift: 
 
     protected override void Scales(Assembler a, Mem block)
     {
-        a.Vpmovzxbd(A, block);
+        a.Vpmovzxbd(A, block.Plus(ScalesAt));
         a.Vpbroadcastd(B, block.Plus(ScaleAt), 128);
         a.Vcvtph2ps(B, B, 128);   // d, dmin
         a.Vpandd(Groups, A, a.Constant(15));

@@ -14,7 +14,7 @@ internal readonly unsafe struct IQ4_NLInt8 : IInt8Block
     public static bool HasOffset => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Load(byte* block, int part) => Bits.Levels(Bits.Nibbles(block + 2));
+    public static Vector256<byte> Load(byte* block, int part) => Bits.Levels(Bits.Nibbles((byte*)&((IQ4_NLBlock*)block)->qs));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, float* scales, float* offsets) => scales[0] = Halves.ToSingle(block);

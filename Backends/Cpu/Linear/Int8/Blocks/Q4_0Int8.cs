@@ -15,7 +15,7 @@ internal readonly unsafe struct Q4_0Int8 : IInt8Block
     public static bool HasOffset => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Load(byte* block, int part) => Bits.Nibbles(block + 2);
+    public static Vector256<byte> Load(byte* block, int part) => Bits.Nibbles((byte*)&((Q4_0Block*)block)->qs);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, float* scales, float* offsets) => scales[0] = Halves.ToSingle(block);

@@ -15,12 +15,12 @@ internal readonly unsafe struct Q4_1Int8 : IInt8Block
     public static bool HasOffset => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Load(byte* block, int part) => Bits.Nibbles(block + 4);
+    public static Vector256<byte> Load(byte* block, int part) => Bits.Nibbles((byte*)&((Q4_1Block*)block)->qs);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, float* scales, float* offsets)
     {
         scales[0] = Halves.ToSingle(block);
-        offsets[0] = Halves.ToSingle(block + 2);
+        offsets[0] = Halves.ToSingle((byte*)&((Q4_1Block*)block)->m);
     }
 }

@@ -14,7 +14,7 @@ internal readonly unsafe struct Q8_0Int8 : IInt8Block
     public static bool HasOffset => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<byte> Load(byte* block, int part) => Vector256.Load(block + 2);
+    public static Vector256<byte> Load(byte* block, int part) => Vector256.Load((byte*)&((Q8_0Block*)block)->qs);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scales(byte* block, float* scales, float* offsets) => scales[0] = Halves.ToSingle(block);
