@@ -119,7 +119,8 @@ internal static class InfoJson
         {
             writer.WriteStartObject();
             writer.WriteString("name", op.Name);
-            writer.WriteString("kind", InfoCommand.Kind(op));
+            writer.WriteString("kind", op.Kind.ToString());
+            if (op.Layer is int layer) writer.WriteNumber("layer", layer);
             writer.WriteNumber("columns", op.Output.Width);
             writer.WriteStartArray("weights");
             foreach (string weight in InfoCommand.WeightNames(plan, op)) writer.WriteStringValue(weight);

@@ -45,7 +45,7 @@ internal static class TraceListing
     {
         json.Writer.WriteStartObject();
         json.Writer.WriteString("name", op.Op.Name);
-        json.Writer.WriteString("kind", InfoCommand.Kind(op.Op));
+        json.Writer.WriteString("kind", op.Op.Kind.ToString());
         json.Writer.WriteNumber("rows", op.Rows);
         json.Writer.WriteNumber("columns", op.Op.Output.Width);
         json.Number("norm", op.Norm);
@@ -61,7 +61,7 @@ internal static class TraceListing
 
     private static string[] Row(OpTrace op, bool compared, bool parts)
     {
-        string[] row = [op.Op.Name, InfoCommand.Kind(op.Op), $"{op.Rows} x {op.Op.Output.Width}", Short(op.Norm), Short(op.Min), Short(op.Max)];
+        string[] row = [op.Op.Name, op.Op.Kind.ToString(), $"{op.Rows} x {op.Op.Output.Width}", Short(op.Norm), Short(op.Min), Short(op.Max)];
         return compared ? [.. row, op.Error is double error ? Short(error) : "", Short(op.Allowed), parts ? "<- parts here" : ""] : row;
     }
 

@@ -29,7 +29,7 @@ internal sealed class ReferenceModel : ILoadedModel
         for (int i = 0; i < plan.Weights.Length; i++)
         {
             WeightSpec spec = plan.Weights[i];
-            if (spec.Role is not (WeightRole.Vector or WeightRole.SmallMatrix)) continue;
+            if (!spec.IsDecoded) continue;
             Decoded[i] = new float[spec.Count];
             for (int row = 0; row < Views[i].Rows; row++)
                 Views[i].DecodeRow(row, Decoded[i].AsSpan(row * Views[i].Columns, Views[i].Columns));

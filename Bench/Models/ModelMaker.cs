@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using MambaRT.Formats;
+using MambaRT.Runtime;
 
 namespace MambaRT.Bench;
 
@@ -12,21 +13,8 @@ public static class ModelMaker
 
     private const int PieceBytes = 1 << 20;
 
-    /// <summary>Names and numbers (general.file_type) of the storage types, as llama.cpp has them.</summary>
-    private static readonly (string Name, uint FileType, QuantType Type)[] Mixes =
-    [
-        ("F32", 0, QuantTypes.F32),
-        ("F16", 1, QuantTypes.F16),
-        ("BF16", 32, QuantTypes.BF16),
-        ("Q8_0", 7, QuantTypes.Q8_0),
-        ("Q4_0", 2, QuantTypes.Q4_0),
-        ("Q4_K_M", 15, QuantTypes.Q4_K),
-        ("Q5_K_M", 17, QuantTypes.Q5_K),
-        ("Q6_K", 18, QuantTypes.Q6_K),
-    ];
-
     /// <summary>Names of the storage types.</summary>
-    public static IReadOnlyList<string> Types { get; } = [.. Mixes.Select(m => m.Name)];
+    public static IReadOnlyList<string> Types { get; } = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K"];
 
     /// <summary>Writes a model; <paramref name="path"/> is replaced when the file is complete.</summary>
     /// <param name="shape">Its sizes.</param>
@@ -40,65 +28,41 @@ public static class ModelMaker
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
     public static void Write(ModelShape shape, string type, string path, ulong seed = 1, Action<double>? report = null, CancellationToken cancel = default)
     {
-        int mix = Array.FindIndex(Mixes, m => m.Name.Equals(type, StringComparison.OrdinalIgnoreCase));
-        if (mix < 0) throw new ArgumentException($"A model cannot be made in '{type}'; choose {string.Join(", ", Types)}.", nameof(type));
-        GgufMetadata metadata = Metadata(shape, Mixes[mix].Name, Mixes[mix].FileType);
+        QuantTarget target = Types.Contains(type, StringComparer.OrdinalIgnoreCase) && QuantTarget.ByName(type) is { } known ? known
+            : throw new ArgumentException($"A model cannot be made in '{type}'; choose {string.Join(", ", Types)}.", nameof(type));
+        GgufMetadata metadata = Metadata(shape, target);
+        Plan plan = shape.Record(metadata);
         var writer = new GgufWriter(metadata);
         var random = new RandomBits(seed);
         List<(ModelTensor Tensor, QuantType Type, long Bytes)> tensors = [];
-        foreach (ModelTensor tensor in ModelTensor.Of(shape))
+        foreach (ModelTensor tensor in ModelTensor.Of(shape.Definition, metadata, plan))
         {
-            QuantType stored = TypeOf(tensor, Mixes[mix].Type);
-            tensors.Add((tensor, stored, tensor.Count / stored.BlockLength * stored.BlockBytes));
+            QuantType stored = TypeOf(plan, tensor.Weight, target);
+            tensors.Add((tensor, stored, tensor.Weight.Count / stored.BlockLength * stored.BlockBytes));
         }
         long total = tensors.Sum(t => t.Bytes), done = 0;
         foreach ((ModelTensor tensor, QuantType stored, long bytes) in tensors)
-            writer.AddTensor(tensor.Name, stored, tensor.Dimensions, stream =>
+            writer.AddTensor(tensor.Weight.Name, stored, tensor.Dimensions, stream =>
             {
-                if (tensor.Content is TensorContent.Projection or TensorContent.Head) WriteMatrix(stream, tensor, stored, bytes, random, cancel);
-                else WriteFloats(stream, tensor, random);
+                if (tensor.Weight.IsDecoded) WriteFloats(stream, tensor, random);
+                else WriteMatrix(stream, tensor, stored, bytes, random, cancel);
                 report?.Invoke((done += bytes) / (double)total);
             });
         writer.Write(path);
     }
 
-    /// <summary>
-    /// What a matrix is stored in. As llama.cpp's quantizer does: the head in Q6_K (Q8_0 in a Q8_0 file), and where a row is not whole blocks a
-    /// type that fits; where llama.cpp has no such type, F16.
-    /// </summary>
-    internal static QuantType TypeOf(ModelTensor tensor, QuantType type)
-    {
-        if (tensor.Content is not (TensorContent.Projection or TensorContent.Head)) return QuantTypes.F32;
-        long columns = tensor.Dimensions[0];
-        if (type.BlockLength == 1) return type;
-        if (tensor.Content == TensorContent.Head && type != QuantTypes.Q8_0) type = QuantTypes.Q6_K;
-        if (columns % type.BlockLength == 0) return type;
-        if (columns % 32 != 0) return QuantTypes.F16;
-        return type == QuantTypes.Q4_K ? QuantTypes.Q5_0 : type == QuantTypes.Q5_K ? QuantTypes.Q5_1 : QuantTypes.Q8_0;
-    }
+    /// <summary>What a weight is stored in, as llama.cpp's quantizer chooses.</summary>
+    private static QuantType TypeOf(Plan plan, in WeightSpec weight, QuantTarget target) =>
+        QuantPolicies.Choose(QuantPolicy.Llama, target, plan, weight) is { } chosen ? QuantPolicies.Fit(chosen, weight.Columns) : QuantTypes.F32;
 
-    private static GgufMetadata Metadata(ModelShape shape, string type, uint fileType)
+    private static GgufMetadata Metadata(ModelShape shape, QuantTarget target)
     {
         var metadata = new GgufMetadata(shape.Name);
-        string id = shape.Architecture;
-        metadata.Set("general.architecture", id);
-        metadata.Set("general.name", $"{shape.Name} {type} (random weights)");
-        metadata.Set("general.file_type", fileType);
+        metadata.Set("general.architecture", shape.Architecture);
+        metadata.Set("general.name", $"{shape.Name} {target.Name} (random weights)");
+        metadata.Set("general.file_type", target.FileType);
         metadata.Set("general.quantization_version", 2u);
-        // Context length, feed-forward width and heads mean nothing here; llama.cpp's loader asks for them.
-        metadata.Set(id + ".context_length", 1u << 20);
-        metadata.Set(id + ".feed_forward_length", 0u);
-        metadata.Set(id + ".attention.head_count", 0u);
-        metadata.Set(id + ".embedding_length", (uint)shape.DModel);
-        metadata.Set(id + ".block_count", (uint)shape.Layers);
-        metadata.Set(id + ".vocab_size", (uint)shape.Vocabulary);
-        metadata.Set(id + ".attention.layer_norm_rms_epsilon", 1e-5f);
-        metadata.Set(id + ".ssm.conv_kernel", (uint)ModelShape.DConv);
-        metadata.Set(id + ".ssm.inner_size", (uint)shape.DInner);
-        metadata.Set(id + ".ssm.state_size", (uint)shape.DState);
-        metadata.Set(id + ".ssm.time_step_rank", (uint)shape.TimeStepRank);
-        if (shape.IsMamba2) metadata.Set(id + ".ssm.group_count", (uint)shape.Groups);
-        else if (shape.DtBCNorm) metadata.Set(id + ".ssm.dt_b_c_rms", true);
+        shape.WriteKeys(metadata);
         SyntheticVocabulary.Write(metadata, shape.Vocabulary);
         return metadata;
     }
@@ -119,7 +83,7 @@ public static class ModelMaker
 
     private static void WriteFloats(Stream stream, ModelTensor tensor, RandomBits random)
     {
-        var values = new float[tensor.Count];
+        var values = new float[tensor.Weight.Count];
         for (int i = 0; i < values.Length; i++) values[i] = (float)Value(tensor, i, random);
         stream.Write(MemoryMarshal.AsBytes(values.AsSpan()));
     }

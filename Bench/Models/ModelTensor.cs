@@ -1,69 +1,77 @@
+using MambaRT.Formats;
+using MambaRT.Runtime;
+
 namespace MambaRT.Bench;
 
-/// <summary>What the values of a made tensor are like.</summary>
-internal enum TensorContent : byte
-{
-    /// <summary>A matrix of the model's type, with a standard deviation of 0.5 / sqrt(columns).</summary>
-    Projection,
-    /// <summary>The matrix whose rows are the logits' weights; kept finer than the others.</summary>
-    Head,
-    /// <summary>Ones.</summary>
-    Ones,
-    /// <summary>Small values around zero: convolution taps.</summary>
-    Taps,
-    /// <summary>Zeros: a bias that does nothing.</summary>
-    Zeros,
-    /// <summary>−1 to −dState in each row, as Mamba-1 starts from.</summary>
-    Decay,
-    /// <summary>−1 to −16, one a head, as Mamba-2 starts from.</summary>
-    HeadDecay,
-    /// <summary>Values whose softplus lies between 0.001 and 0.1.</summary>
-    TimeStep,
-}
-
 /// <summary>A tensor of a made model.</summary>
-/// <param name="Name">Its GGUF name.</param>
+/// <param name="Weight">What the plan says of it.</param>
 /// <param name="Dimensions">Sizes, fastest first.</param>
 /// <param name="Content">What its values are like.</param>
-internal sealed record ModelTensor(string Name, long[] Dimensions, TensorContent Content)
+internal sealed record ModelTensor(WeightSpec Weight, long[] Dimensions, TensorContent Content)
 {
-    /// <summary>Values.</summary>
-    public long Count => Dimensions.Aggregate(1L, (a, b) => a * b);
-
-    /// <summary>All tensors of a model, in the order of the file.</summary>
-    public static IEnumerable<ModelTensor> Of(ModelShape s)
+    /// <summary>All tensors of a model, in the order of the file: as the ops read them.</summary>
+    /// <param name="architecture">Its network.</param>
+    /// <param name="metadata">Its hyper-parameters.</param>
+    /// <param name="plan">What <see cref="Architecture.Outline"/> recorded of them.</param>
+    /// <exception cref="InvalidOperationException">No op reads one of the plan's weights.</exception>
+    public static IReadOnlyList<ModelTensor> Of(Architecture architecture, GgufMetadata metadata, Plan plan)
     {
-        yield return new("token_embd.weight", [s.DModel, s.Vocabulary], s.Tied ? TensorContent.Head : TensorContent.Projection);
-        for (int i = 0; i < s.Layers; i++)
-            foreach (ModelTensor tensor in s.IsMamba2 ? Mamba2Layer(s, $"blk.{i}.") : MambaLayer(s, $"blk.{i}.")) yield return tensor;
-        yield return new("output_norm.weight", [s.DModel], TensorContent.Ones);
-        if (!s.Tied) yield return new("output.weight", [s.DModel, s.Vocabulary], TensorContent.Head);
+        var readers = new Readers(plan);
+        plan.Visit(readers);
+        if (readers.Tensors.Count == plan.Weights.Length)
+            return readers.Tensors.ConvertAll(t => new ModelTensor(t.Weight, architecture.DimensionsOf(metadata, t.Weight), t.Content));
+        foreach (WeightSpec weight in plan.Weights)
+            if (!readers.Tensors.Exists(t => t.Weight.Name == weight.Name))
+                throw new InvalidOperationException($"Architecture '{architecture.Id}' asks for tensor '{weight.Name}' and no op reads it; leave it out of the definition, or use it.");
+        throw new InvalidOperationException("A weight was counted twice.");
     }
 
-    private static ModelTensor[] MambaLayer(ModelShape s, string blk) =>
-    [
-        new(blk + "attn_norm.weight", [s.DModel], TensorContent.Ones),
-        new(blk + "ssm_in.weight", [s.DModel, 2 * s.DInner], TensorContent.Projection),
-        new(blk + "ssm_conv1d.weight", [ModelShape.DConv, s.DInner], TensorContent.Taps),
-        new(blk + "ssm_conv1d.bias", [s.DInner], TensorContent.Zeros),
-        new(blk + "ssm_x.weight", [s.DInner, s.TimeStepRank + 2 * s.DState], TensorContent.Projection),
-        new(blk + "ssm_dt.weight", [s.TimeStepRank, s.DInner], TensorContent.Projection),
-        new(blk + "ssm_dt.bias", [s.DInner], TensorContent.TimeStep),
-        new(blk + "ssm_a", [s.DState, s.DInner], TensorContent.Decay),
-        new(blk + "ssm_d", [s.DInner], TensorContent.Ones),
-        new(blk + "ssm_out.weight", [s.DInner, s.DModel], TensorContent.Projection),
-    ];
+    /// <summary>Tells by the op that reads a weight, and as what, which values it starts from.</summary>
+    private sealed class Readers(Plan plan) : IScanContract
+    {
+        private readonly HashSet<int> _seen = [];
 
-    private static ModelTensor[] Mamba2Layer(ModelShape s, string blk) =>
-    [
-        new(blk + "attn_norm.weight", [s.DModel], TensorContent.Ones),
-        new(blk + "ssm_in.weight", [s.DModel, s.DInner + s.ConvChannels + s.TimeStepRank], TensorContent.Projection),
-        new(blk + "ssm_conv1d.weight", [ModelShape.DConv, s.ConvChannels], TensorContent.Taps),
-        new(blk + "ssm_conv1d.bias", [s.ConvChannels], TensorContent.Zeros),
-        new(blk + "ssm_dt.bias", [s.TimeStepRank], TensorContent.TimeStep),
-        new(blk + "ssm_a", [1, s.TimeStepRank], TensorContent.HeadDecay),
-        new(blk + "ssm_d", [1, s.TimeStepRank], TensorContent.Ones),
-        new(blk + "ssm_norm.weight", [s.DInner / s.Groups, s.Groups], TensorContent.Ones),
-        new(blk + "ssm_out.weight", [s.DInner, s.DModel], TensorContent.Projection),
-    ];
+        public List<(WeightSpec Weight, TensorContent Content)> Tensors { get; } = [];
+
+        public void Embed(EmbedOp op) => Add(op.Table, TensorContent.Table);
+
+        public void RmsNorm(RmsNormOp op) => Add(op.Weight, TensorContent.Ones);
+
+        public void Linear(LinearOp op)
+        {
+            Add(op.Weight, TensorContent.Projection);
+            Add(op.Bias, TensorContent.Zeros);
+        }
+
+        public void CausalConv(CausalConvOp op)
+        {
+            Add(op.Weight, TensorContent.Taps);
+            Add(op.Bias, TensorContent.Zeros);
+        }
+
+        public void SelectiveScan(SelectiveScanOp op)
+        {
+            Add(op.DtBias, TensorContent.TimeStep);
+            Add(op.A, TensorContent.Decay);
+            Add(op.D, TensorContent.Ones);
+        }
+
+        public void SsdScan(SsdScanOp op)
+        {
+            Add(op.DtBias, TensorContent.TimeStep);
+            Add(op.A, TensorContent.HeadDecay);
+            Add(op.D, TensorContent.Ones);
+        }
+
+        public void GatedRmsNorm(GatedRmsNormOp op) => Add(op.Weight, TensorContent.Ones);
+
+        public void SelectOutputs(SelectOutputsOp op)
+        {
+        }
+
+        private void Add(WeightRef? weight, TensorContent content)
+        {
+            if (weight is WeightRef read && _seen.Add(read.Index)) Tensors.Add((plan.Weights[read.Index], content));
+        }
+    }
 }

@@ -100,12 +100,9 @@ internal sealed class InfoCommand : Verb
     {
         var rows = new List<string[]>();
         foreach (Op op in plan.Ops)
-            rows.Add([op.Name, Kind(op), op.Output.Width.ToString(CultureInfo.InvariantCulture), string.Join(' ', WeightNames(plan, op))]);
+            rows.Add([op.Name, op.Kind.ToString(), op.Output.Width.ToString(CultureInfo.InvariantCulture), string.Join(' ', WeightNames(plan, op))]);
         return rows;
     }
-
-    /// <summary>The kind of an operation.</summary>
-    internal static string Kind(Op op) => op.GetType().Name[..^2];
 
     /// <summary>The weights that an operation reads.</summary>
     internal static IEnumerable<string> WeightNames(Plan plan, Op op) => op.Weights.Select(weight => plan.Weights[weight.Index].Name);

@@ -15,20 +15,20 @@ internal static class Backbone
     /// <summary>The stack's tensors in hub checkpoints.</summary>
     public static IReadOnlyList<TensorRule> Tensors { get; } =
     [
-        new("backbone.embeddings.weight", "token_embd.weight") { TakesType = true },
+        new("backbone.embeddings.weight", "token_embd.weight"),
         new("backbone.layers.{i}.norm.weight", "blk.{i}.attn_norm.weight"),
         new("backbone.norm_f.weight", "output_norm.weight"),
-        new("lm_head.weight", "output.weight") { TakesType = true, Presence = TensorPresence.UntiedHead },
+        new("lm_head.weight", "output.weight") { Presence = TensorPresence.UntiedHead },
     ];
 
     /// <summary>Tensors that the mixers of Mamba-1 and Mamba-2 share.</summary>
     public static IReadOnlyList<TensorRule> MixerTensors { get; } =
     [
-        new(HubMixer + "in_proj.weight", "blk.{i}.ssm_in.weight") { TakesType = true },
+        new(HubMixer + "in_proj.weight", "blk.{i}.ssm_in.weight"),
         new(HubMixer + "in_proj.bias", "blk.{i}.ssm_in.bias") { Presence = TensorPresence.ProjectionBias },
         new(HubMixer + "conv1d.weight", "blk.{i}.ssm_conv1d.weight") { Form = TensorForm.Taps },
         new(HubMixer + "conv1d.bias", "blk.{i}.ssm_conv1d.bias") { Presence = TensorPresence.ConvolutionBias },
-        new(HubMixer + "out_proj.weight", "blk.{i}.ssm_out.weight") { TakesType = true },
+        new(HubMixer + "out_proj.weight", "blk.{i}.ssm_out.weight"),
         new(HubMixer + "out_proj.bias", "blk.{i}.ssm_out.bias") { Presence = TensorPresence.ProjectionBias },
     ];
 
@@ -44,19 +44,34 @@ internal static class Backbone
         int dModel = p.Metadata.Size("embedding_length"), layers = p.Metadata.Size("block_count");
         float epsilon = p.Metadata.Positive("attention.layer_norm_rms_epsilon");
         int vocabulary = p.RowsOf("token_embd.weight");
-        WeightRef embedding = p.Matrix("token_embd.weight", vocabulary, dModel, WeightRole.Embedding);
+        WeightRole table = p.Has("output.weight") ? WeightRole.Embedding : WeightRole.Head;
+        WeightRef embedding = p.Matrix("token_embd.weight", vocabulary, dModel, table);
 
         Activation x = p.Embed("token_embd", embedding);
         for (int i = 0; i < layers; i++)
         {
+            p.Layer = i;
             string blk = $"blk.{i}.";
             Activation normed = p.RmsNorm(blk + "norm", x, p.Vector(blk + "attn_norm.weight", dModel), epsilon);
             x = mixer(blk, normed, x);
         }
+        p.Layer = null;
         x = p.SelectOutputs("outputs", x);
         x = p.RmsNorm("output_norm", x, p.Vector("output_norm.weight", dModel), epsilon);
-        return p.Linear("output", x, p.TryMatrix("output.weight", vocabulary, dModel) ?? embedding);
+        return p.Linear("output", x, p.TryMatrix("output.weight", vocabulary, dModel, WeightRole.Head) ?? embedding);
     }
+
+    /// <summary>The shape of a published model: the keys of the stack and the convolution, then those of its mixers.</summary>
+    /// <remarks>Its projections have no biases, and its convolution has one.</remarks>
+    public static ModelShape Shape(Architecture definition, string name, int dModel, int layers, int vocabulary, bool tied, IEnumerable<(string, object)> mixer) => new(
+        definition, name, vocabulary,
+        [
+            // Context length, feed-forward width and heads mean nothing here; llama.cpp's loader asks for them.
+            ("context_length", 1u << 20), ("feed_forward_length", 0u), ("attention.head_count", 0u),
+            ("embedding_length", (uint)dModel), ("block_count", (uint)layers), ("vocab_size", (uint)vocabulary),
+            ("attention.layer_norm_rms_epsilon", DefaultEpsilon), ("ssm.conv_kernel", 4u), .. mixer,
+        ],
+        tied ? ["blk.{i}.ssm_conv1d.bias"] : ["blk.{i}.ssm_conv1d.bias", "output.weight"]);
 
     /// <summary>Writes the keys of the stack and the convolution.</summary>
     /// <remarks>Context length, feed-forward width and heads mean nothing here; llama.cpp's converter writes these values and its loader asks for them.</remarks>

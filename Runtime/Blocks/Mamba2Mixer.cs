@@ -17,7 +17,7 @@ internal static class Mamba2Mixer
     public static Activation Record(PlanBuilder p, string blk, in Mamba2Dims m, Activation x, Activation residual)
     {
         int bc = m.NGroups * m.DState, channels = m.DInner + 2 * bc, width = m.DInner + channels + m.NHeads;
-        Activation zxBCdt = p.Linear(blk + "in", x, p.Matrix(blk + "ssm_in.weight", width, m.DModel), p.TryVector(blk + "ssm_in.bias", width));
+        Activation zxBCdt = p.Linear(blk + "in", x, p.Matrix(blk + "ssm_in.weight", width, m.DModel, WeightRole.In), p.TryVector(blk + "ssm_in.bias", width));
         Activation z = zxBCdt.Columns(0, m.DInner), dt = zxBCdt.Columns(m.DInner + channels, m.NHeads);
         Activation xBC = p.CausalConv(blk + "conv", zxBCdt.Columns(m.DInner, channels),
             p.Matrix(blk + "ssm_conv1d.weight", channels, m.DConv, WeightRole.SmallMatrix), p.TryVector(blk + "ssm_conv1d.bias", channels),
@@ -27,6 +27,6 @@ internal static class Mamba2Mixer
             A: p.Vector(blk + "ssm_a", m.NHeads), D: p.Vector(blk + "ssm_d", m.NHeads), dtBias: p.Vector(blk + "ssm_dt.bias", m.NHeads),
             p.ScanState(blk + "scan", m.DInner, m.DState), m.NGroups);
         y = p.GatedRmsNorm(blk + "gate", y, z, p.Vector(blk + "ssm_norm.weight", m.DInner), m.NGroups, m.Epsilon);
-        return p.Linear(blk + "out", y, p.Matrix(blk + "ssm_out.weight", m.DModel, m.DInner), p.TryVector(blk + "ssm_out.bias", m.DModel), addTo: residual);
+        return p.Linear(blk + "out", y, p.Matrix(blk + "ssm_out.weight", m.DModel, m.DInner, WeightRole.Out), p.TryVector(blk + "ssm_out.bias", m.DModel), addTo: residual);
     }
 }

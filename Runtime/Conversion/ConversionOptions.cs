@@ -20,4 +20,7 @@ public sealed record ConversionOptions
 
     /// <summary>general.license, or null for none.</summary>
     public string? License { get; init; }
+
+    /// <summary>The architectures there are; tests have others.</summary>
+    internal IReadOnlyList<Architecture> Architectures { get; init; } = Architecture.All;
 }

@@ -13,4 +13,7 @@ public sealed record ExportOptions
 
     /// <summary>Metadata that takes the place of the file's.</summary>
     public MetadataOverrides Overrides { get; init; } = MetadataOverrides.None;
+
+    /// <summary>The architectures there are; tests have others.</summary>
+    internal IReadOnlyList<Architecture> Architectures { get; init; } = Architecture.All;
 }

@@ -44,15 +44,17 @@ internal sealed class HubCheckpoint : IDisposable
     public CheckpointWeights Weights { get; }
 
     /// <summary>Opens a folder.</summary>
+    /// <param name="directory">The folder.</param>
+    /// <param name="among">The architectures there are.</param>
     /// <exception cref="IOException">The folder or one of its files is missing.</exception>
     /// <exception cref="FormatException">A file is damaged.</exception>
     /// <exception cref="NotSupportedException">The architecture or the way the weights are stored is not one that MambaRT converts.</exception>
-    public static HubCheckpoint Open(string directory)
+    public static HubCheckpoint Open(string directory, IReadOnlyList<Architecture> among)
     {
         if (!System.IO.Directory.Exists(directory))
             throw new DirectoryNotFoundException($"There is no folder '{directory}'; give the folder that holds {ConfigName} and the weights.");
         HubConfig config = ReadConfig(directory);
-        return new HubCheckpoint(directory, config, Find(config), CheckpointWeights.Open(directory));
+        return new HubCheckpoint(directory, config, Find(config, among), CheckpointWeights.Open(directory));
     }
 
     /// <summary>Reads a file beside config.json if it is there.</summary>
@@ -75,12 +77,12 @@ internal sealed class HubCheckpoint : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Weights.Dispose();
 
-    private static Architecture Find(HubConfig config)
+    private static Architecture Find(HubConfig config, IReadOnlyList<Architecture> among)
     {
-        string known = string.Join(", ", Architecture.All.SelectMany(a => a.Import.ModelTypes));
+        string known = string.Join(", ", among.SelectMany(a => a.Import.ModelTypes));
         string type = config.Text("model_type")
             ?? throw new FormatException($"{config.Path}: key 'model_type' is missing; it names the architecture and must be one of {known}.");
-        return Architecture.All.FirstOrDefault(a => a.Import.ModelTypes.Contains(type))
+        return among.FirstOrDefault(a => a.Import.ModelTypes.Contains(type))
             ?? throw new NotSupportedException($"{config.Path}: architecture '{HubConfig.Show(type)}' is not one that MambaRT converts; it converts {known}. Choose a checkpoint of one of these.");
     }
 

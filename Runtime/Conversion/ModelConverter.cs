@@ -21,10 +21,11 @@ public static class ModelConverter
     {
         HubCheckpoint.CheckOutput(outputPath);
         WholeFile.EnsureWritable(outputPath, [.. HubCheckpoint.FilesOf(directory), .. options.Tokenizer is { } from ? TokenizerImport.FilesOf(from) : []]);
-        using HubCheckpoint checkpoint = HubCheckpoint.Open(directory);
+        using HubCheckpoint checkpoint = HubCheckpoint.Open(directory, options.Architectures);
         GgufMetadata metadata = Metadata(checkpoint, options);
-        IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata, options);
-        CheckShapes(checkpoint, metadata, tensors);
+        IReadOnlyList<TensorImport> tensors = TensorMapper.Map(checkpoint, metadata);
+        Plan plan = Record(checkpoint, metadata, tensors, options);
+        tensors = [.. tensors.Select(tensor => Typed(tensor, plan, options))];
         List<string> notes = TokenizerImport.Write(checkpoint, options.Tokenizer, metadata);
         notes.AddRange(LlamaCppDifferences.Find(metadata, tensors));
 
@@ -67,19 +68,28 @@ public static class ModelConverter
     }
 
     /// <summary>Records the plan of the file to be written, so that what does not fit is refused before anything is written.</summary>
-    private static void CheckShapes(HubCheckpoint checkpoint, GgufMetadata metadata, IReadOnlyList<TensorImport> tensors)
+    private static Plan Record(HubCheckpoint checkpoint, GgufMetadata metadata, IReadOnlyList<TensorImport> tensors, ConversionOptions options)
     {
         int rows = tensors[0].Rows, vocabulary = checkpoint.Config.Size("vocab_size");
         if (rows != vocabulary)
             throw new FormatException($"{tensors[0].Source.File}: tensor '{tensors[0].Source.Name}' has {rows} rows, but {vocabulary} are needed by key 'vocab_size' of {Path.GetFileName(checkpoint.Config.Path)}; use the one that belongs to the checkpoint.");
         try
         {
-            Architecture.Record(metadata, new ImportShapes(tensors));
+            return Architecture.Record(metadata, new ImportShapes(tensors), options.Architectures);
         }
         catch (FormatException e)
         {
             throw new FormatException($"The tensors do not fit config.json; use the one that belongs to the checkpoint. Found: {e.Message.Replace(" Re-convert the model.", "")}", e);
         }
+    }
+
+    /// <summary>Chooses how a tensor is stored.</summary>
+    private static TensorImport Typed(TensorImport tensor, Plan plan, ConversionOptions options)
+    {
+        if (!plan.TryFind(tensor.Name, out WeightSpec weight))
+            throw new FormatException($"{tensor.Subject} becomes '{tensor.Name}', which architecture '{plan.Architecture}' does not read with this config.json; leaving it out would give wrong answers. Use the config.json that belongs to the checkpoint.");
+        QuantType asked = QuantPolicies.Choose(options.Policy, options.Target, plan, weight) ?? QuantTypes.F32;
+        return tensor with { Asked = asked, Type = QuantPolicies.Fit(asked, tensor.Columns) };
     }
 
     /// <summary>The tensors under their new names: their shapes are those of the file to be. Values are not read here, and there are none to be read.</summary>

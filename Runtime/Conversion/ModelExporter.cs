@@ -29,9 +29,9 @@ public static class ModelExporter
         WholeFolder.EnsureWritable(directory, options.Replace);
         using GgufFile file = GgufFile.Open(modelPath, new GgufOpenOptions { Overrides = options.Overrides });
         WholeFolder.EnsureNoInput(directory, file.PartPaths, [WeightsName]);   // before the work; all names are looked at after it
-        Architecture.Record(file.Metadata, file);   // refuses what does not fit together
-        Architecture architecture = Architecture.All.First(a => a.Id == file.Metadata.GetString("general.architecture"));   // found there
-        IReadOnlyList<TensorExport> tensors = Map(file, architecture, options.Type);
+        Architecture architecture = Architecture.Of(file.Metadata, options.Architectures);
+        Plan plan = Architecture.Record(file.Metadata, file, options.Architectures);   // refuses what does not fit together
+        IReadOnlyList<TensorExport> tensors = Map(file, architecture, plan, options.Type);
         SafetensorsWriter weights = Announce(tensors, progress, cancel);
         List<string> notes = [];
         (string, long)[] files = [];
@@ -69,21 +69,21 @@ public static class ModelExporter
         stream.Flush(flushToDisk: true);
     }
 
-    private static List<TensorExport> Map(GgufFile file, Architecture architecture, QuantType? asked)
+    private static List<TensorExport> Map(GgufFile file, Architecture architecture, Plan plan, QuantType? asked)
     {
         var tensors = new List<TensorExport>();
         int layers = new ModelMetadata(file.Metadata).Size("block_count");
         foreach ((TensorRule rule, string hub, string gguf) in TensorRule.Expand(architecture.Import.Tensors, layers))
-            if (file.TryGet(gguf, out TensorView view)) tensors.Add(new TensorExport(rule, file, gguf, hub, view, Type(rule, view, asked)));
+            if (file.TryGet(gguf, out TensorView view)) tensors.Add(new TensorExport(rule, file, gguf, hub, view, Type(plan, gguf, view, asked)));
         HashSet<string> known = [.. tensors.Select(tensor => tensor.Name)];
         return file.Tensors.FirstOrDefault(tensor => !known.Contains(tensor.Name)) is GgufTensorInfo other
             ? throw new FormatException($"{file.Path}: tensor '{HubConfig.Show(other.Name)}' has no place in a checkpoint of architecture '{architecture.Id}'; leaving it out would give wrong answers. Convert the model again.")
             : tensors;
     }
 
-    private static QuantType Type(TensorRule rule, in TensorView view, QuantType? asked)
+    private static QuantType Type(Plan plan, string name, in TensorView view, QuantType? asked)
     {
-        if (!rule.TakesType) return QuantTypes.F32;
+        if (!plan.TryFind(name, out WeightSpec weight) || weight.IsDecoded) return QuantTypes.F32;
         return asked ?? (view.Type == QuantTypes.F32 || view.Type == QuantTypes.BF16 ? view.Type : QuantTypes.F16);
     }
 

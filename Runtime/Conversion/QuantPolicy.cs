@@ -17,18 +17,15 @@ internal static class QuantPolicies
     /// <summary>The type that a policy wants for a tensor; whether the tensor's rows allow it is for <see cref="Fit"/>.</summary>
     /// <param name="policy">Whose choice.</param>
     /// <param name="target">What is made.</param>
-    /// <param name="name">The tensor's name in GGUF.</param>
-    /// <param name="tied">Whether the model has no head of its own.</param>
-    /// <param name="columns">Values in its rows.</param>
-    /// <param name="dModel">The width of the residual stream.</param>
+    /// <param name="plan">The network.</param>
+    /// <param name="weight">The tensor, a weight of it.</param>
     /// <returns>null for tensors that stay as they are.</returns>
-    public static QuantType? Choose(QuantPolicy policy, QuantTarget target, string name, bool tied, int columns, int dModel)
+    public static QuantType? Choose(QuantPolicy policy, QuantTarget target, Plan plan, in WeightSpec weight)
     {
-        TensorRole role = TensorRoles.Of(name, tied);
-        if (role == TensorRole.Kept) return null;
+        if (weight.IsDecoded) return null;
         if (target.Type.BlockLength == 1) return target.Type;
-        if (policy == QuantPolicy.Ssm) return SsmRecipe.Choose(target, role, name.StartsWith("blk.0.", StringComparison.Ordinal), dModel);
-        return role == TensorRole.Head ? LlamaHead(target.Type, columns) : target.Type;
+        if (policy == QuantPolicy.Ssm) return SsmRecipe.Choose(target, weight.Role, weight.Layer == 0, plan.ModelWidth);
+        return weight.Role == WeightRole.Head ? LlamaHead(target.Type, weight.Columns) : target.Type;
     }
 
     /// <summary>The type itself where a row is whole blocks, else the one that takes its place.</summary>

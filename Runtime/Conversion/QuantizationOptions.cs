@@ -22,6 +22,9 @@ public sealed record QuantizationOptions
 
     /// <summary>Threads; 0 for one per core.</summary>
     public int Threads { get; init; }
+
+    /// <summary>The architectures there are; tests have others.</summary>
+    internal IReadOnlyList<Architecture> Architectures { get; init; } = Architecture.All;
 }
 
 /// <summary>A storage type for all tensors whose names match.</summary>

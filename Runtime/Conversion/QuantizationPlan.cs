@@ -17,12 +17,9 @@ public sealed record QuantizationPlan(IReadOnlyList<PlannedTensor> Tensors, Gguf
     public double BitsPerWeight => Values == 0 ? 0 : 8.0 * Bytes / Values;
 
     /// <summary>Of the tensors that will be quantized, those that an importance matrix says nothing of.</summary>
-    public IReadOnlyList<string> Without(ImportanceMatrix matrix)
-    {
-        bool tied = !Tensors.Any(t => t.Source.Name == "output.weight");
-        // A table of its own is looked up, not multiplied with: there is nothing to know of its columns.
-        return [.. Tensors.Where(t => t.Stored.BlockLength > 1 && t.Stored != t.Source.Type && (tied || t.Source.Name != "token_embd.weight") && !matrix.TryGet(t.Source.Name, out _)).Select(t => t.Source.Name)];
-    }
+    /// <remarks>An embedding that is not the head is looked up, not multiplied with: there is nothing to know of its columns.</remarks>
+    public IReadOnlyList<string> Without(ImportanceMatrix matrix) =>
+        [.. Tensors.Where(t => t.Stored.BlockLength > 1 && t.Stored != t.Source.Type && t.Role != WeightRole.Embedding && !matrix.TryGet(t.Source.Name, out _)).Select(t => t.Source.Name)];
 
     /// <summary>Tensors whose rows are not whole blocks of the type chosen, so that another one is taken.</summary>
     public IReadOnlyList<StoredOtherwise> StoredOtherwise =>
@@ -31,9 +28,10 @@ public sealed record QuantizationPlan(IReadOnlyList<PlannedTensor> Tensors, Gguf
 
 /// <summary>A tensor that will be written.</summary>
 /// <param name="Source">As it is now.</param>
+/// <param name="Role">What it does.</param>
 /// <param name="Asked">The type chosen for it.</param>
 /// <param name="Stored">The type it gets.</param>
-public sealed record PlannedTensor(GgufTensorInfo Source, QuantType Asked, QuantType Stored)
+public sealed record PlannedTensor(GgufTensorInfo Source, WeightRole Role, QuantType Asked, QuantType Stored)
 {
     /// <summary>Values in it.</summary>
     public long Values => (long)Source.Columns * Source.Rows;

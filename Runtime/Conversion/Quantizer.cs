@@ -17,12 +17,11 @@ public static class Quantizer
     /// <exception cref="NotSupportedException">The architecture is unknown, or weights are quantized already and that was not allowed.</exception>
     public static QuantizationPlan Plan(GgufFile file, QuantizationOptions options)
     {
-        Architecture.Record(file.Metadata, file);   // refuses what would not run afterwards
-        bool tied = !file.TryGet("output.weight", out _);
-        file.TryGet("token_embd.weight", out TensorView embedding);
+        Plan network = Architecture.Record(file.Metadata, file, options.Architectures);   // refuses what would not run afterwards
+        Architecture.RefuseUnread(file.Metadata, file.Tensors, network);
         var used = new HashSet<QuantOverride>();
         var tensors = new List<PlannedTensor>();
-        foreach (GgufTensorInfo tensor in file.Tensors) tensors.Add(Plan(file, tensor, tied, embedding.Columns, options, used));
+        foreach (GgufTensorInfo tensor in file.Tensors) tensors.Add(Plan(file, tensor, network, options, used));
         foreach (QuantOverride unused in options.Overrides.Where(o => !used.Contains(o)))
             throw new ArgumentException($"The override '{unused.Pattern}={unused.Type}' matches no weight matrix of {file.Path}; 'mambart info' lists their names.", nameof(options));
         return new QuantizationPlan(tensors, Metadata(file, tensors, options));
@@ -57,10 +56,11 @@ public static class Quantizer
         writer.Write(outputPath);
     }
 
-    private static PlannedTensor Plan(GgufFile file, GgufTensorInfo tensor, bool tied, int dModel, QuantizationOptions options, HashSet<QuantOverride> used)
+    private static PlannedTensor Plan(GgufFile file, GgufTensorInfo tensor, Plan network, QuantizationOptions options, HashSet<QuantOverride> used)
     {
-        if (QuantPolicies.Choose(options.Policy, options.Target, tensor.Name, tied, tensor.Columns, dModel) is not { } asked)
-            return new PlannedTensor(tensor, tensor.Type, tensor.Type);
+        network.TryFind(tensor.Name, out WeightSpec weight);   // there: no tensor is unread
+        if (QuantPolicies.Choose(options.Policy, options.Target, network, weight) is not { } asked)
+            return new PlannedTensor(tensor, weight.Role, tensor.Type, tensor.Type);
         foreach (QuantOverride choice in options.Overrides)
         {
             if (!choice.Matches(tensor.Name)) continue;
@@ -72,7 +72,7 @@ public static class Quantizer
         if (stored != tensor.Type && tensor.Type.BlockLength > 1 && !options.AllowRequantize)
             throw new NotSupportedException($"{file.Path}: tensor '{tensor.Name}' is {tensor.Type} already, and quantizing again would add to its error; start from the F32, F16 or BF16 file, or say --allow-requantize.");
         Importance(tensor, options);   // refuses another model's
-        return new PlannedTensor(tensor, asked, stored);
+        return new PlannedTensor(tensor, weight.Role, asked, stored);
     }
 
     private static ReadOnlySpan<float> Importance(GgufTensorInfo tensor, QuantizationOptions options)

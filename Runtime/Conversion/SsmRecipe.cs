@@ -69,16 +69,16 @@ internal sealed record SsmRecipe(QuantType In, QuantType Out, QuantType FirstIn,
     /// <param name="role">What the tensor does.</param>
     /// <param name="isFirstLayer">Whether it belongs to layer 0.</param>
     /// <param name="dModel">The width of the residual stream.</param>
-    public static QuantType Choose(QuantTarget target, TensorRole role, bool isFirstLayer, int dModel)
+    public static QuantType Choose(QuantTarget target, WeightRole role, bool isFirstLayer, int dModel)
     {
         SsmRecipe recipe = (dModel % QuantTypes.Q6_K.BlockLength == 0 ? Wide : Narrow)[target.Name];
         return role switch
         {
-            TensorRole.X => recipe.X,
-            TensorRole.Dt => recipe.Dt,
-            TensorRole.Head => recipe.Head,
-            TensorRole.Out => isFirstLayer ? recipe.FirstOut : recipe.Out,
-            TensorRole.In => isFirstLayer ? recipe.FirstIn : recipe.In,
+            WeightRole.X => recipe.X,
+            WeightRole.Dt => recipe.Dt,
+            WeightRole.Head => recipe.Head,
+            WeightRole.Out => isFirstLayer ? recipe.FirstOut : recipe.Out,
+            WeightRole.In => isFirstLayer ? recipe.FirstIn : recipe.In,
             _ => recipe.In,   // an embedding that is not the head is read a row at a time
         };
     }

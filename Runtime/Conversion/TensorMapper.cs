@@ -2,7 +2,7 @@ using MambaRT.Formats;
 
 namespace MambaRT.Runtime;
 
-/// <summary>Finds for every tensor of a checkpoint its rule, name, sizes and storage type; refuses missing and unexpected ones.</summary>
+/// <summary>Finds for every tensor of a checkpoint its rule, name and sizes; refuses missing and unexpected ones.</summary>
 internal sealed class TensorMapper
 {
     private readonly HubCheckpoint _checkpoint;
@@ -13,21 +13,19 @@ internal sealed class TensorMapper
     private TensorMapper(HubCheckpoint checkpoint, GgufMetadata metadata)
     {
         _checkpoint = checkpoint;
-        _groups = new ModelMetadata(metadata).Size("ssm.group_count", missing: 1);
+        _groups = new ModelMetadata(metadata).Groups;
     }
 
     /// <summary>The tensors to write: those of the stack, then layer by layer.</summary>
     /// <exception cref="FormatException">A tensor is missing or has no place.</exception>
     /// <exception cref="NotSupportedException">A tensor's element type is not a float type.</exception>
-    public static IReadOnlyList<TensorImport> Map(HubCheckpoint checkpoint, GgufMetadata metadata, ConversionOptions options)
+    public static IReadOnlyList<TensorImport> Map(HubCheckpoint checkpoint, GgufMetadata metadata)
     {
         var mapper = new TensorMapper(checkpoint, metadata);
         int layers = checkpoint.Config.Size("num_hidden_layers");
         foreach ((TensorRule rule, string hub, string gguf) in TensorRule.Expand(checkpoint.Architecture.Import.Tensors, layers)) mapper.Add(rule, hub, gguf);
         mapper.RefuseUnexpected();
-        bool tied = !mapper._tensors.Exists(t => t.Name == "output.weight");
-        int dModel = mapper._tensors[0].Columns;   // the first rule's is the embedding
-        return mapper._tensors.ConvertAll(t => Typed(t, options, tied, dModel));
+        return mapper._tensors;
     }
 
     private void Add(TensorRule rule, string hub, string gguf)
@@ -59,18 +57,9 @@ internal sealed class TensorMapper
     private long[] Dimensions(TensorForm form, CheckpointTensor source, CheckpointMatrix values)
     {
         long count = (long)values.Rows * values.Columns;
-        if (form == TensorForm.Column) return [1, count];
-        if (form is TensorForm.AsStored or TensorForm.Taps) return source.Shape.Count == 1 ? [count] : [values.Columns, values.Rows];
-        if (count % _groups != 0)
+        if (form == TensorForm.Grouped && count % _groups != 0)
             throw new FormatException($"{source.File}: the {count} values of tensor '{source.Name}' do not divide into {_groups} groups; use the config.json that belongs to the checkpoint.");
-        return [count / _groups, _groups];
-    }
-
-    private static TensorImport Typed(TensorImport tensor, ConversionOptions options, bool tied, int dModel)
-    {
-        if (!tensor.Rule.TakesType) return tensor;
-        QuantType asked = QuantPolicies.Choose(options.Policy, options.Target, tensor.Name, tied, tensor.Columns, dModel) ?? QuantTypes.F32;
-        return tensor with { Asked = asked, Type = QuantPolicies.Fit(asked, tensor.Columns) };
+        return TensorRule.Dimensions(form, values.Rows, values.Columns, source.Shape.Count == 1, _groups);
     }
 
     private void RefuseUnexpected()

@@ -32,7 +32,7 @@ public sealed class FiniteWeights
         {
             _left[i] = (views[i].Rows + RowsTogether - 1) / RowsTogether;
             _known[i] = new bool[_left[i]];
-            if (plan.Weights[i].Role is WeightRole.Vector or WeightRole.SmallMatrix) Check(new WeightRef(i), 0, views[i].Rows);
+            if (plan.Weights[i].IsDecoded) Check(new WeightRef(i), 0, views[i].Rows);
         }
     }
 

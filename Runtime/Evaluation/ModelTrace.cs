@@ -71,7 +71,7 @@ public sealed class ModelTrace
     {
         bool same = plan.Ops.Length == basis.Ops.Length;
         for (int i = 0; same && i < plan.Ops.Length; i++)
-            same = plan.Ops[i].GetType() == basis.Ops[i].GetType() && plan.Ops[i].Output == basis.Ops[i].Output;
+            same = plan.Ops[i].Kind == basis.Ops[i].Kind && plan.Ops[i].Output == basis.Ops[i].Output;
         if (!same) throw new ArgumentException("The two models are different networks; a trace compares runs of one network, op by op.", nameof(basis));
     }
 

@@ -37,8 +37,8 @@ public sealed class Model : IDisposable
         Metadata = metadata;
         Options = options;
         BackendName = backend.Name;
-        Plan = Architecture.Record(metadata, weights);
-        if (tensors is not null) RefuseUnknownTensors(metadata, tensors, Plan);
+        Plan = Architecture.Record(metadata, weights, options.Architectures);
+        if (tensors is not null) Architecture.RefuseUnread(metadata, tensors, Plan);
         Tokenizer = Formats.Tokenizer.Create(metadata);
         if (Tokenizer.VocabularySize > Plan.VocabularySize)
             throw new FormatException($"{metadata.Subject}: the vocabulary has {Tokenizer.VocabularySize} tokens and 'token_embd.weight' {Plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
@@ -346,13 +346,4 @@ public sealed class Model : IDisposable
     /// <summary>Rows of the head that stand for no token: beyond the vocabulary, or of tokens that are not used.</summary>
     private static int[] NoTokens(Plan plan, ITokenizer tokenizer) =>
         [.. tokenizer.UnusedTokens, .. Enumerable.Range(tokenizer.VocabularySize, plan.VocabularySize - tokenizer.VocabularySize)];
-
-    private static void RefuseUnknownTensors(GgufMetadata metadata, IReadOnlyList<GgufTensorInfo> tensors, Plan plan)
-    {
-        var known = new HashSet<string>(StringComparer.Ordinal);
-        foreach (WeightSpec spec in plan.Weights) known.Add(spec.Name);
-        foreach (GgufTensorInfo tensor in tensors)
-            if (!known.Contains(tensor.Name))
-                throw new NotSupportedException($"{metadata.Subject}: tensor '{tensor.Name}' has no place in architecture '{plan.Architecture}' with these keys; running without it would give wrong answers. Re-convert the model.");
-    }
 }

@@ -31,4 +31,7 @@ public sealed record ModelOptions
 
     /// <summary>Told how far loading is where the backend has something to upload or compile; null for nobody.</summary>
     public IProgress<LoadProgress>? Progress { get; init; }
+
+    /// <summary>The architectures there are; tests have others.</summary>
+    internal IReadOnlyList<Architecture> Architectures { get; init; } = Architecture.All;
 }

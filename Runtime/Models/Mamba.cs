@@ -19,8 +19,8 @@ internal sealed class Mamba : Architecture
         [
             .. Backbone.Tensors,
             .. Backbone.MixerTensors,
-            new(Backbone.HubMixer + "x_proj.weight", "blk.{i}.ssm_x.weight") { TakesType = true },
-            new(Backbone.HubMixer + "dt_proj.weight", "blk.{i}.ssm_dt.weight") { TakesType = true },
+            new(Backbone.HubMixer + "x_proj.weight", "blk.{i}.ssm_x.weight"),
+            new(Backbone.HubMixer + "dt_proj.weight", "blk.{i}.ssm_dt.weight"),
             new(Backbone.HubMixer + "dt_proj.bias", "blk.{i}.ssm_dt.bias"),
             new(Backbone.HubMixer + "A_log", "blk.{i}.ssm_a") { IsLogarithm = true },
             new(Backbone.HubMixer + "D", "blk.{i}.ssm_d"),
@@ -28,6 +28,24 @@ internal sealed class Mamba : Architecture
         WriteKeys = WriteKeys,
         WriteConfig = WriteConfig,
     };
+
+    public override IReadOnlyList<ModelShape> Published =>
+    [
+        Shape("mamba-130m", 768, 24),
+        Shape("mamba-370m", 1024, 48),
+        Shape("mamba-790m", 1536, 48),
+        Shape("mamba-1.4b", 2048, 48),
+        Shape("mamba-2.8b", 2560, 64),
+        Shape("falcon-mamba-7b", 4096, 64, vocabulary: 65024, tied: false, norms: true),
+    ];
+
+    /// <summary>The shape of a model by state-spaces, whose vocabulary is GPT-NeoX's 50,277 tokens, padded to a multiple of 8, or of one like it.</summary>
+    public ModelShape Shape(string name, int dModel, int layers, int dState = 16, int vocabulary = 50280, bool tied = true, bool norms = false)
+    {
+        List<(string, object)> keys = [("ssm.inner_size", 2u * (uint)dModel), ("ssm.state_size", (uint)dState), ("ssm.time_step_rank", ((uint)dModel + 15) / 16)];
+        if (norms) keys.Add(("ssm.dt_b_c_rms", true));
+        return Backbone.Shape(this, name, dModel, layers, vocabulary, tied, keys);
+    }
 
     public override Activation Define(PlanBuilder p)
     {

@@ -26,12 +26,30 @@ internal sealed class Mamba2 : Architecture
         WriteConfig = WriteConfig,
     };
 
+    public override IReadOnlyList<ModelShape> Published =>
+    [
+        Shape("mamba2-130m", 768, 24),
+        Shape("mamba2-370m", 1024, 48),
+        Shape("mamba2-780m", 1536, 48),
+        Shape("mamba2-1.3b", 2048, 48),
+        Shape("mamba2-2.7b", 2560, 64),
+        Shape("codestral-mamba-7b", 4096, 64, vocabulary: 32768, tied: false, groups: 8),
+    ];
+
+    /// <summary>The shape of a model by state-spaces, whose vocabulary is GPT-NeoX's 50,277 tokens, padded to a multiple of 16, or of one like it.</summary>
+    public ModelShape Shape(string name, int dModel, int layers, int dState = 128, int vocabulary = 50288, bool tied = true, int groups = 1)
+    {
+        const int HeadDim = 64;
+        return Backbone.Shape(this, name, dModel, layers, vocabulary, tied,
+            [("ssm.inner_size", 2u * (uint)dModel), ("ssm.state_size", (uint)dState), ("ssm.time_step_rank", 2u * (uint)dModel / HeadDim), ("ssm.group_count", (uint)groups)]);
+    }
+
     public override Activation Define(PlanBuilder p)
     {
         ModelMetadata meta = p.Metadata;
         // In Mamba-2 files time_step_rank holds the number of heads.
         var dims = new Mamba2Dims(meta.Size("embedding_length"), meta.Size("ssm.inner_size"), meta.Size("ssm.state_size"), meta.Size("ssm.conv_kernel"),
-            meta.Size("ssm.time_step_rank"), meta.Size("ssm.group_count", missing: 1), meta.Positive("attention.layer_norm_rms_epsilon"));
+            meta.Size("ssm.time_step_rank"), meta.Groups, meta.Positive("attention.layer_norm_rms_epsilon"));
         if (dims.DInner % dims.NHeads != 0 || dims.NHeads % dims.NGroups != 0)
             throw new FormatException($"{meta.File.Subject}: {dims.DInner} channels in {dims.NHeads} heads in {dims.NGroups} groups do not divide evenly, as architecture 'mamba2' needs. Re-convert the model.");
         return Backbone.Record(p, (blk, x, residual) => Mamba2Mixer.Record(p, blk, dims, x, residual));
@@ -59,7 +77,7 @@ internal sealed class Mamba2 : Architecture
         Backbone.WriteConfig(json, model, "Mamba2ForCausalLM");
         json.WriteNumber("num_heads", heads);
         json.WriteNumber("head_dim", meta.Size("ssm.inner_size") / heads);
-        json.WriteNumber("n_groups", meta.Size("ssm.group_count", missing: 1));
+        json.WriteNumber("n_groups", meta.Groups);
         json.WriteBoolean("rms_norm", true);
     }
 }

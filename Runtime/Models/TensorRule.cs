@@ -8,9 +8,6 @@ internal sealed record TensorRule(string Hub, string Gguf)
     /// <summary>Where a layer's number goes.</summary>
     public const string Layer = "{i}";
 
-    /// <summary>Whether the values are stored as the type asked for; all others stay F32, as quantizing them costs quality and saves nothing.</summary>
-    public bool TakesType { get; init; }
-
     /// <summary>Whether the values are A_log and −exp of them is stored.</summary>
     public bool IsLogarithm { get; init; }
 
@@ -28,6 +25,30 @@ internal sealed record TensorRule(string Hub, string Gguf)
         for (int i = 0; i < layers; i++)
             foreach (TensorRule rule in rules)
                 if (rule.IsLayered) yield return (rule, rule.Hub.Replace(Layer, $"{i}"), rule.Gguf.Replace(Layer, $"{i}"));
+    }
+
+    /// <summary>The name of a layer's tensor with <see cref="Layer"/> for its number; any other name as it is.</summary>
+    public static string General(string name)
+    {
+        string[] parts = name.Split('.', 3);
+        return parts is [_, { Length: > 0 } number, _] && number.All(char.IsAsciiDigit) ? $"{parts[0]}.{Layer}.{parts[2]}" : name;
+    }
+
+    /// <summary>Sizes in GGUF, fastest first.</summary>
+    /// <param name="form">How they are written.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Values in a row.</param>
+    /// <param name="isVector">Whether a tensor as stored has one dimension.</param>
+    /// <param name="groups">Groups of <see cref="TensorForm.Grouped"/>, of which there are whole ones.</param>
+    public static long[] Dimensions(TensorForm form, int rows, int columns, bool isVector, int groups)
+    {
+        long count = (long)rows * columns;
+        return form switch
+        {
+            TensorForm.Column => [1, count],
+            TensorForm.Grouped => [count / groups, groups],
+            _ => isVector ? [count] : [columns, rows],
+        };
     }
 
     private bool IsLayered => Hub.Contains(Layer);

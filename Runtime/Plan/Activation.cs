@@ -42,22 +42,35 @@ public readonly record struct RegisterSpec(int Width, RowDomain Rows, int ArenaO
 /// <param name="Name">Its GGUF name.</param>
 /// <param name="Rows">Rows: outputs of a projection; 1 for a vector.</param>
 /// <param name="Columns">Columns: inputs of a projection, or the length of a vector.</param>
-/// <param name="Role">What reads it.</param>
-public readonly record struct WeightSpec(string Name, int Rows, int Columns, WeightRole Role)
+/// <param name="Role">What it does.</param>
+/// <param name="Layer">The layer that reads it first, or null outside of them.</param>
+public readonly record struct WeightSpec(string Name, int Rows, int Columns, WeightRole Role, int? Layer = null)
 {
     /// <summary>Number of values.</summary>
     public long Count => (long)Rows * Columns;
+
+    /// <summary>Whether backends decode it to float32 at load; the others are read as they are stored.</summary>
+    public bool IsDecoded => Role is WeightRole.Vector or WeightRole.SmallMatrix;
 }
 
-/// <summary>What a weight is for; consulted by backends for placement and by the quantizer for its policy.</summary>
+/// <summary>What a weight does: backends place it by that, and policies of quantization choose its storage type.</summary>
+/// <remarks>The definition of an architecture says it where it asks for the weight; nothing looks at a tensor's name for it.</remarks>
 public enum WeightRole : byte
 {
-    /// <summary>Norm weights, biases, A, D: decoded to float32 at load.</summary>
+    /// <summary>Norm weights, biases, A, D: decoded to float32 at load, and stored as they are, as quantizing them costs quality and saves nothing.</summary>
     Vector,
-    /// <summary>Convolution taps and the A matrix: small, decoded to float32 at load.</summary>
+    /// <summary>Convolution taps and the A matrix: small, and treated as vectors are.</summary>
     SmallMatrix,
-    /// <summary>A projection, read by <see cref="LinearOp"/> in its stored type.</summary>
-    Projection,
-    /// <summary>The embedding table; also the output head when tied.</summary>
+    /// <summary>The embedding of a model that has a head of its own: looked up row by row.</summary>
     Embedding,
+    /// <summary>What makes the logits: the head, or the embedding that is the head too.</summary>
+    Head,
+    /// <summary>A projection of the normed residual stream: in_proj, the gate and up of an MLP.</summary>
+    In,
+    /// <summary>x_proj: makes dt, B and C of Mamba-1.</summary>
+    X,
+    /// <summary>dt_proj: the time steps of Mamba-1.</summary>
+    Dt,
+    /// <summary>A projection that is added to the residual stream: out_proj, the down of an MLP.</summary>
+    Out,
 }

@@ -21,6 +21,9 @@ public sealed class ModelMetadata
     /// <summary>general.architecture.</summary>
     public string Architecture { get; }
 
+    /// <summary>ssm.group_count: heads in groups share B and C; 1 where there are no groups.</summary>
+    public int Groups => Size("ssm.group_count", missing: 1);
+
     /// <summary>A size that must be there: 1 to 2^24.</summary>
     public int Size(string key) => File.GetInt32(Key(key), 1, MaxDimension);
 

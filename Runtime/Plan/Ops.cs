@@ -18,11 +18,17 @@ namespace MambaRT.Runtime;
 // Bounds are normalised mean square errors (Σ(a−b)² / Σb²) against the Reference backend, for outputs and states alike;
 // OpBounds has them, with a reason each.
 
-/// <summary>One step of a <see cref="Plan"/>. Immutable.</summary>
+/// <summary>One step of a <see cref="Plan"/>. Immutable once it is recorded.</summary>
 public abstract class Op
 {
     /// <summary>Dotted name such as "blk.3.scan": in traces, errors and timings.</summary>
     public required string Name { get; init; }
+
+    /// <summary>What it computes.</summary>
+    public abstract OpKind Kind { get; }
+
+    /// <summary>The layer it belongs to, from 0; null before the first layer and behind the last.</summary>
+    public int? Layer { get; internal set; }
 
     /// <summary>The value it yields.</summary>
     public required Activation Output { get; init; }
@@ -49,6 +55,9 @@ public abstract class Op
 /// <summary>Looks up token embeddings: <c>y[t] = table[token[t]]</c>, decoded exactly. Shapes: table [vocabulary, dModel], y [rows, dModel].</summary>
 public sealed class EmbedOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.Embed;
+
     /// <summary>[vocabulary, dModel].</summary>
     public required WeightRef Table { get; init; }
 
@@ -68,6 +77,9 @@ public sealed class EmbedOp : Op
 /// </summary>
 public sealed class RmsNormOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.RmsNorm;
+
     /// <summary>[rows, width].</summary>
     public required Activation X { get; init; }
 
@@ -93,6 +105,9 @@ public sealed class RmsNormOp : Op
 /// </summary>
 public sealed class LinearOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.Linear;
+
     /// <summary>[rows, in].</summary>
     public required Activation X { get; init; }
 
@@ -128,6 +143,9 @@ public sealed class LinearOp : Op
 /// </summary>
 public sealed class CausalConvOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.CausalConv;
+
     /// <summary>[rows, channels].</summary>
     public required Activation X { get; init; }
 
@@ -165,6 +183,9 @@ public sealed class CausalConvOp : Op
 /// </summary>
 public sealed class SelectiveScanOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.SelectiveScan;
+
     /// <summary>u [rows, dInner].</summary>
     public required Activation U { get; init; }
 
@@ -217,6 +238,9 @@ public sealed class SelectiveScanOp : Op
 /// </summary>
 public sealed class SsdScanOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.SsdScan;
+
     /// <summary>x [rows, nHeads·headDim].</summary>
     public required Activation X { get; init; }
 
@@ -269,6 +293,9 @@ public sealed class SsdScanOp : Op
 /// </summary>
 public sealed class GatedRmsNormOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.GatedRmsNorm;
+
     /// <summary>[rows, width].</summary>
     public required Activation X { get; init; }
 
@@ -297,6 +324,9 @@ public sealed class GatedRmsNormOp : Op
 /// <summary>Copies the rows whose logits are wanted, in order: Tokens rows [rows, width] → Outputs rows [outputs, width], before the final norm and head.</summary>
 public sealed class SelectOutputsOp : Op
 {
+    /// <inheritdoc/>
+    public override OpKind Kind => OpKind.SelectOutputs;
+
     /// <summary>[rows, width].</summary>
     public required Activation X { get; init; }
 

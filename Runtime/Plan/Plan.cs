@@ -6,6 +6,7 @@ public sealed class Plan
     private readonly Op[] _ops;
     private readonly WeightSpec[] _weights;
     private readonly RegisterSpec[] _registers;
+    private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
 
     internal Plan(string architecture, Op[] ops, WeightSpec[] weights, RegisterSpec[] registers, int arenaFloatsPerRow, StateLayout states, Activation logits)
     {
@@ -16,6 +17,7 @@ public sealed class Plan
         ArenaFloatsPerRow = arenaFloatsPerRow;
         States = states;
         Logits = logits;
+        for (int i = 0; i < weights.Length; i++) _byName.Add(weights[i].Name, i);
     }
 
     /// <summary>The architecture's id, such as "mamba2".</summary>
@@ -39,8 +41,19 @@ public sealed class Plan
     /// <summary>The result: [outputs, vocabulary].</summary>
     public Activation Logits { get; }
 
+    /// <summary>Columns of the residual stream: what a token is looked up as.</summary>
+    public int ModelWidth => _ops[0].Output.Width;
+
     /// <summary>Token ids the model knows.</summary>
     public int VocabularySize => Logits.Width;
+
+    /// <summary>Finds a weight by its GGUF name.</summary>
+    public bool TryFind(string name, out WeightSpec weight)
+    {
+        bool found = _byName.TryGetValue(name, out int index);
+        weight = found ? _weights[index] : default;
+        return found;
+    }
 
     /// <summary>Calls the device's method for each op, in order.</summary>
     public void Visit(IScanContract device)

@@ -9,7 +9,9 @@ public sealed class PlanBuilder
     /// <summary>Published models have 4 taps; backends keep a pointer to each on the stack.</summary>
     private const int MaxTaps = 256;
 
-    private readonly IWeightSource _source;
+    private readonly IWeightSource? _source;
+    private readonly Func<string, bool> _hasOptional = _ => false;
+    private readonly int _vocabulary;
     private readonly List<Op> _ops = [];
     private readonly List<WeightSpec> _weights = [];
     private readonly Dictionary<string, int> _weightIndex = new(StringComparer.Ordinal);
@@ -23,38 +25,44 @@ public sealed class PlanBuilder
         _source = source;
     }
 
+    /// <summary>Begins the plan of a model that is yet to be made: it has every weight that the definition must have, in the shape asked for.</summary>
+    /// <param name="metadata">Its hyper-parameters.</param>
+    /// <param name="vocabulary">Rows of its embedding.</param>
+    /// <param name="hasOptional">Whether it has a weight that may be absent, by name.</param>
+    internal PlanBuilder(ModelMetadata metadata, int vocabulary, Func<string, bool> hasOptional)
+    {
+        Metadata = metadata;
+        (_vocabulary, _hasOptional) = (vocabulary, hasOptional);
+    }
+
     /// <summary>Hyper-parameters by GGUF key.</summary>
     public ModelMetadata Metadata { get; }
 
+    /// <summary>The layer that what is asked for and recorded from now on belongs to, from 0; null before the first layer and behind the last.</summary>
+    public int? Layer { get; set; }
+
     /// <summary>Rows of the embedding table: the vocabulary.</summary>
-    public int RowsOf(string tensor) => _source.TryGet(tensor, out TensorView view) ? view.Rows : throw Missing(tensor);
+    public int RowsOf(string tensor) => _source is null ? _vocabulary : _source.TryGet(tensor, out TensorView view) ? view.Rows : throw Missing(tensor);
 
-    /// <summary>A projection or table that must be there.</summary>
-    public WeightRef Matrix(string name, int rows, int columns, WeightRole role = WeightRole.Projection) =>
-        TryMatrix(name, rows, columns, role) ?? throw Missing(name);
+    /// <summary>Whether the model has a weight that may be absent.</summary>
+    public bool Has(string name) => _source is null ? _hasOptional(name) : _source.TryGet(name, out _);
 
-    /// <summary>A projection that may be absent, such as an untied output head.</summary>
-    public WeightRef? TryMatrix(string name, int rows, int columns, WeightRole role = WeightRole.Projection)
-    {
-        if (_weightIndex.TryGetValue(name, out int known)) return new WeightRef(known);
-        if (!_source.TryGet(name, out TensorView view)) return null;
-        if (view.Rows != rows || view.Columns != columns)
-            throw WrongShape(name, $"[{view.Rows}, {view.Columns}]", $"[{rows}, {columns}]");
-        return Add(new WeightSpec(name, rows, columns, role));
-    }
+    /// <summary>A matrix that must be there.</summary>
+    /// <param name="name">Its name in GGUF.</param>
+    /// <param name="rows">Outputs.</param>
+    /// <param name="columns">Inputs.</param>
+    /// <param name="role">What it does, by which its storage type is chosen.</param>
+    public WeightRef Matrix(string name, int rows, int columns, WeightRole role) =>
+        Find(name, rows, columns, role, mustBe: true) ?? throw Missing(name);
+
+    /// <summary>A matrix that may be absent, such as an untied output head.</summary>
+    public WeightRef? TryMatrix(string name, int rows, int columns, WeightRole role) => Find(name, rows, columns, role, mustBe: false);
 
     /// <summary>A vector that must be there, stored in any shape of that many values.</summary>
-    public WeightRef Vector(string name, int length) => TryVector(name, length) ?? throw Missing(name);
+    public WeightRef Vector(string name, int length) => Find(name, 1, length, WeightRole.Vector, mustBe: true) ?? throw Missing(name);
 
     /// <summary>A vector that may be absent, such as a projection's bias.</summary>
-    public WeightRef? TryVector(string name, int length)
-    {
-        if (_weightIndex.TryGetValue(name, out int known)) return new WeightRef(known);
-        if (!_source.TryGet(name, out TensorView view)) return null;
-        if ((long)view.Rows * view.Columns != length)
-            throw WrongShape(name, $"[{view.Rows}, {view.Columns}]", $"{length} values");
-        return Add(new WeightSpec(name, 1, length, WeightRole.Vector));
-    }
+    public WeightRef? TryVector(string name, int length) => Find(name, 1, length, WeightRole.Vector, mustBe: false);
 
     /// <summary>The window of a convolution: [channels, dConv−1].</summary>
     public StateRef ConvWindow(string name, int channels, int dConv) => AddState(name, StateKind.ConvWindow, channels, dConv - 1);
@@ -156,8 +164,24 @@ public sealed class PlanBuilder
         return new Plan(Metadata.Architecture, [.. _ops], [.. _weights], registers, arena, new StateLayout(_states), logits);
     }
 
+    private WeightRef? Find(string name, int rows, int columns, WeightRole role, bool mustBe)
+    {
+        if (_weightIndex.TryGetValue(name, out int known)) return new WeightRef(known);
+        if (_source is null)
+        {
+            if (!mustBe && !_hasOptional(name)) return null;
+        }
+        else if (!_source.TryGet(name, out TensorView view)) return null;
+        else if (role == WeightRole.Vector ? (long)view.Rows * view.Columns != columns : view.Rows != rows || view.Columns != columns)
+            throw WrongShape(name, $"[{view.Rows}, {view.Columns}]", role == WeightRole.Vector ? $"{columns} values" : $"[{rows}, {columns}]");
+        _weightIndex.Add(name, _weights.Count);
+        _weights.Add(new WeightSpec(name, rows, columns, role, Layer));
+        return new WeightRef(_weights.Count - 1);
+    }
+
     private Activation Record(Op op)
     {
+        op.Layer = Layer;
         _ops.Add(op);
         return op.Output;
     }
@@ -166,13 +190,6 @@ public sealed class PlanBuilder
     {
         _registers.Add(new RegisterSpec(width, rows, -1));
         return new Activation(_registers.Count - 1, 0, width, rows);
-    }
-
-    private WeightRef Add(WeightSpec spec)
-    {
-        _weightIndex.Add(spec.Name, _weights.Count);
-        _weights.Add(spec);
-        return new WeightRef(_weights.Count - 1);
     }
 
     private StateRef AddState(string name, StateKind kind, int rows, int columns)

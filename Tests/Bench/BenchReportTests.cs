@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Xml.Linq;
 using MambaRT.Bench;
+using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -13,7 +14,7 @@ public sealed class BenchReportTests
     {
         using var folder = new TemporaryFolder();
         string path = folder["m.gguf"];
-        ModelMaker.Write(new ModelShape("small", "mamba", 256, 2, 16, 320), "Q8_0", path);
+        ModelMaker.Write(new Mamba().Shape("small", 256, 2, vocabulary: 320), "Q8_0", path);
         RunRecord run = GenerateBench.Run(new BenchOptions
         {
             Path = path, Threads = [2], Prompts = [64], Batches = [1, 3], DecodeTokens = 4, CurveTokens = 20, Budget = TimeSpan.FromSeconds(0.2),

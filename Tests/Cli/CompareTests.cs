@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Xml.Linq;
 using MambaRT.Bench;
 using MambaRT.Formats;
+using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -9,7 +10,7 @@ namespace MambaRT.Tests;
 /// <summary>The verb on small models with random weights and a vocabulary.</summary>
 public sealed class CompareTests : IDisposable
 {
-    private static readonly ModelShape Small = new("small", "mamba", 256, 2, 16, 320);
+    private static readonly ModelShape Small = new Mamba().Shape("small", 256, 2, vocabulary: 320);
 
     private readonly TemporaryFolder _folder = new();
 
@@ -114,7 +115,7 @@ public sealed class CompareTests : IDisposable
     [Fact]
     public void Compare_OtherVocabulary_IsRefused()
     {
-        ModelMaker.Write(Small with { Vocabulary = 352 }, "Q8_0", _folder["wide.gguf"]);
+        ModelMaker.Write(new Mamba().Shape("small", 256, 2, vocabulary: 352), "Q8_0", _folder["wide.gguf"]);
         using (GgufFile file = GgufFile.Open(Base, new GgufOpenOptions { CopyToMemory = true }))
         {
             string[] tokens = file.Metadata.TryGetStrings("tokenizer.ggml.tokens")!;   // it has a vocabulary

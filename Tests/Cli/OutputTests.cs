@@ -1,6 +1,7 @@
 using MambaRT.Bench;
 using MambaRT.Cli;
 using MambaRT.Formats;
+using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -8,7 +9,7 @@ namespace MambaRT.Tests;
 /// <summary>What the verbs write: never over what the same call reads, and results before reports.</summary>
 public sealed class OutputTests : IDisposable
 {
-    private static readonly ModelShape Small = new("small", "mamba", 256, 2, 16, 320);
+    private static readonly ModelShape Small = new Mamba().Shape("small", 256, 2, vocabulary: 320);
 
     private readonly TemporaryFolder _folder = new();
 

@@ -15,7 +15,7 @@ public sealed class SessionFileTests : IDisposable
     [Fact]
     public void Save_OverAFileOfAnotherKind_IsRefusedAndKept()
     {
-        ModelMaker.Write(new ModelShape("small", "mamba", 256, 2, 16, 320), "F32", _folder["m.gguf"]);
+        ModelMaker.Write(new Mamba().Shape("small", 256, 2, vocabulary: 320), "F32", _folder["m.gguf"]);
         File.WriteAllText(_folder["t.txt"], "Mine.");
         byte[] model = File.ReadAllBytes(_folder["m.gguf"]);
 

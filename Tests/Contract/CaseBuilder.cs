@@ -56,7 +56,7 @@ internal sealed class CaseBuilder
     }
 
     /// <summary>A projection or table in any storage type: floats are drawn and encoded, blocks are drawn bit by bit, so that every code occurs.</summary>
-    public WeightRef Matrix(string name, QuantType type, int rows, int columns, WeightRole role = WeightRole.Projection)
+    public WeightRef Matrix(string name, QuantType type, int rows, int columns, WeightRole role = WeightRole.In)
     {
         if (type.BlockLength == 1) Weights.Add(name, type, rows, columns, Values(rows * columns, -1, 1));
         else Weights.AddRaw(name, type, rows, columns, Blocks(type, rows, columns));

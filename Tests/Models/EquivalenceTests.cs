@@ -16,7 +16,7 @@ public sealed class EquivalenceTests
         {
             var rows = new TheoryData<string, string, string>();
             foreach (string backend in TestBackends.Names)
-                foreach (string model in TinyModels.Names)
+                foreach (string model in TinyModels.AllNames)
                     foreach (QuantType type in new[] { QuantTypes.F32, QuantTypes.Q8_0 }) rows.Add(backend, model, type.Name);
             return rows;
         }
@@ -29,7 +29,7 @@ public sealed class EquivalenceTests
             var rows = new TheoryData<string, string, string, string>();
             foreach (string from in TestBackends.Names)
                 foreach (string to in TestBackends.Names)
-                    foreach (string model in TinyModels.Names)
+                    foreach (string model in TinyModels.AllNames)
                         foreach (QuantType type in new[] { QuantTypes.F32, QuantTypes.Q8_0 }) rows.Add(from, to, model, type.Name);
             return rows;
         }

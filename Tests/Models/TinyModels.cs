@@ -1,4 +1,6 @@
+using MambaRT.Bench;
 using MambaRT.Formats;
+using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 
@@ -25,8 +27,27 @@ internal static class TinyModels
 
     private const int DModel = 64, Layers = 2, DConv = 4;
 
-    /// <summary>What there is: Mamba-1 with a tied head; untied with every bias; Falcon-Mamba's norms; Mamba-2 with one and with three groups.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["mamba-tied", "mamba-untied-biases", "falcon", "mamba2-g1", "mamba2-g3"];
+    private const string Head = "output.weight", ConvBias = "blk.{i}.ssm_conv1d.bias";
+
+    /// <summary>Every model. No size is a multiple of every vector width; the ranks are no whole blocks.</summary>
+    private static readonly Kind[] Kinds =
+    [
+        new("mamba-tied", "mamba", [ConvBias], Mamba(norms: false)),
+        new("mamba-untied-biases", "mamba", [Head, ConvBias, "blk.{i}.ssm_in.bias", "blk.{i}.ssm_out.bias"], Mamba(norms: false)),
+        new("falcon", "mamba", [Head, ConvBias], Mamba(norms: true)),
+        new("mamba2-g1", "mamba2", [ConvBias], Mamba2(dState: 32, groups: 1)),
+        new("mamba2-g3", "mamba2", [ConvBias], Mamba2(dState: 16, groups: 3)),
+        new("mlp", "mlp", [ConvBias], [.. Mamba2(dState: 16, groups: 2), ("feed_forward_length", 96u)]),
+    ];
+
+    /// <summary>The architectures there are, and one that only tests know.</summary>
+    public static IReadOnlyList<Architecture> Architectures { get; } = [.. Architecture.All, new MlpArchitecture()];
+
+    /// <summary>What MambaRT runs: Mamba-1 with a tied head; untied with every bias; Falcon-Mamba's norms; Mamba-2 with one and with three groups.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. Kinds.Where(k => Architecture.All.Any(a => a.Id == k.Architecture)).Select(k => k.Name)];
+
+    /// <summary>These, and one of each architecture that only tests know.</summary>
+    public static IReadOnlyList<string> AllNames { get; } = [.. Kinds.Select(k => k.Name)];
 
     /// <summary>Token <paramref name="index"/> of a stream.</summary>
     public static int Token(int index, int stream = 0) => (int)((uint)(index + 1) * 2654435761u + (uint)stream * 40503u >> 8) % Vocabulary;
@@ -37,41 +58,28 @@ internal static class TinyModels
     /// <summary>The model's hyper-parameters.</summary>
     public static GgufMetadata Metadata(string name)
     {
+        Kind kind = KindOf(name);
         var metadata = new GgufMetadata(name);
-        string architecture = Mamba2(name) ? "mamba2" : "mamba";
-        metadata.Set("general.architecture", architecture);
+        metadata.Set("general.architecture", kind.Architecture);
         metadata.Set("general.name", name);
-        metadata.Set(architecture + ".vocab_size", (uint)Vocabulary);
-        metadata.Set(architecture + ".block_count", (uint)Layers);
-        metadata.Set(architecture + ".embedding_length", (uint)DModel);
-        metadata.Set(architecture + ".attention.layer_norm_rms_epsilon", 1e-5f);
-        metadata.Set(architecture + ".ssm.conv_kernel", (uint)DConv);
-        Sizes s = SizesOf(name);
-        metadata.Set(architecture + ".ssm.inner_size", (uint)s.DInner);
-        metadata.Set(architecture + ".ssm.state_size", (uint)s.DState);
-        metadata.Set(architecture + ".ssm.time_step_rank", (uint)s.Rank);
-        if (Mamba2(name)) metadata.Set(architecture + ".ssm.group_count", (uint)s.Groups);
-        else metadata.Set(architecture + ".ssm.dt_b_c_rms", name == "falcon");
+        (string, object)[] stack =
+        [
+            ("vocab_size", (uint)Vocabulary), ("block_count", (uint)Layers), ("embedding_length", (uint)DModel),
+            ("attention.layer_norm_rms_epsilon", 1e-5f), ("ssm.conv_kernel", (uint)DConv),
+        ];
+        foreach ((string key, object value) in stack.Concat(kind.Keys)) metadata.Set($"{kind.Architecture}.{key}", value);
         metadata.Set("tokenizer.ggml.model", "no_vocab");
         return metadata;
     }
 
-    /// <summary>Every tensor of the model.</summary>
+    /// <summary>Every tensor of the model: what its definition asks for.</summary>
     public static IReadOnlyList<TinyTensor> Tensors(string name)
     {
-        var tensors = new List<TinyTensor>
-        {
-            new("token_embd.weight", Vocabulary, DModel, -1, 1, true),
-            new("output_norm.weight", 1, DModel, 0.5f, 1.5f),
-        };
-        if (name is "mamba-untied-biases" or "falcon") tensors.Add(Projection("output.weight", Vocabulary, DModel));
-        for (int i = 0; i < Layers; i++)
-        {
-            string blk = $"blk.{i}.";
-            tensors.Add(new TinyTensor(blk + "attn_norm.weight", 1, DModel, 0.5f, 1.5f));
-            tensors.AddRange(Mamba2(name) ? Mamba2Mixer(blk, SizesOf(name)) : MambaMixer(blk, SizesOf(name), name == "mamba-untied-biases"));
-        }
-        return tensors;
+        Kind kind = KindOf(name);
+        GgufMetadata metadata = Metadata(name);
+        Architecture architecture = Architecture.Of(metadata, Architectures);
+        Plan plan = architecture.Outline(metadata, Vocabulary, tensor => kind.Optional.Contains(TensorRule.General(tensor)));
+        return [.. ModelTensor.Of(architecture, metadata, plan).Select(Tiny)];
     }
 
     /// <summary>Metadata and weights in memory.</summary>
@@ -119,52 +127,24 @@ internal static class TinyModels
         writer.Write(path);
     }
 
-    private static bool Mamba2(string name) => name.StartsWith("mamba2", StringComparison.Ordinal);
-
-    /// <summary>No size is a multiple of every vector width; the ranks are no whole blocks.</summary>
-    private static Sizes SizesOf(string name) => name switch
-    {
-        "mamba2-g1" => new Sizes(96, 32, 6, 1),
-        "mamba2-g3" => new Sizes(96, 16, 6, 3),
-        _ => new Sizes(160, 16, 5, 0),
-    };
-
     private static QuantType Storage(TinyTensor tensor, QuantType type) =>
         tensor.Projection && tensor.Columns % type.BlockLength == 0 ? type : QuantTypes.F32;
 
-    private static TinyTensor Projection(string name, int rows, int columns, float gain = 1.7f)
+    private static TinyTensor Tiny(ModelTensor tensor)
     {
-        float end = gain / MathF.Sqrt(columns);
-        return new TinyTensor(name, rows, columns, -end, end, true);
-    }
-
-    private static IEnumerable<TinyTensor> MambaMixer(string blk, Sizes s, bool biases)
-    {
-        yield return Projection(blk + "ssm_in.weight", 2 * s.DInner, DModel);
-        yield return new TinyTensor(blk + "ssm_conv1d.weight", s.DInner, DConv, -0.8f, 0.8f);
-        yield return new TinyTensor(blk + "ssm_conv1d.bias", 1, s.DInner, -0.3f, 0.3f);
-        yield return Projection(blk + "ssm_x.weight", s.Rank + 2 * s.DState, s.DInner);
-        yield return Projection(blk + "ssm_dt.weight", s.DInner, s.Rank);
-        yield return new TinyTensor(blk + "ssm_dt.bias", 1, s.DInner, -5, -1);
-        yield return new TinyTensor(blk + "ssm_a", s.DInner, s.DState, -16, -0.5f);
-        yield return new TinyTensor(blk + "ssm_d", 1, s.DInner, 0.5f, 1.5f);
-        yield return Projection(blk + "ssm_out.weight", DModel, s.DInner);
-        if (!biases) yield break;
-        yield return new TinyTensor(blk + "ssm_in.bias", 1, 2 * s.DInner, -0.3f, 0.3f);
-        yield return new TinyTensor(blk + "ssm_out.bias", 1, DModel, -0.3f, 0.3f);
-    }
-
-    private static IEnumerable<TinyTensor> Mamba2Mixer(string blk, Sizes s)
-    {
-        int channels = s.DInner + 2 * s.Groups * s.DState;
-        yield return Projection(blk + "ssm_in.weight", s.DInner + channels + s.Rank, DModel);
-        yield return new TinyTensor(blk + "ssm_conv1d.weight", channels, DConv, -0.8f, 0.8f);
-        yield return new TinyTensor(blk + "ssm_conv1d.bias", 1, channels, -0.3f, 0.3f);
-        yield return new TinyTensor(blk + "ssm_dt.bias", 1, s.Rank, -5, -1);
-        yield return new TinyTensor(blk + "ssm_a", s.Rank, 1, -16, -0.5f);
-        yield return new TinyTensor(blk + "ssm_d", s.Rank, 1, 0.5f, 1.5f);
-        yield return new TinyTensor(blk + "ssm_norm.weight", s.Groups, s.DInner / s.Groups, 0.5f, 1.5f);
-        yield return Projection(blk + "ssm_out.weight", DModel, s.DInner);
+        int columns = (int)tensor.Dimensions[0], rows = tensor.Dimensions.Length > 1 ? (int)tensor.Dimensions[1] : 1;
+        float end = 1.7f / MathF.Sqrt(columns);
+        (float low, float high) = tensor.Content switch
+        {
+            TensorContent.Table => (-1f, 1f),
+            TensorContent.Projection => (-end, end),
+            TensorContent.Taps => (-0.8f, 0.8f),
+            TensorContent.Zeros => (-0.3f, 0.3f),
+            TensorContent.TimeStep => (-5f, -1f),
+            TensorContent.Decay or TensorContent.HeadDecay => (-16f, -0.5f),
+            _ => (0.5f, 1.5f),
+        };
+        return new TinyTensor(tensor.Weight.Name, rows, columns, low, high, !tensor.Weight.IsDecoded);
     }
 
     /// <summary>Values by the tensor's name: changing one tensor leaves the others as they are.</summary>
@@ -178,5 +158,14 @@ internal static class TinyModels
         return values;
     }
 
-    private readonly record struct Sizes(int DInner, int DState, int Rank, int Groups);
+    private static Kind KindOf(string name) => Kinds.First(k => k.Name == name);
+
+    private static (string, object)[] Mamba(bool norms) =>
+        [("ssm.inner_size", 160u), ("ssm.state_size", 16u), ("ssm.time_step_rank", 5u), ("ssm.dt_b_c_rms", norms)];
+
+    private static (string, object)[] Mamba2(uint dState, uint groups) =>
+        [("ssm.inner_size", 96u), ("ssm.state_size", dState), ("ssm.time_step_rank", 6u), ("ssm.group_count", groups)];
+
+    /// <summary>A model: its architecture, the weights it has of those that may be absent, and its mixers' keys.</summary>
+    private sealed record Kind(string Name, string Architecture, string[] Optional, params (string Key, object Value)[] Keys);
 }

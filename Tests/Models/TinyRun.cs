@@ -15,7 +15,7 @@ internal sealed class TinyRun : IDisposable
         _backend = TestBackends.Create(backend, threads);
         try
         {
-            Model = Model.Open(_weights.Metadata, _weights.Weights, _backend, new ModelOptions { ChunkTokens = chunk });
+            Model = Model.Open(_weights.Metadata, _weights.Weights, _backend, new ModelOptions { ChunkTokens = chunk, Architectures = TinyModels.Architectures });
         }
         catch
         {

@@ -148,12 +148,12 @@ public sealed class EvaluationTests
             if (tensor.Name == "blk.0.ssm_out.weight") values[3] = float.NaN;
             bad.Add(tensor.Name, view.Type, view.Rows, view.Columns, values);
         }
-        using Model model = Model.Open(TinyModels.Metadata("damaged"), bad, device);
+        using Model model = Model.Open(good.Metadata, bad, device);
 
         string message = Assert.Throws<FormatException>(() =>
             WindowedScoring.Run([model], new TokenWindows(TinyModels.Tokens(8), 8), (_, _, _) => { }, _ => { })).Message;
 
-        Assert.StartsWith("damaged: tensor 'blk.0.ssm_out.weight' holds NaN", message);
+        Assert.StartsWith("mamba-tied: tensor 'blk.0.ssm_out.weight' holds NaN", message);
     }
 
     [Theory]
