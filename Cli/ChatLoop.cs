@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Cli;
 
 /// <summary>A conversation at the command line: what is said, answers, and commands that begin with a slash.</summary>

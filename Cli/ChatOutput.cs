@@ -1,5 +1,4 @@
 using System.Text;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

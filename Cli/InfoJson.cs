@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

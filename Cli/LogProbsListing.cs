@@ -1,5 +1,4 @@
 using System.Text.Json;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -1,6 +1,5 @@
 using System.Text;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

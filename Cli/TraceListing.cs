@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

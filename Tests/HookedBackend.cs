@@ -1,6 +1,5 @@
 using MambaRT.Backends.Reference;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 

@@ -1,5 +1,4 @@
 using MambaRT.Backends.Auto;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -2,7 +2,6 @@ using System.Globalization;
 using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
 using MambaRT.Backends.Reference;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Auto;
 

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Where the values of a plan lie in this backend's arena: as the plan says, but with rows an odd number of cache lines apart.</summary>

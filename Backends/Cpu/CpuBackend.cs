@@ -2,7 +2,6 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cpu;
 

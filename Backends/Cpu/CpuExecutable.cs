@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>A plan compiled to steps over the model's arena. A run is over when it was started.</summary>

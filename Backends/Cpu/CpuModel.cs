@@ -2,7 +2,6 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cpu;
 

@@ -11,7 +11,7 @@ namespace MambaRT.Backends.Cpu;
 
 /// <summary>Measures what this machine can do at best: the ceilings that speeds are compared with.</summary>
 /// <remarks>Each probe repeats short passes for about the time given and returns the fastest: another process can only slow one down.</remarks>
-public static unsafe class Probes
+internal static unsafe class Probes
 {
     private const int MinPasses = 5;
 

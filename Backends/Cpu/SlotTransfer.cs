@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cpu;
 

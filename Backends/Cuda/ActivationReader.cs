@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Brings what projections read to the host and shows it to an observer.</summary>

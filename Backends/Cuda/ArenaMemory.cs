@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>The values of a plan on the device: the arena, with rows at multiples of 64 bytes, and the logits, end to end.</summary>

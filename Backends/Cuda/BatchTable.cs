@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>The running batch as the kernels read it: counts, tokens, slots and spans, filled in page-locked memory and sent in one copy.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Rows, sequences and outputs that a list of launches serves at most, and whether each sequence has one row.</summary>

@@ -1,5 +1,4 @@
 using System.Numerics;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cuda;
 

@@ -1,6 +1,5 @@
 using System.Numerics;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cuda;
 

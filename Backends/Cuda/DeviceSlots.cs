@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>The states of the sequences on the device, each slot in canonical order. Slot 0 is scratch.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Room for the rows of one value in 8 bits.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Reference;
 
 /// <summary>Runs a plan op by op in plain loops. Each method is the formula of its op and nothing else.</summary>

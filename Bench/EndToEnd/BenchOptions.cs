@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Bench;
 
 /// <summary>What to measure.</summary>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using MambaRT.Backends.Cpu;
-using MambaRT.Runtime;
 
 namespace MambaRT.Bench;
 

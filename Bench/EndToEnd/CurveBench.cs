@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using MambaRT.Runtime;
 
 namespace MambaRT.Bench;
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using MambaRT.Backends.Auto;
 using MambaRT.Backends.Cpu;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Bench;
 

@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using MambaRT.Backends.Cpu;
-using MambaRT.Runtime;
 using MambaRT.Tests;
 
 namespace MambaRT.Bench.Kernels;

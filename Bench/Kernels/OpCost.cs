@@ -1,5 +1,4 @@
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using MambaRT.Tests;
 
 namespace MambaRT.Bench.Kernels;

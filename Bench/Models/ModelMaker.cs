@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Bench;
 

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Bench;
 
 /// <summary>One comparison of models with a base model over a text.</summary>

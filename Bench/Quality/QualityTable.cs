@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Bench;
 
 /// <summary>A comparison as a table: the same columns for a terminal, Markdown and HTML.</summary>

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using MambaRT.Backends.Auto;
 using MambaRT.Bench;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using MambaRT.Bench;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using MambaRT.Backends.Auto;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

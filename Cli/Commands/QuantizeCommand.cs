@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text;
-using MambaRT.Runtime;
 
 namespace MambaRT.Cli;
 

@@ -6,7 +6,7 @@ namespace MambaRT.Formats;
 
 /// <summary>Which file a path leads to, through links and <c>..</c>: two paths to one file have equal identities.</summary>
 /// <remarks>On Linux it is device and inode, so hard links are found as well; elsewhere the path at the end of all links.</remarks>
-public readonly partial record struct FileIdentity
+internal readonly partial record struct FileIdentity
 {
     private const int CurrentFolder = -100, EmptyPath = 0x1000, BasicFields = 0x7ff;   // AT_FDCWD, AT_EMPTY_PATH, STATX_BASIC_STATS
     private const int KindMask = 0xf000, Regular = 0x8000;   // S_IFMT, S_IFREG

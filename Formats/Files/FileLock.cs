@@ -9,7 +9,7 @@ namespace MambaRT.Formats;
 /// The file itself is replaced with every writing, so what is locked is an empty one of a name of ours beside it, which is gone afterwards.
 /// The lock is advice that this library follows; it binds no other program.
 /// </remarks>
-public sealed class FileLock : IDisposable
+internal sealed class FileLock : IDisposable
 {
     private const int WouldBlock = 11, WouldBlockOnMac = 35, SharingViolation = unchecked((int)0x80070020);
     private const int Attempts = 5;

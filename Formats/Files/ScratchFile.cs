@@ -7,7 +7,7 @@ namespace MambaRT.Formats;
 /// However a program ends, no such file stays for long: disposing deletes it, so does the regular end of the process, and what a killed process
 /// or a power cut left is found by the next writer into that folder, by its name (<see cref="ScratchName"/>) and because nobody holds its lock.
 /// </remarks>
-public sealed class ScratchFile : IDisposable
+internal sealed class ScratchFile : IDisposable
 {
     private const int BufferBytes = 1 << 16, Attempts = 100;
 

@@ -1,7 +1,7 @@
 namespace MambaRT.Formats;
 
 /// <summary>A folder on its way to its place, of the same life as a locked <see cref="ScratchFile"/> beside it.</summary>
-public sealed class ScratchFolder : IDisposable
+internal sealed class ScratchFolder : IDisposable
 {
     private readonly ScratchFile _lock;
 

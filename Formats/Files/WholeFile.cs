@@ -3,7 +3,7 @@ using System.Text;
 namespace MambaRT.Formats;
 
 /// <summary>Files that are there whole or not at all: written as a <see cref="ScratchFile"/> beside their place and renamed.</summary>
-public static class WholeFile
+internal static class WholeFile
 {
     // Numbers of errors as .NET hands them on: errno on Linux, an HRESULT on Windows.
     private const int DiskFull = 28, QuotaReached = 122, FileTooLarge = 27, ReadOnlyDisk = 30, WindowsDiskFull = unchecked((int)0x80070070);

@@ -1,7 +1,7 @@
 namespace MambaRT.Formats;
 
 /// <summary>Folders that are there whole or not at all: filled as a <see cref="ScratchFolder"/> and renamed, or exchanged file by file in one step.</summary>
-public static class WholeFolder
+internal static class WholeFolder
 {
     /// <summary>Writes a folder: a failure leaves what was there before, and no end of the process a mix of old and new files.</summary>
     /// <param name="path">Where it shall be.</param>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>One float32 as a block of one value.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]

@@ -1,4 +1,4 @@
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>One quantized block: <see cref="Length"/> values in <c>sizeof(TSelf)</c> bytes, laid out as in the file.</summary>
 /// <remarks>The size is never typed in; it is the struct's. <see cref="Decode"/> is the definition; faster paths are tested against it.</remarks>

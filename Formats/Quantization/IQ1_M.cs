@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Sixteen groups of 16 values, each group two points of a codebook of 2,048 with a three-bit scale, each point shifted by an eighth up or down: (d * (2 * scale + 1)) * (value + shift).</summary>
 /// <remarks>56 bytes. Fields in file order; ggml's block_iq1_m.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Eight groups of 32 values, each group four points of a codebook of 2,048 with a three-bit scale and a shift of an eighth up or down: (d * (2 * scale + 1)) * (value + shift).</summary>
 /// <remarks>50 bytes. Fields in file order; ggml's block_iq1_s.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Sixteen groups of 16 values, each group two points of a codebook of 1,024 with a four-bit scale: ((d * (0.5 + scale)) * 0.25) * magnitude, with a sign.</summary>
 /// <remarks>82 bytes. Fields in file order; ggml's block_iq2_s.</remarks>

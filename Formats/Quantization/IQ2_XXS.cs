@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Eight groups of 32 values, each group four points of a codebook of 256 with a four-bit scale: ((d * (0.5 + scale)) * 0.25) * magnitude, with a sign.</summary>
 /// <remarks>66 bytes. Fields in file order; ggml's block_iq2_xxs.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Eight groups of 32 values, each group eight points of a codebook of 512 with a four-bit scale: (d * (1 + 2 * scale)) * magnitude, with a sign.</summary>
 /// <remarks>110 bytes. Fields in file order; ggml's block_iq3_s.</remarks>

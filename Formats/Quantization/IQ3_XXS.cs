@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Eight groups of 32 values, each group eight points of a codebook of 256 with a four-bit scale: ((d * (0.5 + scale)) * 0.5) * magnitude, with a sign.</summary>
 /// <remarks>98 bytes. Fields in file order; ggml's block_iq3_xxs.</remarks>

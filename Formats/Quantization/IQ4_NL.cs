@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>32 values of four bits with one scale, each an index into sixteen uneven levels: d * Levels[q].</summary>
 /// <remarks>18 bytes. Fields in file order; ggml's block_iq4_nl.</remarks>

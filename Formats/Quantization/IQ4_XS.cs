@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Eight groups of 32 values, each group with a signed six-bit scale and indices into the levels of IQ4_NL: (d * scale) * Levels[q].</summary>
 /// <remarks>136 bytes. Fields in file order; ggml's block_iq4_xs.</remarks>

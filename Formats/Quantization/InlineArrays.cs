@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Four elements in place; the fixed-length fields of the block structs.</summary>
 [InlineArray(4)]

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>32 floats of four bits (one sign, two exponent, one mantissa) with a power of two as scale: Levels[q] * 2^(e - 128).</summary>
 /// <remarks>17 bytes. Fields in file order; ggml's block_mxfp4; OCP Microscaling Formats v1.0, where the value of q is half the level.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Sixteen groups of 16 two-bit values, each group with a four-bit scale and minimum: (d * scale) * q - dmin * min.</summary>
 /// <remarks>84 bytes. Fields in file order; ggml's block_q2_K.</remarks>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Sixteen groups of 16 three-bit values, each group with a signed six-bit scale: (d * scale) * q, q from -4 to 3.</summary>
 /// <remarks>110 bytes. Fields in file order; ggml's block_q3_K.</remarks>

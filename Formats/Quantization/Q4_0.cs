@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>32 values of four bits with one scale: (q - 8) * d.</summary>
 /// <remarks>18 bytes. Fields in file order; ggml's block_q4_0.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>32 values of four bits with a scale and a minimum: q * d + m.</summary>
 /// <remarks>20 bytes. Fields in file order; ggml's block_q4_1.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Eight groups of 32 four-bit values, each group with a six-bit scale and minimum: (d * scale) * q - dmin * min.</summary>
 /// <remarks>144 bytes. Fields in file order; ggml's block_q4_K.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>32 values of five bits with one scale: (q - 16) * d.</summary>
 /// <remarks>22 bytes. Fields in file order; ggml's block_q5_0.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>32 values of five bits with a scale and a minimum: q * d + m.</summary>
 /// <remarks>24 bytes. Fields in file order; ggml's block_q5_1.</remarks>

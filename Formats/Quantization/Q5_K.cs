@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Eight groups of 32 five-bit values, each group with a six-bit scale and minimum: (d * scale) * q - dmin * min.</summary>
 /// <remarks>176 bytes. Fields in file order; ggml's block_q5_K.</remarks>

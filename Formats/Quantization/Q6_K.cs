@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>Sixteen groups of 16 six-bit values, each group with a signed byte as scale: (d * scale) * (q - 32).</summary>
 /// <remarks>210 bytes. Fields in file order; ggml's block_q6_K.</remarks>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>32 signed bytes with one scale: q * d.</summary>
 /// <remarks>34 bytes. Fields in file order; ggml's block_q8_0.</remarks>

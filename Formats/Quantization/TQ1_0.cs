@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>256 values -1, 0 or 1, five to a byte in base three, with one scale: (q - 1) * d.</summary>
 /// <remarks>54 bytes. Fields in file order; ggml's block_tq1_0.</remarks>

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Formats;
+namespace MambaRT.Formats.Blocks;
 
 /// <summary>256 values -1, 0, 1 or 2 in two bits with one scale: (q - 1) * d. Encoders use the lower three.</summary>
 /// <remarks>66 bytes. Fields in file order; ggml's block_tq2_0.</remarks>

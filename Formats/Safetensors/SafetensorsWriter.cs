@@ -7,7 +7,7 @@ namespace MambaRT.Formats;
 
 /// <summary>Writes a safetensors file in one pass: the header, then each tensor as its callback produces it.</summary>
 /// <remarks>Not for several threads at once. Source: the format section of huggingface/safetensors.</remarks>
-public sealed class SafetensorsWriter
+internal sealed class SafetensorsWriter
 {
     private readonly List<(string Name, string DType, long[] Shape, long Bytes, Action<Stream> Write)> _tensors = [];
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);

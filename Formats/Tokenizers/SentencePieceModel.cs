@@ -4,7 +4,7 @@ namespace MambaRT.Formats;
 
 /// <summary>A SentencePiece tokenizer as its training writes it (tokenizer.model).</summary>
 /// <remarks>Only what GGUF can hold. Source: google/sentencepiece, src/sentencepiece_model.proto.</remarks>
-public sealed class SentencePieceModel
+internal sealed class SentencePieceModel
 {
     private const int MaxBytes = 1 << 26, MaxPieces = 1 << 21, BytePair = 2;
     private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);

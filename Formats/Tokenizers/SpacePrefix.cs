@@ -8,7 +8,7 @@ namespace MambaRT.Formats;
 /// </remarks>
 /// <param name="Adds">Whether there is one at all.</param>
 /// <param name="Scheme"><see cref="First"/>, <see cref="Always"/>, or null for llama.cpp's way.</param>
-public readonly record struct SpacePrefix(bool Adds, string? Scheme)
+internal readonly record struct SpacePrefix(bool Adds, string? Scheme)
 {
     /// <summary>At the beginning only.</summary>
     public const string First = "first";

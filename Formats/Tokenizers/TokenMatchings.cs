@@ -5,7 +5,7 @@ namespace MambaRT.Formats;
 
 /// <summary>The tokens of a file that ask something of the text around them, and what that means for a text.</summary>
 /// <remarks>Source: huggingface/tokenizers, added_vocabulary.rs.</remarks>
-public sealed class TokenMatchings
+internal sealed class TokenMatchings
 {
     private static readonly (string Key, TokenMatching Flag)[] Keys =
     [

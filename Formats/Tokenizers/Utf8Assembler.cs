@@ -6,7 +6,7 @@ namespace MambaRT.Formats;
 
 /// <summary>Turns a stream of UTF-8 into text as it arrives, keeping back the bytes of an unfinished character.</summary>
 /// <remarks>Invalid bytes become U+FFFD, one for each maximal invalid part (Unicode, section 3.9). Allocates nothing. For one thread at a time.</remarks>
-public sealed class Utf8Assembler
+internal sealed class Utf8Assembler
 {
     private readonly byte[] _pending = new byte[4];
     private int _pendingCount;

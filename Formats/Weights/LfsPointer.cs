@@ -2,7 +2,7 @@ namespace MambaRT.Formats;
 
 /// <summary>The small text that stands in for a large file in a git checkout made without Git LFS.</summary>
 /// <remarks>Source: git-lfs, docs/spec.md; the second address is that of its first release.</remarks>
-public static class LfsPointer
+internal static class LfsPointer
 {
     /// <summary>Bytes that tell a pointer from anything else.</summary>
     private const int Needed = 40;

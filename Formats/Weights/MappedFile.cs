@@ -115,7 +115,7 @@ public sealed unsafe partial class MappedFile : IDisposable
     }
 
     /// <summary>Reads a file, or a window of it, into memory of its own instead of mapping it; arguments and errors as for the constructor.</summary>
-    public static NativeBuffer Copy(string path, long offset = 0, long? length = null)
+    internal static NativeBuffer Copy(string path, long offset = 0, long? length = null)
     {
         const int Piece = 1 << 28;
         using SafeFileHandle handle = OpenForReading(path);

@@ -4,7 +4,7 @@ namespace MambaRT.Formats;
 
 /// <summary>A zeroed, 64-byte aligned block of native memory with one owner.</summary>
 /// <remarks>Large blocks are zero pages that the system provides when they are first touched: what is never used costs neither time nor memory.</remarks>
-public sealed unsafe partial class NativeBuffer : IDisposable
+internal sealed unsafe partial class NativeBuffer : IDisposable
 {
     private const int Alignment = 64;
 

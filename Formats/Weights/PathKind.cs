@@ -1,7 +1,7 @@
 namespace MambaRT.Formats;
 
 /// <summary>What stands at a path.</summary>
-public enum PathKind
+internal enum PathKind
 {
     /// <summary>Nothing, or nothing that may be looked at.</summary>
     None,

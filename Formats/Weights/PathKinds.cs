@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace MambaRT.Formats;
 
 /// <summary>Tells what stands at a path without opening it, which would wait for a pipe's writer.</summary>
-public static unsafe partial class PathKinds
+internal static unsafe partial class PathKinds
 {
     private const int CurrentFolder = -100, TypeField = 1;         // AT_FDCWD, STATX_TYPE
     private const int StructureBytes = 256, ModeOffset = 28;       // struct statx, the same on every processor

@@ -4,7 +4,7 @@ using System.Text;
 namespace MambaRT.Formats;
 
 /// <summary>Makes text out of a file fit to be shown: what could act on a terminal is spelled out. Nothing else decides what that is.</summary>
-public static class Printable
+internal static class Printable
 {
     private const int MessageLength = 100;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>What every architecture here shares: embedding, a residual stack of normed mixers, a final norm and a head that may be tied.</summary>
 internal static class Backbone

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>Sizes of a Mamba-2 mixer.</summary>
 /// <param name="DModel">Residual width.</param>

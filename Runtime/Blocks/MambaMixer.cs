@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>Sizes of a Mamba-1 mixer.</summary>
 /// <param name="DModel">Residual width.</param>

@@ -1,7 +1,7 @@
 using System.Text;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// Encodes a rendered conversation so that what someone said can never become a marker of turns. Immutable and thread-safe.

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Where a chat stood before a turn of the user.</summary>
 /// <param name="Messages">How many messages there were.</param>

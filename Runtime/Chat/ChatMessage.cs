@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>One turn of a conversation.</summary>
 /// <param name="Role">Who speaks: "system", "user" or "assistant"; templates may know others.</param>

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>What is saved of a chat beside the state of its session, as JSON in the snapshot's attachment.</summary>
 /// <param name="Messages">The turns: at most one of the system, then pairs of user and assistant.</param>

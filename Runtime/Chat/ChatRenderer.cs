@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Renders a conversation by a template and tells the markers that the template wrote from all other text.</summary>
 /// <remarks>

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// A conversation with a model: keeps the turns, feeds only what is new of each, and can go back, fork, and be saved. One thread at a time;

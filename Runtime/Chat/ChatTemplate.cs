@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// Turns a conversation into the text that a model was trained on, by the Jinja that chat templates use: output, if, for, set, macros and calls,

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Finds chat templates: of a model, or by a common name.</summary>
 public static class ChatTemplates

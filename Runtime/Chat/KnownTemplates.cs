@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// Common templates under llama.cpp's names, in our words. Source of names and formats: llama.cpp, src/llama-chat.cpp; what begins a

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Finds tokens by their spelling: the leftmost place, and the longest token there. Immutable and thread-safe.</summary>
 internal sealed class Markers

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>A stretch of a rendered conversation.</summary>
 /// <param name="Text">The text.</param>

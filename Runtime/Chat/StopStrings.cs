@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// Looks for stop strings in text that arrives in pieces. It releases what can no longer be part of a stop string and holds back the rest,
@@ -11,7 +11,7 @@ namespace MambaRT.Runtime;
 /// One Knuth-Morris-Pratt automaton a stop string: its state is how much of the stop the text ends with. The held text is a prefix of the
 /// stop with the largest state, so nothing needs to be buffered.
 /// </remarks>
-public sealed class StopStrings
+internal sealed class StopStrings
 {
     private readonly string[] _stops;
     private readonly int[][] _failures;

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>"value.name" and "value[key]".</summary>
 internal sealed class MemberExpression(int line, TemplateExpression target, TemplateExpression key) : TemplateExpression(line)

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>The arguments of a call or filter as they are written.</summary>
 /// <param name="Positional">Arguments by position.</param>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>A part of an expression.</summary>
 /// <param name="line">The line it stands on.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Reads expressions from tokens. Source of the grammar and its precedence: Jinja 3.1, parser.py.</summary>
 /// <param name="tokens">The tokens of a template, the last of them the end.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>The filters on single values. Source: Jinja 3.1, filters.py.</summary>
 internal static class TemplateFilters

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Python's two ways to put values into a text.</summary>
 internal static class TemplateFormat

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>The functions that every template may call. Source: Jinja 3.1, defaults.py, and transformers, chat_template_utils.py.</summary>
 internal static class TemplateFunctions

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Writes values as Python's json.dumps does without ASCII escapes.</summary>
 internal sealed class TemplateJson

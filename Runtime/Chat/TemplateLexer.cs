@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// Cuts a chat template into tokens, with the whitespace rules that chat templates are written for:

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>The filters on lists and mappings. Source: Jinja 3.1, filters.py.</summary>
 internal static class TemplateListFilters

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>A function that every template may call, as a value.</summary>
 /// <param name="Name">Its name.</param>

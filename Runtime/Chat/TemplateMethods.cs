@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>The methods of strings, lists and mappings that chat templates call, as Python has them.</summary>
 internal static class TemplateMethods

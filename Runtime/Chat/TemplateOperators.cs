@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Arithmetic, comparison, concatenation and membership.</summary>
 internal sealed class BinaryExpression(int line, string op, TemplateExpression left, TemplateExpression right) : TemplateExpression(line)

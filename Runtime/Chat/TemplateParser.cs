@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Reads the statements of a chat template.</summary>
 internal sealed class TemplateParser : TemplateExpressionParser

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// The state of one rendering: variables, output, and the budgets that keep a hostile template from running, nesting or growing without end.

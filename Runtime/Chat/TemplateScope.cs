@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>Variables of a block, and the scope around it. A macro keeps the scope it was defined in.</summary>
 /// <param name="parent">The scope around, or null.</param>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>How a statement ended.</summary>
 internal enum TemplateFlow

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>What templates do to texts, with the rules of Python. Each operation counts the characters it looks at and makes.</summary>
 internal static class TemplateStrings

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>"value is name" and "value is not name".</summary>
 internal sealed class TestExpression(int line, string name, bool negated, TemplateExpression operand, TemplateExpression? argument)

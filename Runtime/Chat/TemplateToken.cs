@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>What a token of a chat template is.</summary>
 internal enum TemplateTokenKind

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>A place in the tokens of a template, and the depth of nesting there.</summary>
 /// <param name="tokens">The tokens, the last of them the end.</param>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// Marks what someone said, character by character, so that it stays known through all that a template does to it. Immutable and thread-safe.

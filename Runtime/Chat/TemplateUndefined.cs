@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>A name that has no value: false, empty as text and as a list, an error as a number or when looked into.</summary>
 /// <param name="Name">The name, for errors.</param>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>
 /// What the values of a template mean, as Python has it. A value is null (none), bool, long, double, string, a list, a mapping,

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Chat;
 
 /// <summary>A text that a template makes; every character is counted before it is added.</summary>
 internal sealed class TemplateWriter

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>A token that was added to a vocabulary after its training.</summary>
 /// <param name="Content">Its spelling.</param>

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>The tokens that were added to a vocabulary, wherever a folder lists them, and those that its settings name as special.</summary>
 /// <remarks>

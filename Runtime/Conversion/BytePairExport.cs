@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Writes a BPE vocabulary as tokenizer.json: a byte-level one, or one of SentencePiece's kind that was made of such a file.</summary>
 internal sealed class BytePairExport

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>All tensors of a checkpoint's folder, in one file or spread over several with an index, under the names of the -hf checkpoints.</summary>
 internal sealed class CheckpointWeights : IDisposable

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>What a conversion makes.</summary>
 public sealed record ConversionOptions

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>What a conversion wrote.</summary>
 public sealed record ConversionReport

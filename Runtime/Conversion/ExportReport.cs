@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>What an export wrote.</summary>
 public sealed record ExportReport

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>An opened folder of a hub checkpoint: its configuration, its weights and the files beside them.</summary>
 internal sealed class HubCheckpoint : IDisposable

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>One JSON file of a hub checkpoint, with typed access; errors name the file, the key, what it is and what is needed.</summary>
 /// <remarks>A key whose value is null counts as absent. Immutable.</remarks>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>A tensor on its way into a file, row by row.</summary>
 internal interface ITensorRows

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Sums the squares of what each projection reads: an importance matrix in the making.</summary>
 /// <remarks>For one model; see <see cref="ModelOptions.Observer"/>. Sums are float64, so that a long text's later tokens count like its first.</remarks>

@@ -1,7 +1,7 @@
 using System.Globalization;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>What llama.cpp would refuse or compute otherwise in a file that MambaRT writes and runs.</summary>
 /// <remarks>Source: llama.cpp b10587, src/models/mamba.cpp (load_arch_tensors) and mamba-base.cpp.</remarks>

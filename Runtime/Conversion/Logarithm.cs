@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>A as checkpoints keep it, A_log = log(−A), and as GGUF does, A = −exp(A_log).</summary>
 internal static class Logarithm

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Turns checkpoints as model hubs store them (config.json, safetensors or PyTorch weights, tokenizer.json) into GGUF files.</summary>
 public static class ModelConverter

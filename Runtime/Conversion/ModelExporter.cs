@@ -2,7 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Turns GGUF files into checkpoints as transformers reads them: model.safetensors, config.json and the tokenizer's files.</summary>
 /// <remarks>The way back of <see cref="ModelConverter"/>. A folder made of a file of float types converts to a file with the same tensors, bit for bit, if A came from a checkpoint of float32.</remarks>

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Reads the configurations of the state-spaces originals and of Mistral's own layout, as if written by transformers.</summary>
 /// <remarks>

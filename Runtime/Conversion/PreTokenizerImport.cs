@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Recognizes how a tokenizer.json cuts text into words and names it as <c>tokenizer.ggml.pre</c> does; writes the same from a name.</summary>
 internal static class PreTokenizerImport

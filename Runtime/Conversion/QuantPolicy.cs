@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Who chooses the storage type of each tensor.</summary>
 public enum QuantPolicy : byte

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>What a model can be quantized to: a name users know, and the storage type that most of its weights get.</summary>
 /// <param name="Name">Such as "Q4_K_M".</param>

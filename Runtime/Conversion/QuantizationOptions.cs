@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>How a model is quantized.</summary>
 public sealed record QuantizationOptions

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>What a quantization will write.</summary>
 /// <param name="Tensors">Every tensor, in file order.</param>

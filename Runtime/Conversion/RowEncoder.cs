@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Encodes the rows of tensors on a fixed number of threads and writes them in order.</summary>
 /// <remarks>Memory: a batch of encoded rows and a row of float32 for each thread, whatever the tensor's size.</remarks>

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Turns the recommended sampling of generation_config.json into <c>general.sampling.*</c>.</summary>
 /// <remarks>It is advice: what cannot be used is left out with a note and stops no conversion.</remarks>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Tokens, scores and kinds of a SentencePiece model, with the tokens that were added to it later.</summary>
 internal sealed class SentencePieceImport

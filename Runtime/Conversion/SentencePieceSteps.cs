@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>What a tokenizer.json of SentencePiece's kind does with spaces before it merges, as its normalizer and pre-tokenizer say; writes the same.</summary>
 /// <remarks>Source: huggingface/tokenizers, normalizers/prepend.rs and pre_tokenizers/metaspace.rs; transformers, convert_slow_tokenizer.py (LlamaConverter).</remarks>

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>The files of transformers' slow tokenizers, vocab.json and merges.txt, as the tokenizer.json that they amount to.</summary>
 /// <remarks>Source: transformers, tokenization_gpt2.py, tokenization_qwen2.py and convert_slow_tokenizer.py.</remarks>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Our own choice of storage types: the one table that it is made of.</summary>
 /// <remarks>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>A tensor that could not be stored as the type asked for.</summary>
 /// <param name="Tensor">Its name in GGUF.</param>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>One tensor on its way from GGUF into a checkpoint.</summary>
 /// <param name="Rule">The rule it goes back by.</param>

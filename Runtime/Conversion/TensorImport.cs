@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>One tensor on its way into GGUF: where it comes from, what it is called and how it is stored.</summary>
 /// <param name="Rule">The rule it follows.</param>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Finds for every tensor of a checkpoint its rule, name and sizes; refuses missing and unexpected ones.</summary>
 internal sealed class TensorMapper

@@ -1,7 +1,7 @@
 using System.Globalization;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>The tokens of a model to be: one for each row of the embedding, spelled [PAD…] where a tokenizer has none.</summary>
 internal sealed class TokenTable

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Writes the files about text: tokenizer.json or tokenizer.model, tokenizer_config.json, generation_config.json.</summary>
 internal static class TokenizerExport

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Turns tokenizer files into <c>tokenizer.ggml.*</c>, with the checkpoint's chat template and recommended sampling.</summary>
 internal sealed class TokenizerImport

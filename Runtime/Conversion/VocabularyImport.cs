@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Conversion;
 
 /// <summary>Tokens, kinds and merges of a BPE in tokenizer.json: byte-level, or of SentencePiece's kind, which GGUF gives scores.</summary>
 internal sealed class VocabularyImport

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Which rows of a sequence yield logits.</summary>
 public enum OutputRows : byte

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>
 /// Philox 4×32-10: random numbers by counter, so that any device finds the n-th of a seed without those before.

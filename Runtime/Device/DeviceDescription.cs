@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>The device of a backend.</summary>
 /// <param name="Name">As its maker or the system calls it.</param>

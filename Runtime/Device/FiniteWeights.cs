@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Refuses weights that are not finite: vectors and small matrices when it is made, rows of the others when they are read for the first time.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>The picks of an executable whose logits lie on the host, kept for the two runs that may be in flight.</summary>
 /// <remarks>One thread at a time; allocates nothing after the first pick.</remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Looks at what the projections of a model read while it runs.</summary>
 public interface IActivationObserver

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>A device that runs plans.</summary>
 /// <remarks>Any thread may ask it what it is; models are loaded by one thread at a time. It must outlive the models it loaded.</remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>A plan made ready for batches up to a shape.</summary>
 /// <remarks>

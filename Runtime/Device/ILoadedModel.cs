@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Weights and state slots on one device. Slot 0 is scratch. Calls come from one thread at a time, and none while a run is in flight but <see cref="IExecutable"/>'s.</summary>
 /// <remarks>

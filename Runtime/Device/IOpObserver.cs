@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Looks at what each op of a plan yields: how a device is compared with another, op by op.</summary>
 public interface IOpObserver

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>An executable that can show what each op yields: an optional capability, asked for by a type test.</summary>
 public interface ITracedExecutable : IExecutable

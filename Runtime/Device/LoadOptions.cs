@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>What to prepare at load.</summary>
 public sealed record LoadOptions

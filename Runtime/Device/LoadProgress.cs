@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>How far loading is.</summary>
 /// <param name="Doing">What is being done, such as "uploading" or "compiling kernels".</param>

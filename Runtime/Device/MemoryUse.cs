@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>What a loaded model holds, in bytes, beyond the mapped file.</summary>
 /// <param name="Weights">Decoded or repacked weights.</param>

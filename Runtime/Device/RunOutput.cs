@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Names a run that was started.</summary>
 /// <param name="Number">Counts the runs of a model from 1.</param>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>What every backend keeps of its slots beside their states: the position of each and the token picked last; and the check of a batch against both.</summary>
 /// <remarks>One thread at a time, as its model. Neither check nor bookkeeping allocates; the check takes time in proportion to the batch.</remarks>

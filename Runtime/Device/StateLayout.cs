@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Kinds of state a slot holds.</summary>
 public enum StateKind : byte

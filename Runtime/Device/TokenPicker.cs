@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Devices;
 
 /// <summary>Picks tokens on the host as <see cref="TokenPick"/> says: what a backend uses that cannot do it on its device, and the definition for those that can.</summary>
 /// <remarks>One thread at a time; allocates nothing after the first pick for a vocabulary size.</remarks>

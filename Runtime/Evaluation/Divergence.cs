@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>How far a model's predictions are from those of a base model over a text.</summary>
 /// <remarks>Keeps one double for each scored token, for the quantiles.</remarks>

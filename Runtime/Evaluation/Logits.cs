@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>What is computed of rows of logits.</summary>
 internal static class Logits

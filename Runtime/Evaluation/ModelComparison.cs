@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>Compares models with a base model over a text, position by position; the base comes first in each chunk.</summary>
 /// <remarks>Holds one chunk of the base's logits. Feed it by <see cref="WindowedScoring.Run"/>.</remarks>

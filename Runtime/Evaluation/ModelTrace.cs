@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>Follows a text through a model op by op, and finds the first op in which another run of it, as a rule on another backend, parts from it.</summary>
 /// <remarks>Memory: for a comparison, what all ops of the other run yield for as many tokens as fit 128 MiB, but for one token in any case.</remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>What one op yielded over a text, and how far it was from what the same op of another run yielded.</summary>
 /// <param name="op">The op.</param>

@@ -1,7 +1,7 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>Mean of a stream of numbers and its standard error, by Welford's sums in double precision.</summary>
-public sealed class RunningMean
+internal sealed class RunningMean
 {
     private double _squares;
 

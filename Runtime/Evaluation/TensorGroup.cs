@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>Weights that are changed together to see what that costs: one matrix, or those of one name in all layers.</summary>
 /// <param name="Name">A tensor's name, or one with * for the layer.</param>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>How well a model predicts a text: the mean of −ln p over the tokens that came.</summary>
 public sealed class TextLoss

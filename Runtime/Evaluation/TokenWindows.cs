@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>A text cut into windows of one length, side by side; what is left at the end is not used.</summary>
 /// <remarks>Each window starts from the zero state, so its first token is fed and not scored. Immutable.</remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Evaluation;
 
 /// <summary>Receives logits of consecutive positions of a text.</summary>
 /// <param name="model">Which model they are of, by its place in the list.</param>

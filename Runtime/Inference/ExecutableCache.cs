@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>The executables of a loaded model, one for each bucket of shapes that was asked for. One thread at a time; looking one up allocates nothing.</summary>
 internal sealed class ExecutableCache(ILoadedModel loaded) : IDisposable

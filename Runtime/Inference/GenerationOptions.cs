@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>How far a generation goes. Immutable, so threads may share it if <see cref="OnLogProbs"/> allows that.</summary>
 public sealed record GenerationOptions

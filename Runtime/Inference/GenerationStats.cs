@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>Counts and times of a run of generation. Times are of computing: what the reader of the text does in between is left out.</summary>
 public readonly record struct GenerationStats

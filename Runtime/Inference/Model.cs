@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>A model on one device: weights, plan, tokenizer, and the slots of its sessions.</summary>
 /// <remarks>

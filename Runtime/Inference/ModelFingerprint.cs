@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>What tells one model from another without reading all of its weights: XxHash128 of metadata, tensor index, and 4 KiB of each tensor.</summary>
 /// <remarks>Fine-tuning, merging and quantizing change every tensor they touch all over, so pieces of it tell. Four places cost four pages of the file a tensor.</remarks>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>How a model is opened.</summary>
 public sealed record ModelOptions

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>Turns a prompt's text into the tokens that a model expects at the beginning or within a sequence.</summary>
 public static class PromptTokens

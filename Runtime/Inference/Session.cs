@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>One sequence: a slot of constant size and a position. One thread at a time, as its model; disposing is for any thread and any time.</summary>
 /// <remarks>A run that fails leaves the session as before where a copy of the state was made, else without a state: then only <see cref="Reset"/>, <see cref="Restore"/>, <see cref="CopyFrom"/> and Dispose are left.</remarks>

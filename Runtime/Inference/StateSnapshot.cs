@@ -3,7 +3,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>The state of one sequence as portable bytes, bound to its model by fingerprint.</summary>
 /// <remarks>

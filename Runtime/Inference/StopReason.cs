@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>Why a run of generation ended.</summary>
 public enum StopReason

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>
 /// Generates text with a session: feeds a prompt, picks token after token, and gives the text in pieces that are whole characters and

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>The tokens of a sequence in order, for samplers that look back. Keeps at least the last <see cref="Window"/>, so memory stays bounded.</summary>
 internal sealed class TokenHistory

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>A token and how likely the model holds it.</summary>
 /// <param name="Token">The token.</param>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>A generated token, how likely the model held it, and what it held more or less likely.</summary>
 /// <param name="Token">The token.</param>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>A network, recorded once against a <see cref="PlanBuilder"/>: the only place that knows its shape.</summary>
 internal abstract class Architecture

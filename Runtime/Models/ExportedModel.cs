@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>A model in a GGUF file, as the writers of config.json look at it.</summary>
 internal sealed class ExportedModel(GgufFile file)

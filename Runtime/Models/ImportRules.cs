@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>How hub checkpoints of an architecture become GGUF, and GGUF files become checkpoints.</summary>
 internal sealed record ImportRules

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>Mamba-1 and Falcon-Mamba, which differs by norms of dt, B and C.</summary>
 internal sealed class Mamba : Architecture

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>Mamba-2, with any number of groups (Mamba-Codestral has 8).</summary>
 internal sealed class Mamba2 : Architecture

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>The sizes of a published model, from its config.json: enough to make one like it with weights of one's own.</summary>
 public sealed class ModelShape
@@ -18,7 +18,7 @@ public sealed class ModelShape
         (Definition, Name, Vocabulary, _keys, _optional) = (definition, name, vocabulary, keys, optional);
 
     /// <summary>Every published model that MambaRT knows the sizes of.</summary>
-    public static IReadOnlyList<ModelShape> All { get; } = [.. Runtime.Architecture.All.SelectMany(a => a.Published)];
+    public static IReadOnlyList<ModelShape> All { get; } = [.. Models.Architecture.All.SelectMany(a => a.Published)];
 
     /// <summary>As published, such as "mamba-130m".</summary>
     public string Name { get; }

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Models;
 
 /// <summary>How one tensor of a hub checkpoint becomes one of GGUF, and back; "{i}" in both names stands for the layer.</summary>
 /// <param name="Hub">Name in the checkpoint, "backbone.layers.{i}.mixer.D".</param>

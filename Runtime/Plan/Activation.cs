@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 /// <summary>What one row of an activation stands for.</summary>
 public enum RowDomain : byte

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 /// <summary>Packs the values of a plan into one arena: values that never live at the same time share memory.</summary>
 internal static class ArenaLayout

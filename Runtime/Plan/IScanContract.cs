@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 /// <summary>What a device must be able to do. The meaning of each method is the text on its op in Ops.cs; the check is Tests/Contract.</summary>
 /// <remarks>

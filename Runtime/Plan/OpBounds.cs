@@ -1,9 +1,9 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 /// <summary>How near the reference backend another must come in one op: normalised mean square errors, Σ(a−b)² / Σb².</summary>
-public static class OpBounds
+internal static class OpBounds
 {
     /// <summary>Values are copied or decoded, and decoding is defined bit by bit.</summary>
     public const double Exact = 0;

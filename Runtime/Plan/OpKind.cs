@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 /// <summary>The kinds of op that a plan is made of.</summary>
 public enum OpKind : byte

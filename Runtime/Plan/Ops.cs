@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 // The text of the scan contract: what every op computes, in which shapes, from which source, and how near a backend must come.
 //

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 /// <summary>An architecture, recorded once: a straight line of ops. Immutable and device-free; safe to share between threads.</summary>
 public sealed class Plan

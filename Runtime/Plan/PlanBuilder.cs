@@ -1,10 +1,10 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Plans;
 
 /// <summary>Records a network. Every method checks widths at once and names the op or tensor when they disagree.</summary>
 /// <remarks>Used by one thread, once; <see cref="Build"/> ends it.</remarks>
-public sealed class PlanBuilder
+internal sealed class PlanBuilder
 {
     /// <summary>Published models have 4 taps; backends keep a pointer to each on the stack.</summary>
     private const int MaxTaps = 256;

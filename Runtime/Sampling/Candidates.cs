@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// The tokens that may still be picked, with their logits: what samplers shrink, reorder and rescale in place.

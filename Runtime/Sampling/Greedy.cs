@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>Keeps the most likely token alone, of equals the lowest id. Keeps no state.</summary>
 public sealed class Greedy : ISampler

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// One step between the logits and the pick. A sampler that implements only this interface keeps no state,

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>A sampler that learns from what was picked. It belongs to one chain; one thread at a time.</summary>
 public interface IStatefulSampler : ISampler

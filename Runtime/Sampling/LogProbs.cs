@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Runtime.Intrinsics;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// Natural logarithms of softmax probabilities, summed in double precision. A NaN logit counts as negative infinity. Thread-safe.

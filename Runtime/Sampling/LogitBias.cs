@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>Adds a fixed number to the logits of chosen tokens; negative infinity bans a token. Keeps no state.</summary>
 public sealed class LogitBias : ISampler

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>Keeps the tokens at least p times as likely as the most likely one (Nguyen et al. 2024), in their order. Keeps no state.</summary>
 public sealed class MinP : ISampler

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// Holds the surprise of the picked tokens near tau bits: estimates how fast probabilities fall with their rank (Zipf's exponent), keeps as

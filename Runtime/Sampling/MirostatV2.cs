@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// Holds the surprise of the picked tokens near tau bits: drops tokens more surprising than mu, then moves mu by the error

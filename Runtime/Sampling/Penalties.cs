@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// Makes recent tokens less likely, as llama.cpp does: for a token that occurs c > 0 times in the window,

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>One number that a model may recommend for sampling.</summary>
 /// <param name="Name">Its key in GGUF, after <see cref="RecommendedSampling.Prefix"/>.</param>

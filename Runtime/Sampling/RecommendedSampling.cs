@@ -1,7 +1,7 @@
 using System.Globalization;
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>The settings of sampling that a model may recommend: <c>general.sampling.*</c> in GGUF, and their names in generation_config.json.</summary>
 /// <remarks>Source: llama.cpp, gguf-py/gguf/constants.py (Keys.General) and metadata.py; transformers, GenerationConfig.</remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// A small seeded generator (PCG-XSH-RR 64/32, stream 54), so that a run can be repeated on every machine.

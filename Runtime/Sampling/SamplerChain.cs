@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>
 /// Picks a token: runs its samplers in order over the logits, then draws from what they left by its own seeded generator.

@@ -1,20 +1,20 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>The steps that a chain may take between the penalties and the pick, in the order that is usual.</summary>
 public enum SamplerKind
 {
-    /// <summary><see cref="Runtime.Penalties"/>.</summary>
+    /// <summary><see cref="Sampling.Penalties"/>.</summary>
     Penalties,
-    /// <summary><see cref="Runtime.TopK"/>.</summary>
+    /// <summary><see cref="Sampling.TopK"/>.</summary>
     TopK,
-    /// <summary><see cref="Runtime.Typical"/>.</summary>
+    /// <summary><see cref="Sampling.Typical"/>.</summary>
     Typical,
-    /// <summary><see cref="Runtime.TopP"/>.</summary>
+    /// <summary><see cref="Sampling.TopP"/>.</summary>
     TopP,
-    /// <summary><see cref="Runtime.MinP"/>.</summary>
+    /// <summary><see cref="Sampling.MinP"/>.</summary>
     MinP,
-    /// <summary><see cref="Runtime.Xtc"/>.</summary>
+    /// <summary><see cref="Sampling.Xtc"/>.</summary>
     Xtc,
-    /// <summary><see cref="Runtime.Temperature"/>.</summary>
+    /// <summary><see cref="Sampling.Temperature"/>.</summary>
     Temperature,
 }

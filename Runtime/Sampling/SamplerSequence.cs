@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>Sequences of samplers as llama.cpp writes them: names with semicolons between.</summary>
 /// <remarks>Source: llama.cpp, common/sampling.cpp, <c>common_sampler_types_from_names</c>.</remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>The checks that the samplers' numbers share, each refused in words.</summary>
 internal static class SamplingChecks

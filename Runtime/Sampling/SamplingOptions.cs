@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>
 /// How tokens are picked; names, defaults and order as llama.cpp has them. Immutable, so threads may share it;
@@ -112,7 +112,7 @@ public sealed record SamplingOptions
         if (Sequence is null) throw new ArgumentException("Sequence needs a list, which may be empty; found null.", nameof(Sequence));
         foreach (SamplerKind kind in Sequence)
             if (!Enum.IsDefined(kind)) throw new ArgumentException($"Sequence has the unknown sampler {(int)kind}.", nameof(Sequence));
-        if (LogitBias is not null) MambaRT.Runtime.LogitBias.Validate(LogitBias);
+        if (LogitBias is not null) Sampling.LogitBias.Validate(LogitBias);
     }
 
     private ISampler Make(SamplerKind kind) => kind switch

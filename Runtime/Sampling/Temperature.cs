@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>Divides the logits by a temperature: below 1 sharpens, above 1 flattens, 0 keeps the most likely token alone. Keeps no state.</summary>
 public sealed class Temperature : ISampler

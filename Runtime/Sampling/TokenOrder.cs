@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// The order of tokens by logit, descending, ties by lower id, as one integer per token: the smaller key comes first.

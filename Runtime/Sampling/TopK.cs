@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>Keeps the k most likely tokens (Fan et al. 2018), ties by lower id, by selection rather than a full sort. Keeps no state.</summary>
 public sealed class TopK : ISampler

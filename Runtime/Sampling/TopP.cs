@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>Keeps the fewest most likely tokens whose probabilities sum to p or more (Holtzman et al. 2019). Keeps no state.</summary>
 public sealed class TopP : ISampler

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// Keeps the tokens whose surprise is nearest to the entropy, until their probabilities sum to more than p

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT.Sampling;
 
 /// <summary>
 /// "Exclude top choices": by chance, drops every token at or above the threshold but the least likely of them, as llama.cpp does.

@@ -1,6 +1,5 @@
 using MambaRT.Backends.Cpu;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Xml.Linq;
 using MambaRT.Bench;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using MambaRT.Bench;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

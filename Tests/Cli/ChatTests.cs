@@ -1,6 +1,5 @@
 using System.Text.Json;
 using MambaRT.Cli;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

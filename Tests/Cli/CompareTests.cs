@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Xml.Linq;
 using MambaRT.Bench;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -1,7 +1,6 @@
 using MambaRT.Bench;
 using MambaRT.Cli;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -1,6 +1,5 @@
 using MambaRT.Bench;
 using MambaRT.Cli;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

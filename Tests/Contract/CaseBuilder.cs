@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 

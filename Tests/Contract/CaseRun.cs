@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 

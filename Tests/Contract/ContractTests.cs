@@ -1,4 +1,3 @@
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

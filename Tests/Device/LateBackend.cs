@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using MambaRT.Backends.Reference;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 

@@ -1,5 +1,4 @@
 using System.Numerics;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using MambaRT.Cli;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

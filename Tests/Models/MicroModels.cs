@@ -2,7 +2,6 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text.Json;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 

@@ -1,6 +1,5 @@
 using MambaRT.Bench;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

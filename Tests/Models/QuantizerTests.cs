@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

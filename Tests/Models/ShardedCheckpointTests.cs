@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

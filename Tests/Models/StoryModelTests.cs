@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using MambaRT.Cli;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

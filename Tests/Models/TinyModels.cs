@@ -1,6 +1,5 @@
 using MambaRT.Bench;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Tests;
 

@@ -1,7 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using System.Text.Json;
 using MambaRT.Backends.Auto;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

@@ -1,5 +1,6 @@
+using MambaRT;
 using MambaRT.Backends.Cpu;
-using MambaRT.Runtime;
+using MambaRT.Chat;
 
 public static class EmbeddingSample
 {

@@ -1,3 +1,4 @@
+using MambaRT.Backends.Cpu;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -24,6 +25,16 @@ public sealed class ReadmeSampleTests
         await EmbeddingSample.Tell(model, story);
 
         Assert.InRange(story.ToString().Trim().Length, 20, int.MaxValue);
+    }
+
+    /// <summary>The project's own usings hide it where the program lacks one.</summary>
+    [Fact]
+    public void Readme_Sample_NamesTheNamespacesOfWhatItUses()
+    {
+        string[] needed = [.. new[] { typeof(CpuBackend), typeof(Model), typeof(SamplerChain), typeof(SamplingOptions), typeof(ChatSession), typeof(ChatTemplates) }
+            .Select(type => $"using {type.Namespace};").Distinct().Order(StringComparer.Ordinal)];
+
+        Assert.Equal(needed, SampleInReadme().Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("using MambaRT", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
     /// <summary>What stands between the one pair of C# fences.</summary>

@@ -1,5 +1,4 @@
 using System.Text;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

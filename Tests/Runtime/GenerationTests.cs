@@ -1,6 +1,5 @@
 using System.Text;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 using Xunit;
 
 namespace MambaRT.Tests;

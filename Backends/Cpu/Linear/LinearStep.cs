@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary><see cref="LinearOp"/>: a unit is a block of output columns; few rows go one by one, many as a matrix–matrix product.</summary>

@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics;
 using MambaRT.Formats;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cpu;
 

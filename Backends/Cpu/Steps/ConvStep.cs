@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using MambaRT.Runtime;
 
 namespace MambaRT.Backends.Cpu;
 

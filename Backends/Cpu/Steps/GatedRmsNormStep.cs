@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary><see cref="GatedRmsNormOp"/>: a unit is a row.</summary>

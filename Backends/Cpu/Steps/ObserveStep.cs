@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Shows an observer the rows that a projection will read: one unit, so that calls never overlap.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>The steps that an op became.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Rows that no earlier step can quantize: the window of a projection's output that another projection reads.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary><see cref="RmsNormOp"/>: a unit is a row; the row is also quantized where a projection reads it so.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Runtime;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary><see cref="SelectOutputsOp"/>: one unit, which copies the wanted rows.</summary>

@@ -1,6 +1,6 @@
 using MambaRT.Formats;
 
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>Hyper-parameters of a model by GGUF key, without the architecture's prefix.</summary>
 public sealed class ModelMetadata

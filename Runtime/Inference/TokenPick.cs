@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>How a token is picked from a row of logits, by the device where it can, else by <see cref="TokenPicker"/>: equal rows and picks give equal ids anywhere.</summary>
 /// <remarks>

@@ -1,4 +1,4 @@
-namespace MambaRT.Runtime;
+namespace MambaRT;
 
 /// <summary>There is no room for another state within the budget.</summary>
 /// <param name="message">How much was asked for, what the budget is, and what to do.</param>
