@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MambaRT.Backends.Auto;
+using MambaRT.Backends.Cpu;
 using MambaRT.Formats;
 
 namespace MambaRT.Cli;
@@ -68,11 +69,14 @@ internal sealed class ModelArguments
         int[]? cores = OptionOf.Given(arguments, _affinity);
         if (cores is not null && threads > 0 && threads != cores.Length)
             throw new UsageException($"--affinity gives {cores.Length} cores for {threads} threads; give one a thread, or leave out one of the two options.");
-        return BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", threads, cores);
+        return BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", Cpu(arguments));
     }
 
-    private IBackend CreateBackend(ParseResult arguments, string name) => BackendSelector.HasThreads(name)
-        ? BackendSelector.Create(name, (int)(arguments.GetValue(_threads) ?? 0), OptionOf.Given(arguments, _affinity)) : BackendSelector.Create(name);
+    /// <summary>The process is the program's own, so its threads may be moved.</summary>
+    private CpuOptions Cpu(ParseResult arguments) =>
+        new() { Threads = (int)(arguments.GetValue(_threads) ?? 0), Cores = OptionOf.Given(arguments, _affinity), MovesThreads = true };
+
+    private IBackend CreateBackend(ParseResult arguments, string name) => BackendSelector.Create(name, BackendSelector.HasThreads(name) ? Cpu(arguments) : null);
 
     /// <summary>Metadata in the place of a file's.</summary>
     public MetadataOverrides Overrides(ParseResult arguments) => _overrides.Read(arguments);

@@ -1,4 +1,5 @@
 using MambaRT.Backends.Auto;
+using MambaRT.Backends.Cpu;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -29,7 +30,7 @@ internal static class TestBackends
     private static bool SameAsFirst(string name) => name == "cuda:1";
 
     /// <summary>Makes a backend; two threads by default, so that work is really split.</summary>
-    public static IBackend Create(string name, int threads = 2) => BackendSelector.Create(name, threads);
+    public static IBackend Create(string name, int threads = 2) => BackendSelector.Create(name, new CpuOptions { Threads = threads });
 
     /// <summary>Whether the backend multiplies quantized weights by activations rounded to 8 bits, as the text on LinearOp allows.</summary>
     public static bool RoundsActivations(string name) => name != Reference;

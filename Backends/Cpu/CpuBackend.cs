@@ -17,29 +17,39 @@ public sealed class CpuBackend : IBackend
     private readonly CpuIsa _isa;
 
     /// <summary>Starts the team.</summary>
-    /// <param name="threads">Threads, the caller's included; 0 = one per core the process may use.</param>
-    /// <param name="isa">The instructions its kernels may use.</param>
-    /// <param name="cores">Cores by number, one a thread, that the threads are pinned to, the caller's only while it runs a model; null = where the system puts them. Linux only.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 1,024.</exception>
+    /// <param name="options">Null for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 1,024 threads.</exception>
     /// <exception cref="ArgumentException">There are not as many cores as threads, one stands twice, or this process may not use it.</exception>
+    /// <exception cref="NotSupportedException">The processor lacks the instructions: what <see cref="WhyNot(CpuIsa)"/> says.</exception>
     /// <exception cref="PlatformNotSupportedException">Cores are given, and the system is not Linux.</exception>
-    public CpuBackend(int threads = 0, CpuIsa isa = CpuIsa.Auto, IReadOnlyList<int>? cores = null)
+    public CpuBackend(CpuOptions? options = null)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, 1024);
-        int size = threads > 0 ? threads : cores?.Count ?? Environment.ProcessorCount;
+        options ??= new CpuOptions();
+        if (WhyNot(options.Isa) is string why) throw new NotSupportedException($"{NameOf(options.Isa)}: {why}; choose cpu, which uses what there is.");
+        ArgumentOutOfRangeException.ThrowIfNegative(options.Threads, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Threads, 1024, nameof(options));
+        IReadOnlyList<int>? cores = options.Cores;
+        int size = options.Threads > 0 ? options.Threads : cores?.Count ?? Environment.ProcessorCount;
         if (cores is not null)
         {
-            if (cores.Count == 0 || cores.Count != size) throw new ArgumentException($"{cores.Count} cores are given for {size} threads; give each thread one of its own.", nameof(cores));
+            if (cores.Count == 0 || cores.Count != size) throw new ArgumentException($"{cores.Count} cores are given for {size} threads; give each thread one of its own.", nameof(options));
             CoreAffinity.Check(cores);
         }
-        _isa = isa;
+        _isa = options.Isa;
         _cores = cores is null ? null : [.. cores];
-        _team = new ThreadTeam(size, _cores);
+        _team = new ThreadTeam(size, _cores, options.MovesThreads);
     }
 
     /// <inheritdoc/>
-    public string Name => _isa switch { CpuIsa.AvxVnni => "cpu:vnni", CpuIsa.Avx2 => "cpu:avx2", _ => "cpu" };
+    public string Name => NameOf(_isa);
+
+    /// <summary>Why this processor cannot be held to these instructions, as a sentence without a full stop; null when it can.</summary>
+    public static string? WhyNot(CpuIsa isa) => isa switch
+    {
+        CpuIsa.AvxVnni when !AvxVnni.IsSupported => "this processor has no AVX-VNNI",
+        CpuIsa.Avx2 when !Avx2.IsSupported => "this processor has no AVX2",
+        _ => null,
+    };
 
     /// <summary>Members of the team.</summary>
     public int Threads => _team.Size;
@@ -78,4 +88,6 @@ public sealed class CpuBackend : IBackend
 
     /// <inheritdoc/>
     public void Dispose() => _team.Dispose();
+
+    private static string NameOf(CpuIsa isa) => isa switch { CpuIsa.AvxVnni => "cpu:vnni", CpuIsa.Avx2 => "cpu:avx2", _ => "cpu" };
 }

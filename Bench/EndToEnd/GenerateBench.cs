@@ -54,7 +54,7 @@ public static class GenerateBench
     }
 
     private static IBackend Create(string name, int threads, BenchOptions options) =>
-        BackendSelector.Create(name, threads, name == Reference ? null : options.Cores?.Take(threads).ToArray());
+        BackendSelector.Create(name, new CpuOptions { Threads = threads, Cores = name == Reference ? null : options.Cores?.Take(threads).ToArray(), MovesThreads = true });
 
     private static List<CheckRecord> Check(BenchOptions options, GgufFile file, (string Name, int Threads)[] targets, CancellationToken cancel)
     {

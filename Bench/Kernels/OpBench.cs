@@ -40,7 +40,7 @@ public class OpBench
     {
         _case = OpCases.ByName(Case);
         _prepared = _case.Prepare();
-        _backend = new CpuBackend(Threads);
+        _backend = new CpuBackend(new CpuOptions { Threads = Threads });
         _model = _backend.Load(_prepared.Plan, _prepared.Weights, new LoadOptions());
         _model.ClearSlot(1);
         _executable = _model.Compile(new BatchShape(Rows, 1, 1));

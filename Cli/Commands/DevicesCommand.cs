@@ -12,7 +12,7 @@ internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Ver
     {
         var found = new List<(string Name, string Description)>();
         var missing = new List<string>();
-        foreach (string name in BackendSelector.Names)
+        foreach (string name in BackendSelector.Names.SelectMany(WithVariants))
         {
             if (BackendSelector.WhyNot(name) is string why)
             {
@@ -30,6 +30,10 @@ internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Ver
         }
         return Program.Ok;
     }
+
+    /// <summary>The processor held to fewer instructions is a backend to compare with; a second GPU or an older one is named where it is wanted.</summary>
+    private static IEnumerable<string> WithVariants(string name) =>
+        BackendSelector.HasThreads(name) ? BackendSelector.Variants.Where(BackendSelector.HasThreads).Prepend(name) : [name];
 
     private void WriteJson(List<(string Name, string Description)> found)
     {

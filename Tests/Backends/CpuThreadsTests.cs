@@ -12,7 +12,7 @@ public sealed class CpuThreadsTests
     [Fact]
     public void Idle_LoadedModelAndNoRun_TakesNoProcessorTime()
     {
-        using var backend = new CpuBackend(4);
+        using var backend = new CpuBackend(new CpuOptions { Threads = 4 });
         using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.Q8_0);
         using Model model = Model.Open(weights.Metadata, weights.Weights, backend);
         using Session session = model.StartSession();
@@ -46,18 +46,18 @@ public sealed class CpuThreadsTests
     }
 
     [MachineFact(Needs.OtherThanLinux)]
-    public void Cores_WhereNoneCanBeGiven_AreRefused() => Assert.Throws<PlatformNotSupportedException>(() => new CpuBackend(cores: [0]));
+    public void Cores_WhereNoneCanBeGiven_AreRefused() => Assert.Throws<PlatformNotSupportedException>(() => new CpuBackend(new CpuOptions { Cores = [0] }));
 
     [MachineFact(Needs.Linux)]
     public void Cores_ThatCannotBe_AreRefusedInWords()
     {
         int core = Enumerable.Range(0, CoreAffinity.MaxCores).First(CoreAffinity.Current.Contains);
-        Assert.Contains("choose from", Assert.Throws<ArgumentException>(() => new CpuBackend(cores: [CoreAffinity.MaxCores])).Message);
-        Assert.Contains("choose from", Assert.Throws<ArgumentException>(() => new CpuBackend(cores: [-1])).Message);
-        Assert.Contains("twice", Assert.Throws<ArgumentException>(() => new CpuBackend(cores: [core, core])).Message);
-        Assert.Contains("for 2 threads", Assert.Throws<ArgumentException>(() => new CpuBackend(2, cores: [core])).Message);
-        Assert.Contains("0 cores", Assert.Throws<ArgumentException>(() => new CpuBackend(cores: [])).Message);
-        using var backend = new CpuBackend(cores: [core]);
+        Assert.Contains("choose from", Assert.Throws<ArgumentException>(() => new CpuBackend(new CpuOptions { Cores = [CoreAffinity.MaxCores] })).Message);
+        Assert.Contains("choose from", Assert.Throws<ArgumentException>(() => new CpuBackend(new CpuOptions { Cores = [-1] })).Message);
+        Assert.Contains("twice", Assert.Throws<ArgumentException>(() => new CpuBackend(new CpuOptions { Cores = [core, core] })).Message);
+        Assert.Contains("for 2 threads", Assert.Throws<ArgumentException>(() => new CpuBackend(new CpuOptions { Threads = 2, Cores = [core] })).Message);
+        Assert.Contains("0 cores", Assert.Throws<ArgumentException>(() => new CpuBackend(new CpuOptions { Cores = [] })).Message);
+        using var backend = new CpuBackend(new CpuOptions { Cores = [core] });
         Assert.EndsWith($"1 thread on core {core}", backend.Description);
     }
 

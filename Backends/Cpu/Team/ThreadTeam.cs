@@ -35,11 +35,12 @@ internal sealed class ThreadTeam : IDisposable
     /// <summary>Starts the helpers.</summary>
     /// <param name="size">Members, the caller included.</param>
     /// <param name="cores">The core of each member, checked by <see cref="CoreAffinity.Check"/>; null leaves it to the system.</param>
-    public ThreadTeam(int size, int[]? cores = null)
+    /// <param name="movesThreads">Whether members that the system places may change cores: <see cref="Stragglers"/>.</param>
+    public ThreadTeam(int size, int[]? cores = null, bool movesThreads = false)
     {
         Size = size;
         _cores = cores;
-        _stragglers = cores is null ? Stragglers.For(size) : null;
+        _stragglers = movesThreads && cores is null ? Stragglers.For(size) : null;
         _claims = new StepClaims(0, size);
         _helpers = new Thread[size - 1];
         for (int i = 0; i < _helpers.Length; i++)
