@@ -25,17 +25,18 @@ internal static class MicroModels
     public static Model Open(string name, IBackend backend)
     {
         using var folder = new TemporaryFolder();
+        return Model.Open(Write(name, folder), backend, new ModelOptions { CopyToMemory = true });
+    }
+
+    /// <summary>Writes the model into a folder and opens it there.</summary>
+    public static GgufFile OpenFile(string name, TemporaryFolder folder) => GgufFile.Open(Write(name, folder));
+
+    private static string Write(string name, TemporaryFolder folder)
+    {
         string path = folder[name + ".gguf"];
         if (Reencoded(name) is QuantType type) Reencode(type, Bytes("micro-mamba-f32"), folder["f32.gguf"], path);
         else File.WriteAllBytes(path, Bytes(name));
-        return Model.Open(path, backend, new ModelOptions { CopyToMemory = true });
-    }
-
-    /// <summary>Writes a stored model into a folder and opens it there.</summary>
-    public static GgufFile OpenFile(string name, TemporaryFolder folder)
-    {
-        File.WriteAllBytes(folder[name + ".gguf"], Bytes(name));
-        return GgufFile.Open(folder[name + ".gguf"]);
+        return path;
     }
 
     /// <summary>The type that the model's matrices were re-encoded in from float32, or null where the file itself is stored.</summary>
