@@ -14,12 +14,20 @@ internal static class LfsPointer
     /// <summary>Refuses a file that is a pointer.</summary>
     /// <param name="path">A file that is there.</param>
     /// <exception cref="FormatException">It is one.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="IOException">It cannot be read, or is a pipe or device.</exception>
     public static void Refuse(string path)
     {
+        if (IsAt(path)) throw Refusal(path);
+    }
+
+    /// <summary>Whether a file is a pointer.</summary>
+    /// <exception cref="IOException">It cannot be read, or is a pipe or device.</exception>
+    public static bool IsAt(string path)
+    {
+        PathKinds.RequireFile(path, "the file as the model's page has it");
         Span<byte> start = stackalloc byte[Needed];
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        if (Is(start[..stream.ReadAtLeast(start, Needed, throwOnEndOfStream: false)])) throw Refusal(path);
+        return Is(start[..stream.ReadAtLeast(start, Needed, throwOnEndOfStream: false)]);
     }
 
     /// <summary>The sentence about a pointer.</summary>

@@ -26,6 +26,20 @@ internal static unsafe partial class PathKinds
         return Directory.Exists(path) ? PathKind.Folder : File.Exists(path) ? PathKind.File : PathKind.None;
     }
 
+    /// <summary>Refuses what is no file, before opening it would wait for a writer, read without end or fail in the system's words.</summary>
+    /// <param name="path">Where a file should be.</param>
+    /// <param name="needed">What to give, such as "a text file".</param>
+    /// <exception cref="IOException">There is nothing, a folder, a pipe, a device or a socket.</exception>
+    public static void RequireFile(string path, string needed)
+    {
+        switch (Of(path))
+        {
+            case PathKind.File: return;
+            case PathKind.None: throw new FileNotFoundException($"There is no file '{path}'; give {needed}.", path);
+            case var kind: throw new IOException($"'{path}' is a {kind.ToString().ToLowerInvariant()} and no file; give {needed}.");
+        }
+    }
+
     private static bool TryMode(string path, out int mode)
     {
         mode = 0;

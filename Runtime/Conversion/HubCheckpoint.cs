@@ -57,9 +57,6 @@ internal sealed class HubCheckpoint : IDisposable
         return new HubCheckpoint(directory, config, Find(config, among), CheckpointWeights.Open(directory));
     }
 
-    /// <summary>Reads a file beside config.json if it is there.</summary>
-    public HubConfig? TryRead(string name) => HubConfig.TryRead(Path.Combine(Directory, name));
-
     /// <summary>Every file of a folder that a checkpoint may consist of, or a person may have put there for it; GGUF files are what was made of it.</summary>
     public static IEnumerable<string> FilesOf(string directory) => !System.IO.Directory.Exists(directory) ? []
         : System.IO.Directory.GetFiles(directory).Where(path => !path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase));

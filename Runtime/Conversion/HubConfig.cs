@@ -32,7 +32,9 @@ internal sealed class HubConfig
         LfsPointer.Refuse(path);
         try
         {
-            using JsonDocument document = JsonDocument.Parse(QuoteNonNumbers(File.ReadAllBytes(path)));
+            byte[] json = QuoteNonNumbers(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(json);
+            EnsureNames(json, path);
             if (document.RootElement.ValueKind != JsonValueKind.Object)
                 throw new FormatException($"{path}: the file holds no JSON object; download it again.");
             return new HubConfig(path, document.RootElement.Clone());
@@ -61,6 +63,21 @@ internal sealed class HubConfig
 
     /// <summary>Reads a file if it is there.</summary>
     public static HubConfig? TryRead(string path) => File.Exists(path) ? Read(path) : null;
+
+    /// <summary>Reads a file of advice if it is there; what cannot be read stops nothing and is left out with a note that names it.</summary>
+    /// <exception cref="FormatException">It is a Git LFS pointer: the advice is to be had.</exception>
+    public static HubConfig? TryReadAdvice(string path, List<string> notes)
+    {
+        try
+        {
+            return TryRead(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException || (e is FormatException && !LfsPointer.IsAt(path)))
+        {
+            notes.Add($"{System.IO.Path.GetFileName(path)} is left out, with all that it recommends: {e.Message}");
+            return null;
+        }
+    }
 
     /// <summary>A value of any type, or null.</summary>
     public JsonElement? Get(string key) =>
@@ -119,27 +136,41 @@ internal sealed class HubConfig
         };
     }
 
-    /// <summary>Token ids: a number, a list of numbers, or none; what is negative, as -1 is by custom, is no token.</summary>
-    public int[] Ids(string key)
+    /// <summary>Token ids: a number, a list of numbers, or none. What is negative, as -1 is by custom, is no token; what else is none is left out with a note.</summary>
+    /// <remarks>As llama.cpp's converter does: the tokenizer names its tokens itself, so that a wrong id costs little.</remarks>
+    /// <param name="key">The key.</param>
+    /// <param name="rows">How many tokens there are.</param>
+    /// <param name="notes">Takes what was left out.</param>
+    public int[] Ids(string key, int rows, List<string> notes)
     {
         if (Get(key) is not JsonElement value) return [];
-        if (value.ValueKind != JsonValueKind.Array) return [.. new[] { Id(value) }.Where(id => id >= 0)];
-        return [.. value.EnumerateArray().Where(id => id.ValueKind != JsonValueKind.Null).Select(Id).Where(id => id >= 0)];
-        int Id(JsonElement id) => id.ValueKind == JsonValueKind.Number && id.TryGetDouble(out double number) && number == Math.Floor(number) && Math.Abs(number) <= int.MaxValue
-            ? (int)number : throw Wrong(key, "a token id or a list of token ids");
+        var ids = new List<int>();
+        IEnumerable<JsonElement> items = value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : new[] { value };
+        foreach (JsonElement item in items)
+        {
+            double id = item.ValueKind == JsonValueKind.Number ? item.GetDouble() : double.NaN;   // 2.0 is 2
+            if (id >= 0 && id < rows && id == Math.Floor(id)) ids.Add((int)id);
+            else if (item.ValueKind != JsonValueKind.Null && !(id < 0))
+                notes.Add($"Key '{key}' of {System.IO.Path.GetFileName(Path)} has {Show(item.GetRawText())}, which is no token of the vocabulary of {rows}; it is left out.");
+        }
+        return [.. ids];
     }
 
     /// <summary>The text of a JSON string.</summary>
     /// <exception cref="FormatException">It is no string, or not valid text.</exception>
-    public string String(JsonElement value, string key)
+    public string String(JsonElement value, string key) => value.ValueKind != JsonValueKind.String ? throw Wrong(key, "texts")
+        : TryString(value) ?? throw new FormatException($"{Path}: key '{key}' holds a string that is not valid text; download the file again.");
+
+    /// <summary>The text of a JSON string; null where it is not UTF-8 or has half of a pair of surrogates.</summary>
+    public static string? TryString(JsonElement value)
     {
         try
         {
-            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw Wrong(key, "texts");
+            return value.GetString();
         }
-        catch (InvalidOperationException e)   // not UTF-8, or a lone surrogate
+        catch (InvalidOperationException)
         {
-            throw new FormatException($"{Path}: key '{key}' holds a string that is not valid text; download the file again.", e);
+            return null;
         }
     }
 
@@ -214,6 +245,24 @@ internal sealed class HubConfig
 
     private FormatException Wrong(string key, string needed) =>
         new($"{Path}: key '{key}' is {Show(Get(key)?.GetRawText() ?? "null")}; it must be {needed}. Use the file that belongs to the checkpoint.");
+
+    /// <summary>Refuses names with half of a pair of surrogates, at which every look for a key would fail.</summary>
+    private static void EnsureNames(byte[] json, string path)
+    {
+        var reader = new Utf8JsonReader(json);
+        while (reader.Read())
+        {
+            if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueIsEscaped) continue;
+            try
+            {
+                reader.GetString();
+            }
+            catch (InvalidOperationException e)
+            {
+                throw new FormatException($"{path}: the file holds a name that is not valid text; download the file again.", e);
+            }
+        }
+    }
 
     /// <summary>Python writes Infinity, -Infinity and NaN bare, which is not JSON: they become strings.</summary>
     private static byte[] QuoteNonNumbers(byte[] json)

@@ -43,7 +43,7 @@ internal static class SamplingImport
 
         void WriteSequence(JsonElement value)
         {
-            if (value.ValueKind == JsonValueKind.String) metadata.Set(RecommendedSampling.Prefix + RecommendedSampling.Sequence, generation.String(value, RecommendedSampling.Sequence));
+            if (value.ValueKind == JsonValueKind.String && HubConfig.TryString(value) is string text) metadata.Set(RecommendedSampling.Prefix + RecommendedSampling.Sequence, text);
             else Drop(RecommendedSampling.Sequence, value, "A text of names is needed");
         }
 

@@ -33,13 +33,13 @@ internal sealed class SentencePieceImport
     public TokenTable Table { get; }
 
     /// <summary>Beginning of a text, or −1.</summary>
-    public int Bos => _model.Bos;
+    public int Bos => Known(_model.Bos);
 
     /// <summary>End of a text, or −1.</summary>
-    public int Eos => _model.Eos;
+    public int Eos => Known(_model.Eos);
 
     /// <summary>The token for what has no other, or −1.</summary>
-    public int Unknown => _model.Unknown < _model.Pieces.Count ? _model.Unknown : -1;
+    public int Unknown => Known(_model.Unknown);
 
     /// <summary>How the model normalizes text, which is not done here; null for not at all.</summary>
     public string? Normalizer => _model.Normalizer is "" or "identity" ? null : _model.Normalizer;
@@ -52,4 +52,6 @@ internal sealed class SentencePieceImport
 
     /// <summary>Writes tokens, scores and kinds.</summary>
     public void Write(GgufMetadata metadata) => Table.Write(metadata, [.. _model.Pieces.Select(piece => piece.Score)]);
+
+    private int Known(int id) => id < _model.Pieces.Count ? id : -1;
 }

@@ -24,7 +24,7 @@ internal sealed class TokenizerImport
         _metadata = metadata;
         _rows = checkpoint.Config.Size("vocab_size");
         _settings = HubConfig.TryRead(Path.Combine(folder, "tokenizer_config.json"));
-        _generation = checkpoint.TryRead("generation_config.json");
+        _generation = HubConfig.TryReadAdvice(Path.Combine(checkpoint.Directory, "generation_config.json"), _notes);
     }
 
     /// <summary>Writes all keys about text; without a tokenizer it becomes a file of token ids only.</summary>
@@ -158,26 +158,15 @@ internal sealed class TokenizerImport
     private void WriteStops(IEnumerable<int> before, int? bos, IEnumerable<int> after, int never = -1)
     {
         HubConfig config = _checkpoint.Config;
-        IEnumerable<int> ends = [.. before, .. config.Ids("eos_token_id"), .. _generation?.Ids("eos_token_id") ?? [], .. after];
+        IEnumerable<int> ends = [.. before, .. Ids(config, "eos_token_id"), .. _generation is null ? [] : Ids(_generation, "eos_token_id"), .. after];
         string[] keys = ["eos_token_id", "eot_token_id", "eom_token_id"];
         foreach ((string key, int end) in keys.Zip(ends.Where(id => id >= 0 && id != never).Distinct())) Set(key, end);
         if (bos is >= 0) Set("bos_token_id", bos.Value);
-        else if (config.Ids("bos_token_id") is [int first, ..]) Set("bos_token_id", first);
-        WritePadding(config);
+        else if (Ids(config, "bos_token_id") is [int first, ..]) Set("bos_token_id", first);
+        if (Ids(config, "pad_token_id") is [int padding, ..]) Set("padding_token_id", padding);
 
-        void Set(string key, int token) => _metadata.Set(Ggml + key, token < _rows ? (uint)token
-            : throw new FormatException($"{config.Path}: token {token}, the {key} of this or a neighbouring file, is outside the vocabulary of {_rows}; use the files that belong to the checkpoint."));
-    }
-
-    /// <summary>Padding means nothing to a model that takes one sequence at a time, so an id that is no token's is none.</summary>
-    private void WritePadding(HubConfig config)
-    {
-        if (config.Get("pad_token_id") is not JsonElement value) return;
-        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int padding) && padding < _rows)
-        {
-            if (padding >= 0) _metadata.Set(Ggml + "padding_token_id", (uint)padding);
-        }
-        else _notes.Add($"Key 'pad_token_id' of {Path.GetFileName(config.Path)} is {HubConfig.Show(value.GetRawText())}, which is no token of the vocabulary of {_rows}; it is left out.");
+        int[] Ids(HubConfig file, string key) => file.Ids(key, _rows, _notes);
+        void Set(string key, int token) => _metadata.Set(Ggml + key, (uint)token);
     }
 
     private void WriteAdded(bool bosByDefault)

@@ -109,12 +109,70 @@ public sealed class GenerationAdviceTests
         Assert.Equal(expected, file.Metadata.TryGet(key, out GgufValue found) ? found.Value : null);
     }
 
-    [Fact]
-    public void Convert_EndOutsideTheVocabulary_IsStillRefused()
+    [Theory]
+    [InlineData("5", 5u)]
+    [InlineData("5.0", 5u)]
+    [InlineData("5e0", 5u)]
+    [InlineData("[5]", 5u)]
+    [InlineData("-1", null)]
+    [InlineData("-2.0", null)]
+    [InlineData("512", null)]
+    [InlineData("5.5", null)]
+    [InlineData("1e30", null)]
+    [InlineData("\"5\"", null)]
+    [InlineData("true", null)]
+    [InlineData("{}", null)]
+    [InlineData("[[5]]", null)]
+    public void Convert_TokenIds_AreTakenOneWayForEveryKeyAndFile(string value, object? expected)
+    {
+        bool isSilent = expected is not null || value.StartsWith('-');
+        foreach (string name in (string[])["eos_token_id", "bos_token_id", "pad_token_id", "generation_config.json"])
+        {
+            bool advised = name.EndsWith(".json", StringComparison.Ordinal);
+            string key = advised ? "eos_token_id" : name, file = advised ? name : "config.json";
+            using var folder = new CheckpointFolder("mamba_nobias");
+            foreach (string other in (string[])["eos_token_id", "bos_token_id", "pad_token_id"]) folder.Set(other, null);
+            folder.Write("generation_config.json", advised ? $$"""{"{{key}}": {{value}}}""" : "{}");
+            if (!advised) folder.Set(key, JsonNode.Parse(value));
+            ConversionReport report = folder.Convert();
+            using GgufFile made = GgufFile.Open(folder.Output);
+            Assert.Equal(expected, made.Metadata.TryGet(Ggml + key.Replace("pad_", "padding_", StringComparison.Ordinal), out GgufValue found) ? found.Value : null);
+            Assert.Equal(isSilent ? 0 : 1, report.Notes.Count(note => note.StartsWith($"Key '{key}' of {file} has ", StringComparison.Ordinal)));
+        }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("[]")]
+    [InlineData("[{\"top_k\": 5}]")]
+    [InlineData("5")]
+    [InlineData("null")]
+    [InlineData("not JSON")]
+    [InlineData("{\"top_k\": 5")]
+    [InlineData("{\"top_k\": 5,}")]
+    [InlineData("{\"top_k\": 5} more")]
+    [InlineData("\0\0\0\0")]
+    public void Convert_AdviceThatIsNoObject_IsLeftOutByItsName(string text)
+    {
+        (ConversionReport report, GgufMetadata metadata) = Convert(text);
+        Assert.StartsWith("generation_config.json is left out", Assert.Single(report.Notes, note => note.Contains("generation_config", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.DoesNotContain(metadata.Entries, entry => entry.Key.StartsWith(Sampling, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("""{"sequence": "\ud800"}""")]
+    [InlineData("""{"\ud800": 1, "top_k": 5}""")]
+    [InlineData("""{"top_\u006b": "x"}""")]
+    [InlineData("""{"typical_p": 1e400, "do_sample": "\udc00"}""")]
+    public void Convert_AdviceOfBrokenText_BlocksNothing(string text) => Convert(text);
+
+    [MachineFact(Needs.Linux)]
+    public void Convert_AdviceThatIsAPipe_IsLeftOutWithoutWaiting()
     {
         using var folder = new CheckpointFolder("mamba_nobias");
-        folder.Set("eos_token_id", 512);
-        Assert.Contains("token 512", Assert.Throws<FormatException>(() => folder.Convert()).Message, StringComparison.Ordinal);
+        File.Delete(folder.PathOf("generation_config.json"));
+        using (var make = System.Diagnostics.Process.Start("mkfifo", [folder.PathOf("generation_config.json")])) make.WaitForExit();
+        Assert.Contains("is a pipe", Assert.Single(folder.Convert().Notes, note => note.Contains("generation_config", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
     [Theory]
