@@ -13,8 +13,8 @@ namespace MambaRT.Conversion;
 /// </para>
 /// <para>
 /// A row is what loses least for its size among all that these measurements allow near the size its name stands for, not what its name says: IQ4_XS
-/// needs fewer bits than Q4_0 and loses less, so "Q4_0" has none. Eight bits for x_proj and dt_proj are 2 to 3 % of a file; from Q5_K_M to IQ4_XS
-/// five (Q5_K and Q5_1) lost no more over 4,096 tokens of mamba-story-25m, so they have 5 there, and x_proj 6 at Q6_K.
+/// needs fewer bits than Q4_0 and loses less, so "Q4_0" has none. Eight bits for x_proj and dt_proj are 2 to 3 % of a file; five (Q5_K and Q5_1)
+/// lost no more over 4,096 tokens of mamba-story-25m at Q5_K_M, Q4_K_M, Q4_K_S, Q4_0 and IQ4_XS, so they have 5 there, and x_proj 6 at Q6_K.
 /// </para>
 /// <para>
 /// A model width that is not a multiple of 256 leaves types of 32 values only to in_proj and the head, none below 4.5 bits; there the same reasoning
