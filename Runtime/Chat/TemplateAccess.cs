@@ -30,6 +30,10 @@ internal sealed class MemberExpression(int line, TemplateExpression target, Temp
                 return space.Attributes.TryGetValue(name, out var attribute) ? attribute : new TemplateUndefined(name);
             case (TemplateLoop loop, string name):
                 return loop.Get(name);
+            case (TemplateCycler cycler, "current"):
+                return cycler.Current;
+            case (TemplateGroup group, string name):
+                return group.Get(name);
             case (string text, long place):
                 return TemplateStrings.At(text, place, run, line) ?? (object)new TemplateUndefined($"item {place}");
             case (List<object?> items, long index):
@@ -76,7 +80,7 @@ internal sealed class SliceExpression(
         run.Charge(count, Line);
         List<object?> picked = from is TemplateTuple ? new TemplateTuple([]) : [];
         for (var i = first; by > 0 ? i < end : i > end; i += by) picked.Add(items[(int)i]);
-        return from is string ? string.Concat(picked) : picked;
+        return from is string ? TemplateStrings.Concat(picked) : picked;
     }
 
     private static long Clamp(long? bound, long missing, int count, long low, long high)
@@ -126,6 +130,8 @@ internal sealed class CallExpression(int line, TemplateExpression callee, Templa
         return function switch
         {
             TemplateMacro macro => macro.Call(values, caller, run, Line),
+            TemplateLoop loop => loop.Recurse(values, run, Line),
+            TemplateJoiner joiner => joiner.Call(),
             TemplateFunction known => TemplateFunctions.Call(known.Name, values, run, Line),
             TemplateUndefined missing => TemplateFunctions.Call(missing.Name, values, run, Line),
             _ => throw Error($"{TemplateValues.TypeName(function)} cannot be called."),

@@ -150,11 +150,9 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
                 while (Is(TemplateTokenKind.String)) parts.Add(Take().Value);
                 return new LiteralExpression(token.Line, string.Concat(parts));
             case TemplateTokenKind.Integer:
-                if (!long.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var integer))
-                    throw TemplateToken.Error(token.Line, $"the integer {token.Value} does not fit 64 bits.");
-                return new LiteralExpression(token.Line, integer);
+                return new LiteralExpression(token.Line, Integer(token));
             case TemplateTokenKind.Float:
-                return new LiteralExpression(token.Line, double.Parse(token.Value, CultureInfo.InvariantCulture));
+                return new LiteralExpression(token.Line, double.Parse(token.Value.Replace("_", "", StringComparison.Ordinal), CultureInfo.InvariantCulture));
             case TemplateTokenKind.Operator when token.Value == "(":
                 if (Accept(TemplateTokenKind.Operator, ")")) return new ListExpression(token.Line, [], isTuple: true);
                 var inner = ParseTuple();
@@ -167,6 +165,21 @@ internal abstract class TemplateExpressionParser(List<TemplateToken> tokens) : T
             default:
                 throw TemplateToken.Error(token.Line, $"a value is needed; found {token}.");
         }
+    }
+
+    private static long Integer(TemplateToken token)
+    {
+        var digits = token.Value.Replace("_", "", StringComparison.Ordinal);
+        var radix = digits.Length < 2 ? 10 : char.ToLowerInvariant(digits[1]) switch { 'x' => 16, 'o' => 8, 'b' => 2, _ => 10 };
+        long value = 0;
+        foreach (var digit in radix == 10 ? digits : digits[2..])
+        {
+            var next = char.IsAsciiDigit(digit) ? digit - '0' : (digit | ' ') - 'a' + 10;
+            if (value > (long.MaxValue - next) / radix) throw TemplateToken.Error(token.Line, $"the integer {token.Value} does not fit 64 bits.");
+            value = value * radix + next;
+        }
+
+        return value;
     }
 
     private static TemplateExpression ParseName(TemplateToken token) => token.Value switch

@@ -8,7 +8,8 @@ internal static class TemplateFilters
     private static readonly string[] Names =
     [
         "trim", "length", "count", "upper", "lower", "capitalize", "title", "tojson", "default", "d", "replace", "string", "safe", "escape", "e",
-        "int", "float", "abs", "round", "format", "indent", "attr", "wordcount", "center",
+        "int", "float", "abs", "round", "format", "indent", "attr", "wordcount", "center", "forceescape", "striptags", "urlencode", "xmlattr",
+        "truncate", "wordwrap", "pprint",
     ];
 
     /// <summary>Says whether a filter of this name exists.</summary>
@@ -34,6 +35,14 @@ internal static class TemplateFilters
                 return ToFloat(value, run, line) ?? arguments.At(0, "default", 0.0);
             case "abs" or "round":
                 return Rounded(name, value, arguments, line);
+            case "urlencode":
+                return TemplateMarkup.UrlEncode(value, run, line);
+            case "xmlattr":
+                return TemplateMarkup.XmlAttributes(value, arguments, run, line);
+            case "pprint":
+                return TemplatePretty.Write(value, run, line);
+            case "random":
+                throw TemplateToken.Error(line, "the filter 'random' is not supported: the same conversation must give the same text each time.");
             case "attr":
                 return MemberExpression.Get(value, arguments.StringAt(0, "name", "", line), run, line);
             default:
@@ -49,27 +58,31 @@ internal static class TemplateFilters
             case "trim":
                 return TemplateStrings.Trim(text, arguments.StringAt(0, "chars", null, line), true, true, run, line);
             case "upper":
-                return TemplateStrings.Upper(text, run, line);
+                return TemplateCase.Upper(text, run, line);
             case "lower":
-                return TemplateStrings.Lower(text, run, line);
+                return TemplateCase.Lower(text, run, line);
             case "capitalize":
-                return TemplateStrings.Capitalize(text, null, run, line);
+                return TemplateCase.Capitalize(text, null, run, line);
             case "title":
-                return TemplateStrings.Capitalize(text, c => TemplateStrings.IsSpace(c) || "-({[<".Contains(c), run, line);
+                return TemplateCase.Capitalize(text, c => TemplateStrings.IsSpace(c) || "-({[<".Contains(c), run, line);
             case "replace":
                 return TemplateMethods.Replace(text, arguments, run, line);
             case "format":
                 return TemplateFormat.Percent(text, arguments.Positional, run, line);
             case "wordcount":
-                return (long)TemplateStrings.Split(text, null, -1, run, line).Count;
-            case "escape" or "e":
-                return Escape(text, run, line);
+                return TemplateStrings.WordCount(text, run, line);
+            case "escape" or "e" or "forceescape":
+                return TemplateMarkup.Escape(text, run, line);
+            case "striptags":
+                return TemplateMarkup.StripTags(text, run, line);
+            case "truncate":
+                return TemplateLayout.Truncate(text, arguments, run, line);
+            case "wordwrap":
+                return TemplateLayout.WordWrap(text, arguments, run, line);
             case "indent":
                 return Indent(text, arguments, run, line);
             case "center":
-                var room = Math.Max(0, (arguments.At(0, "width", 80L) is long width ? width : 0) - text.Length);
-                run.ChargeText(room + text.Length, line);
-                return new string(' ', (int)(room / 2)) + text + new string(' ', (int)(room - room / 2));
+                return TemplateLayout.Pad(text, "center", arguments.At(0, "width", 80L) is long width ? width : 0, " ", run, line);
             default:
                 return text;
         }
@@ -127,26 +140,6 @@ internal static class TemplateFilters
         };
     }
 
-    private static string Escape(string text, TemplateRun run, int line)
-    {
-        var plain = run.Plain(text, line);
-        var output = new TemplateWriter();
-        for (var i = 0; i < text.Length; i++)
-        {
-            switch (plain[i])
-            {
-                case '&': output.Append("&amp;", run, line); break;
-                case '<': output.Append("&lt;", run, line); break;
-                case '>': output.Append("&gt;", run, line); break;
-                case '"': output.Append("&#34;", run, line); break;
-                case '\'': output.Append("&#39;", run, line); break;
-                default: output.Append(text[i], 1, run, line); break;
-            }
-        }
-
-        return output.ToText(run, line);
-    }
-
     private static string Indent(string text, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
         var width = arguments.At(0, "width", 4L);
@@ -155,16 +148,16 @@ internal static class TemplateFilters
         var first = TemplateValues.Truth(arguments.At(1, "first", false));
         var blank = TemplateValues.Truth(arguments.At(2, "blank", false));
         var output = new TemplateWriter();
-        var left = text.AsSpan();
-        for (var isFirst = true; ; isFirst = false)
+        run.ChargeText(text.Length + 1L, line);
+        var rows = TemplateStrings.Lines(text + "\n", keepsEnds: false, run, line);
+        for (var i = 0; i < rows.Count; i++)
         {
-            var end = left.IndexOf('\n');
-            var row = end < 0 ? left : left[..end];
-            if (isFirst ? first : blank || row.Length > 0) output.Append(space, run, line);
+            var row = (string)rows[i]!;   // lines are texts
+            if (i > 0) output.Append("\n", run, line);
+            if (i == 0 ? first : blank || row.Length > 0) output.Append(space, run, line);
             output.Append(row, run, line);
-            if (end < 0) return output.ToText(run, line);
-            output.Append("\n", run, line);
-            left = left[(end + 1)..];
         }
+
+        return output.ToText(run, line);
     }
 }

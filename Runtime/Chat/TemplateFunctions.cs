@@ -5,10 +5,10 @@ namespace MambaRT.Chat;
 /// <summary>The functions that every template may call. Source: Jinja 3.1, defaults.py, and transformers, chat_template_utils.py.</summary>
 internal static class TemplateFunctions
 {
-    private const string Names = "raise_exception, range, namespace, dict and strftime_now";
+    private const string Names = "raise_exception, range, namespace, dict, cycler, joiner and strftime_now";
 
     /// <summary>Says whether there is a function of this name.</summary>
-    public static bool Exists(string name) => name is "raise_exception" or "range" or "namespace" or "dict" or "strftime_now";
+    public static bool Exists(string name) => name is "raise_exception" or "range" or "namespace" or "dict" or "cycler" or "joiner" or "strftime_now";
 
     /// <summary>Calls a function.</summary>
     public static object? Call(string name, TemplateArguments.Values values, TemplateRun run, int line)
@@ -26,6 +26,10 @@ internal static class TemplateFunctions
                 return space;
             case "dict":
                 return Entries(values, run, line);
+            case "cycler":
+                return values.Positional.Count > 0 ? new TemplateCycler(values.Positional) : throw TemplateToken.Error(line, "cycler needs at least one item.");
+            case "joiner":
+                return new TemplateJoiner(values.StringAt(0, "sep", ", ", line) ?? "");
             case "strftime_now":
                 return Time(values.StringAt(0, "format", "", line) ?? "", run, line);
             default:

@@ -183,6 +183,12 @@ internal sealed class TemplateLexer
 
     private void Number()
     {
+        if (_source[_at] == '0' && Based() is int behind and > 0)
+        {
+            Take(TemplateTokenKind.Integer, behind);
+            return;
+        }
+
         var end = SkipDigits(_at);
         var kind = TemplateTokenKind.Integer;
         if (end + 1 < _source.Length && _source[end] == '.' && char.IsAsciiDigit(_source[end + 1]))
@@ -204,10 +210,33 @@ internal sealed class TemplateLexer
         Take(kind, end);
     }
 
-    private int SkipDigits(int at)
+    /// <summary>The place behind digits, between which single underscores may stand.</summary>
+    private int SkipDigits(int at) => SkipDigits(at, char.IsAsciiDigit);
+
+    private int SkipDigits(int at, Func<char, bool> isDigit)
     {
-        while (at < _source.Length && char.IsAsciiDigit(_source[at])) at++;
+        int start = at;
+        for (; at < _source.Length; at++)
+        {
+            bool joins = _source[at] == '_' && at > start && at + 1 < _source.Length && isDigit(_source[at + 1]);
+            if (!joins && !isDigit(_source[at])) break;
+        }
+
         return at;
+    }
+
+    /// <summary>The place behind an integer such as 0xff, 0o17 or 0b11; 0 where there is none.</summary>
+    private int Based()
+    {
+        Func<char, bool>? isDigit = (_at + 1 < _source.Length ? char.ToLowerInvariant(_source[_at + 1]) : ' ') switch
+        {
+            'x' => char.IsAsciiHexDigit,
+            'o' => c => c is >= '0' and <= '7',
+            'b' => c => c is '0' or '1',
+            _ => null,
+        };
+        int digits = _at + 2, end = isDigit is null ? digits : SkipDigits(digits, isDigit);
+        return end > digits ? end : 0;
     }
 
     private void Literal(char quote)
@@ -233,16 +262,25 @@ internal sealed class TemplateLexer
     private int Escape(StringBuilder text, int at)
     {
         var c = _source[at];
-        var digits = c switch { 'x' => 2, 'u' => 4, _ => 0 };
+        var digits = c switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
         if (digits > 0 && at + digits < _source.Length
-            && ushort.TryParse(_source.AsSpan(at + 1, digits), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var code))
+            && uint.TryParse(_source.AsSpan(at + 1, digits), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var code) && code <= 0x10ffff)
         {
-            text.Append((char)code);
+            if (code <= char.MaxValue) text.Append((char)code);
+            else text.Append(char.ConvertFromUtf32((int)code));
             return at + digits;
         }
 
-        const string Letters = "ntrbfva0\\'\"";
-        const string Meanings = "\n\t\r\b\f\v\a\0\\'\"";
+        int octal = at, number = 0;
+        while (octal < _source.Length && octal < at + 3 && _source[octal] is >= '0' and <= '7') number = number * 8 + (_source[octal++] - '0');
+        if (octal > at)
+        {
+            text.Append((char)number);
+            return octal - 1;
+        }
+
+        const string Letters = "ntrbfva\\'\"";
+        const string Meanings = "\n\t\r\b\f\v\a\\'\"";
         var index = Letters.IndexOf(c);
         // Python keeps an escape that it does not know, backslash and all.
         if (index >= 0) text.Append(Meanings[index]);

@@ -6,7 +6,7 @@ internal static class TemplateListFilters
     private static readonly string[] Names =
     [
         "first", "last", "join", "list", "items", "dictsort", "reverse", "select", "reject", "selectattr", "rejectattr", "map", "sort", "unique",
-        "min", "max", "sum", "batch", "groupby",
+        "min", "max", "sum", "batch", "slice", "groupby",
     ];
 
     /// <summary>Says whether a filter of this name exists.</summary>
@@ -56,13 +56,15 @@ internal static class TemplateListFilters
                 return Sum(items, arguments, run, line);
             case "batch":
                 return Batch(items, arguments, run, line);
+            case "slice":
+                return Slice(items, arguments, run, line);
             case "groupby":
                 return Group(items, arguments, run, line);
             default:
                 var list = new List<object?>(items);
                 if (name == "list") return list;
                 list.Reverse();
-                return value is string ? string.Concat(list) : list;
+                return value is string ? TemplateStrings.Concat(list) : list;
         }
     }
 
@@ -136,6 +138,10 @@ internal static class TemplateListFilters
         return output.ToText(run, line);
     }
 
+    /// <summary>Sorts texts, or other values of one kind, by themselves.</summary>
+    public static List<object?> Sorted(IReadOnlyList<object?> items, TemplateRun run, int line) =>
+        Sort(items, new([], [("case_sensitive", true)]), int.MaxValue, int.MaxValue, item => item, run, line);
+
     /// <summary>Sorts by keys, equal ones in their order; case is ignored unless asked for.</summary>
     private static List<object?> Sort(
         IReadOnlyList<object?> items, TemplateArguments.Values arguments, int sensitive, int reverse, Func<object?, object?> key, TemplateRun run, int line)
@@ -169,7 +175,7 @@ internal static class TemplateListFilters
     }
 
     private static object? Folded(object? key, bool exact, TemplateRun run, int line) =>
-        !exact && key is string text ? TemplateStrings.Lower(text, run, line) : key;
+        !exact && key is string text ? TemplateCase.Lower(text, run, line) : key;
 
     private static List<object?> Unique(IReadOnlyList<object?> items, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
@@ -191,13 +197,13 @@ internal static class TemplateListFilters
     {
         var key = Key(arguments, 0, run, line);
         var (whole, sum, isWhole) = ((Int128)0, 0.0, true);
-        foreach (var item in items)
+        var start = arguments.At(1, "start", 0L);
+        foreach (var item in items.Select(key).Prepend(start))
         {
-            var value = key(item);
-            if (!TemplateValues.Number(value, out var number)) throw TemplateToken.Error(line, $"cannot add {TemplateValues.TypeName(value)}.");
+            if (!TemplateValues.Number(item, out var number)) throw TemplateToken.Error(line, $"cannot add {TemplateValues.TypeName(item)}.");
             sum += number;
-            isWhole &= value is not double;
-            if (isWhole) whole += value is long n ? n : (long)number;
+            isWhole &= item is not double;
+            if (isWhole) whole += item is long n ? n : (long)number;
         }
 
         if (!isWhole) return sum;
@@ -222,18 +228,40 @@ internal static class TemplateListFilters
         return batches;
     }
 
+    /// <summary>Cuts into as many lists as asked for, the first of them longer by one where it does not come out even.</summary>
+    private static List<object?> Slice(IReadOnlyList<object?> items, TemplateArguments.Values arguments, TemplateRun run, int line)
+    {
+        if (arguments.At(0, "slices", null) is not (long count and > 0)) throw TemplateToken.Error(line, "slice needs a count of at least 1.");
+        run.Charge(count, line);
+        var fill = arguments.At(1, "fill_with", null);
+        var slices = new List<object?>();
+        var (each, longer, at) = ((int)(items.Count / count), items.Count % count, 0);
+        for (long i = 0; i < count; i++)
+        {
+            var slice = new List<object?>(items.Skip(at).Take(each + (i < longer ? 1 : 0)));
+            at += slice.Count;
+            if (fill is not null && i >= longer) slice.Add(fill);
+            slices.Add(slice);
+        }
+
+        return slices;
+    }
+
     private static List<object?> Group(IReadOnlyList<object?> items, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
-        var key = Key(arguments, 0, run, line);
+        var named = Key(arguments, 0, run, line);
+        var missing = arguments.At(1, "default", null);
+        object? key(object? item) => named(item) is var found && found is TemplateUndefined && missing is not null ? missing : found;
+        var exact = TemplateValues.Truth(arguments.At(2, "case_sensitive", false));
         var groups = new List<object?>();
         object? last = null;
         List<object?>? group = null;
         foreach (var item in Sort(items, arguments, 2, int.MaxValue, key, run, line))
         {
-            var value = key(item);
-            if (group is null || !TemplateValues.AreEqual(last, value, run, line)) groups.Add(new TemplateTuple([value, group = []]));
+            var folded = Folded(key(item), exact, run, line);
+            if (group is null || !TemplateValues.AreEqual(last, folded, run, line)) groups.Add(new TemplateGroup(key(item), group = []));
             group.Add(item);
-            last = value;
+            last = folded;
         }
 
         return groups;

@@ -116,6 +116,20 @@ internal sealed class WithStatement(int line, List<(string Name, TemplateExpress
     }
 }
 
+/// <summary>"autoescape": chat templates write plain text, so it may only say so.</summary>
+internal sealed class AutoescapeStatement(int line, TemplateExpression escapes, List<TemplateStatement> body) : TemplateStatement(line)
+{
+    /// <inheritdoc/>
+    public override TemplateFlow Execute(TemplateRun run)
+    {
+        if (TemplateValues.Truth(escapes.Evaluate(run))) throw TemplateToken.Error(Line, "the statement 'autoescape' is supported with false only.");
+        run.Push(Line);
+        TemplateFlow flow = Execute(body, run, Line);
+        run.Pop();
+        return flow;
+    }
+}
+
 /// <summary>A statement that is not supported: an error for the template that gets there.</summary>
 internal sealed class UnknownStatement(int line, string name) : TemplateStatement(line)
 {

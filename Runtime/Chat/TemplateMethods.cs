@@ -9,6 +9,8 @@ internal static class TemplateMethods
         string text => OnString(text, name, arguments, run, line),
         List<object?> list => OnList(list, name, arguments, run, line),
         OrderedDictionary<string, object?> map => OnMap(map, name, arguments, run, line),
+        TemplateLoop loop => loop.Call(name, arguments, run, line),
+        TemplateCycler cycler => cycler.Call(name, line),
         _ => throw Unknown(target, name, line),
     };
 
@@ -37,13 +39,13 @@ internal static class TemplateMethods
             case "strip" or "lstrip" or "rstrip":
                 return TemplateStrings.Trim(text, arguments.StringAt(0, "chars", null, line), name != "rstrip", name != "lstrip", run, line);
             case "startswith" or "endswith":
-                return HasEnd(text, arguments.At(0, "text", null), name == "startswith", name, run, line);
+                return HasEnd(Window(text, arguments, run, line, out _), arguments.At(0, "text", null), name == "startswith", name, run, line);
             case "split" or "rsplit":
                 var separator = arguments.StringAt(0, "sep", null, line);
                 var most = arguments.At(1, "maxsplit", -1L) is long n and >= 0 ? n : -1;
                 return name == "split" ? TemplateStrings.Split(text, separator, most, run, line) : TemplateStrings.SplitFromEnd(text, separator, most, run, line);
             case "splitlines":
-                return Lines(text, run, line);
+                return TemplateStrings.Lines(text, TemplateValues.Truth(arguments.At(0, "keepends", false)), run, line);
             case "partition" or "rpartition":
                 return Partition(text, Needed(arguments, name, line), name == "partition", run, line);
             case "removeprefix" or "removesuffix":
@@ -51,14 +53,21 @@ internal static class TemplateMethods
                 if (!HasEnd(text, end, name == "removeprefix", name, run, line)) return text;
                 run.ChargeText(text.Length, line);
                 return name == "removeprefix" ? text[end.Length..] : text[..^end.Length];
+            case "center" or "ljust" or "rjust" or "zfill":
+                var width = arguments.At(0, "width", null) is long columns ? columns : throw TemplateToken.Error(line, $"{name} needs a width.");
+                return TemplateLayout.Pad(text, name, width, name == "zfill" ? "0" : arguments.StringAt(1, "fillchar", " ", line) ?? " ", run, line);
+            case "expandtabs":
+                return TemplateLayout.ExpandTabs(text, arguments.At(0, "tabsize", 8L) is long size ? size : 8, run, line);
+            case "swapcase":
+                return TemplateCase.SwapCase(text, run, line);
             case "upper":
-                return TemplateStrings.Upper(text, run, line);
+                return TemplateCase.Upper(text, run, line);
             case "lower" or "casefold":
-                return TemplateStrings.Lower(text, run, line);
+                return TemplateCase.Lower(text, run, line);
             case "capitalize":
-                return TemplateStrings.Capitalize(text, null, run, line);
+                return TemplateCase.Capitalize(text, null, run, line);
             case "title":
-                return TemplateStrings.Capitalize(text, c => !char.IsLetter(c), run, line);
+                return TemplateCase.Capitalize(text, c => !char.IsLetter(c), run, line);
             case "replace":
                 return Replace(text, arguments, run, line);
             case "find" or "rfind" or "index" or "rindex":
@@ -66,21 +75,33 @@ internal static class TemplateMethods
             case "count":
                 var part = Needed(arguments, name, line);
                 if (part.Length == 0) throw TemplateToken.Error(line, "count needs a text of at least one character.");
-                return TemplateStrings.Count(run.Plain(text, line), run.Plain(part, line), run, line);
+                return TemplateStrings.Count(run.Plain(Window(text, arguments, run, line, out _), line), run.Plain(part, line), run, line);
             case "join":
                 return TemplateListFilters.Apply(name, arguments.At(0, "items", new TemplateUndefined("items")), new([text], []), run, line);
             case "format":
                 return TemplateFormat.Braces(text, arguments, run, line);
+            case "format_map":
+                var map = arguments.At(0, "mapping", null) as OrderedDictionary<string, object?> ?? throw TemplateToken.Error(line, "format_map needs a mapping.");
+                run.Charge(map.Count, line);
+                return TemplateFormat.Braces(text, new([], [.. map.Select(pair => (pair.Key, pair.Value))]), run, line);
             case "isdigit" or "isdecimal" or "isnumeric":
                 return All(text, char.IsDigit, run, line);
             case "isalpha":
                 return All(text, char.IsLetter, run, line);
             case "isalnum":
                 return All(text, char.IsLetterOrDigit, run, line);
+            case "isascii":
+                return text.Length == 0 || All(text, char.IsAscii, run, line);
+            case "isprintable":
+                return text.Length == 0 || All(text, IsPrintable, run, line);
+            case "isidentifier":
+                return All(text, c => char.IsLetterOrDigit(c) || c == '_', run, line) && !char.IsDigit(run.Plain(text, line)[0]);
+            case "istitle":
+                return TemplateCase.IsTitle(text, run, line);
             case "isspace":
                 return All(text, TemplateStrings.IsSpace, run, line);
             case "isupper" or "islower":
-                return TemplateStrings.IsCased(text, name == "isupper", run, line);
+                return TemplateCase.IsCased(text, name == "isupper", run, line);
             default:
                 throw Unknown(text, name, line);
         }
@@ -193,14 +214,30 @@ internal static class TemplateMethods
 
     private static object Find(string text, string name, TemplateArguments.Values arguments, TemplateRun run, int line)
     {
-        var (plain, part) = (run.Plain(text, line), run.Plain(Needed(arguments, name, line), line));
-        var from = Math.Clamp(arguments.At(1, "start", 0L) is long start ? start < 0 ? start + text.Length : start : 0, 0, text.Length);
-        if (name is "rfind" or "rindex" && from > 0) throw TemplateToken.Error(line, $"{name} with a start is not supported.");
-        var at = name is "rfind" or "rindex" ? TemplateStrings.LastIndexOf(plain, part, run, line) : TemplateStrings.IndexOf(plain, part, (int)from, run, line);
+        var window = Window(text, arguments, run, line, out var before);
+        var (plain, part) = (run.Plain(window, line), run.Plain(Needed(arguments, name, line), line));
+        var at = name is "rfind" or "rindex" ? TemplateStrings.LastIndexOf(plain, part, run, line) : TemplateStrings.IndexOf(plain, part, 0, run, line);
         if (at < 0) return name is "find" or "rfind" ? -1L : throw TemplateToken.Error(line, $"{name} does not find the text.");
         run.ChargeText(at, line);
-        return (long)TemplateStrings.Length(text[..at], run, line);
+        return before + TemplateStrings.Length(window[..at], run, line);
     }
+
+    /// <summary>The part of a text between the second and third argument, which count Unicode characters, from the end where negative.</summary>
+    private static string Window(string text, TemplateArguments.Values arguments, TemplateRun run, int line, out long before)
+    {
+        before = 0;
+        if (arguments.Positional.Count < 2) return text;
+        var length = TemplateStrings.Length(text, run, line);
+        before = Place(arguments.Positional[1], 0);
+        var end = Math.Max(before, Place(arguments.Positional.Count > 2 ? arguments.Positional[2] : null, length));
+        run.ChargeText(text.Length, line);
+        return text[TemplateStrings.PlaceOf(text, before, run, line)..TemplateStrings.PlaceOf(text, end, run, line)];
+
+        long Place(object? bound, long missing) => bound is not long n ? missing : Math.Clamp(n < 0 ? n + length : n, 0, length);
+    }
+
+    private static bool IsPrintable(char c) => c == ' ' || !(char.IsControl(c) || char.IsWhiteSpace(c) || char.GetUnicodeCategory(c)
+        is System.Globalization.UnicodeCategory.Format or System.Globalization.UnicodeCategory.OtherNotAssigned or System.Globalization.UnicodeCategory.PrivateUse);
 
     private static TemplateTuple Partition(string text, string separator, bool first, TemplateRun run, int line)
     {
@@ -210,13 +247,6 @@ internal static class TemplateMethods
         run.ChargeText(text.Length, line);
         if (at >= 0) return new TemplateTuple([text[..at], separator, text[(at + part.Length)..]]);
         return new TemplateTuple(first ? [text, "", ""] : ["", "", text]);
-    }
-
-    private static List<object?> Lines(string text, TemplateRun run, int line)
-    {
-        var lines = TemplateStrings.Split(TemplateStrings.Replace(TemplateStrings.Replace(text, "\r\n", "\n", -1, run, line), "\r", "\n", -1, run, line), "\n", -1, run, line);
-        if (lines[^1] is "") lines.RemoveAt(lines.Count - 1);
-        return lines;
     }
 
     private static bool All(string text, Func<char, bool> holds, TemplateRun run, int line)

@@ -17,6 +17,7 @@ internal sealed class BinaryExpression(int line, string op, TemplateExpression l
             "*" when a is string s && b is long n => Repeat(s, n, run),
             "*" when a is long n && b is string s => Repeat(s, n, run),
             "*" when a is List<object?> s && b is long n => Repeat(s, n, run),
+            "*" when a is long n && b is List<object?> s => Repeat(s, n, run),
             "%" when a is string s => TemplateFormat.Percent(s, b is TemplateTuple list ? list : [b], run, Line),
             _ => Arithmetic(a, b),
         };
@@ -76,14 +77,15 @@ internal sealed class BinaryExpression(int line, string op, TemplateExpression l
         if (count <= 0 || text.Length == 0) return "";
         // Bounded first: the product of a long and a length could overflow.
         run.ChargeText(Math.Min(count, TemplateRun.MaxOutput + 1L) * text.Length, Line);
-        return string.Concat(Enumerable.Repeat(text, (int)count));
+        return TemplateStrings.Repeat(text, (int)count);
     }
 
     private List<object?> Repeat(List<object?> items, long count, TemplateRun run)
     {
-        if (count <= 0 || items.Count == 0) return [];
+        List<object?> list = items is TemplateTuple ? new TemplateTuple([]) : [];
+        if (count <= 0 || items.Count == 0) return list;
         run.Charge(Math.Min(count, TemplateRun.MaxSteps + 1L) * items.Count, Line);
-        var list = new List<object?>(items.Count * (int)count);
+        list.EnsureCapacity(items.Count * (int)count);
         for (var i = 0; i < count; i++) list.AddRange(items);
         return list;
     }

@@ -86,6 +86,10 @@ internal sealed class TemplateParser : TemplateExpressionParser
                 return done;
             case "with":
                 return ParseWith(line);
+            case "autoescape":
+                var escapes = ParseExpression();
+                CloseTag();
+                return new AutoescapeStatement(line, escapes, ParseUntil("autoescape", line));
             case "break" or "continue":
                 if (_loops == 0) throw TemplateToken.Error(line, $"'{name}' stands outside a loop.");
                 CloseTag();
@@ -234,7 +238,7 @@ internal sealed class TemplateParser : TemplateExpressionParser
     {
         var loops = _loops;
         // A jump must not leave a block whose text is being gathered.
-        _loops = block is "generation" or "with" ? loops : 0;
+        _loops = block is "generation" or "with" or "autoescape" ? loops : 0;
         var body = ParseBody();
         _loops = loops;
         CloseBlock(block, line);

@@ -69,11 +69,14 @@ internal sealed class TemplateRun(TemplateTwins? twins, DateTime now, Cancellati
     public void Write(string text, int line) => Output.Append(text, this, line);
 
     /// <summary>Executes statements and returns their text in place of writing it.</summary>
-    public string Capture(List<TemplateStatement> body, int line)
+    public string Capture(List<TemplateStatement> body, int line) => Capture(() => TemplateStatement.Execute(body, this, line), line);
+
+    /// <summary>Does work and returns the text that it would have written.</summary>
+    public string Capture(Func<TemplateFlow> work, int line)
     {
         TemplateWriter outer = Output;
         Output = new TemplateWriter();
-        TemplateStatement.Execute(body, this, line);
+        work();
         string text = Output.ToText(this, line);
         Output = outer;
         return text;

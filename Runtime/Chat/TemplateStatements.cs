@@ -133,11 +133,27 @@ internal sealed class ForStatement(
     /// <inheritdoc/>
     public override TemplateFlow Execute(TemplateRun run)
     {
-        var items = Filtered(TemplateValues.Items(source.Evaluate(run), run, Line), run);
+        TemplateScope scope = run.Scope;
+        return Loop(source.Evaluate(run), 0, recursive ? Again : null, run);
+
+        // As a macro, it sees the variables of where the loop stands and not those of where it is called.
+        string Again(object? value, int depth)
+        {
+            TemplateScope outer = run.Scope;
+            run.Scope = scope;
+            run.Push(Line);
+            string text = run.Capture(() => Loop(value, depth, Again, run), Line);
+            run.Scope = outer;
+            return text;
+        }
+    }
+
+    private TemplateFlow Loop(object? value, int depth, Func<object?, int, string>? again, TemplateRun run)
+    {
+        var items = Filtered(TemplateValues.Items(value, run, Line), run);
         if (items.Count == 0) return Execute(otherwise, run, Line);
 
-        if (recursive) throw TemplateToken.Error(Line, "a recursive loop is not supported.");
-        var loop = new TemplateLoop(items);
+        var loop = new TemplateLoop(items, depth, again);
         for (var i = 0; i < items.Count; i++)
         {
             run.Push(Line);

@@ -38,6 +38,22 @@ internal static class TemplateStrings
         return characters;
     }
 
+    /// <summary>A text several times, made in place: what the system builds texts in is kept for later, which after large ones is much.</summary>
+    public static string Repeat(string text, int count) => string.Create(text.Length * count, text, static (target, text) =>
+    {
+        if (target.Length == 0) return;
+        text.CopyTo(target);
+        for (int done = text.Length; done < target.Length; done *= 2) target[..Math.Min(done, target.Length - done)].CopyTo(target[done..]);
+    });
+
+    /// <summary>Texts one behind the other.</summary>
+    public static string Concat(List<object?> texts)
+    {
+        var whole = new System.Text.StringBuilder();
+        foreach (object? text in texts) whole.Append((string)text!);   // the caller has only texts
+        return whole.ToString();
+    }
+
     /// <summary>The character at a place, counted from the end where negative; null where there is none.</summary>
     public static string? At(string text, long index, TemplateRun run, int line)
     {
@@ -52,6 +68,15 @@ internal static class TemplateStrings
         if (index < 0 || index >= text.Length) return null;
         char c = text[(int)index];
         return c < Single.Length ? Single[c] : c.ToString();
+    }
+
+    /// <summary>Where the Unicode character of a number begins, or the text ends.</summary>
+    public static int PlaceOf(string text, long number, TemplateRun run, int line)
+    {
+        run.Touch(4L * text.Length, line);
+        int at = 0;
+        for (; at < text.Length && number > 0; number--) at += char.IsSurrogatePair(text, at) ? 2 : 1;
+        return at;
     }
 
     /// <summary>Whether positions in a text are not those of its Unicode characters.</summary>
@@ -183,46 +208,37 @@ internal static class TemplateStrings
         return parts;
     }
 
-    /// <summary>Changes the case; each character stays where it is.</summary>
-    public static string Upper(string text, TemplateRun run, int line)
-    {
-        run.ChargeText(text.Length, line);
-        return run.Like(text, run.Plain(text, line).ToUpperInvariant(), line);
-    }
-
-    /// <inheritdoc cref="Upper"/>
-    public static string Lower(string text, TemplateRun run, int line)
-    {
-        run.ChargeText(text.Length, line);
-        return run.Like(text, run.Plain(text, line).ToLowerInvariant(), line);
-    }
-
-    /// <summary>An upper first letter and lower others: of the text, or of each word, which begins behind what <paramref name="separates"/> holds for.</summary>
-    public static string Capitalize(string text, Func<char, bool>? separates, TemplateRun run, int line)
-    {
-        run.ChargeText(8L * text.Length > TemplateRun.MaxOutput ? text.Length : 8L * text.Length, line);
-        char[] characters = run.Plain(text, line).ToCharArray();
-        bool starts = true;
-        for (int i = 0; i < characters.Length; i++)
-        {
-            char c = characters[i];
-            characters[i] = starts ? char.ToUpperInvariant(c) : char.ToLowerInvariant(c);
-            starts = separates is not null && separates(c);
-        }
-        return run.Like(text, new string(characters), line);
-    }
-
-    /// <summary>Whether there are letters of one case and none of the other.</summary>
-    public static bool IsCased(string text, bool upper, TemplateRun run, int line)
+    /// <summary>Counts stretches of letters, digits and underscores.</summary>
+    public static long WordCount(string text, TemplateRun run, int line)
     {
         run.Touch(4L * text.Length, line);
-        bool some = false;
+        long count = 0;
+        bool inside = false;
         foreach (char c in run.Plain(text, line))
         {
-            if (upper ? char.IsLower(c) : char.IsUpper(c)) return false;
-            some |= upper ? char.IsUpper(c) : char.IsLower(c);
+            bool isWord = char.IsLetterOrDigit(c) || c == '_' || char.IsSurrogate(c);
+            if (isWord && !inside) count++;
+            inside = isWord;
         }
-        return some;
+        return count;
+    }
+
+    /// <summary>Cuts at the ends of lines, as Python knows them; a last line that is empty is none.</summary>
+    public static List<object?> Lines(string text, bool keepsEnds, TemplateRun run, int line)
+    {
+        run.Touch(4L * text.Length, line);
+        string plain = run.Plain(text, line);
+        var lines = new List<object?>();
+        for (int at = 0, from = 0; at < text.Length; at++)
+        {
+            bool ends = plain[at] is '\n' or '\r' or '\v' or '\f' or (>= '\u001c' and <= '\u001e') or '\u0085' or '\u2028' or '\u2029';
+            if (!ends && at + 1 < text.Length) continue;
+            int end = ends ? at : at + 1;
+            if (ends && plain[at] == '\r' && at + 1 < text.Length && plain[at + 1] == '\n') at++;
+            Add(lines, text, from, keepsEnds ? at + 1 : end, run, line);
+            from = at + 1;
+        }
+        return lines;
     }
 
     private static string Reversed(string text, TemplateRun run, int line)

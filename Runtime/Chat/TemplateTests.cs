@@ -18,7 +18,7 @@ internal static class TemplateTests
     private static readonly string[] Names =
     [
         "defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number", "integer", "float", "boolean", "true", "false",
-        "odd", "even", "callable", "upper", "lower", "filter", "test",
+        "odd", "even", "callable", "escaped", "upper", "lower", "filter", "test",
         "equalto", "eq", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=", "in", "sameas", "divisibleby",
     ];
 
@@ -48,9 +48,10 @@ internal static class TemplateTests
         "odd" => Remainder(name, value, 2L, line) == 1,
         "even" => Remainder(name, value, 2L, line) == 0,
         "divisibleby" => Remainder(name, value, argument, line) == 0,
-        "callable" => value is TemplateMacro or TemplateFunction,
-        "upper" => value is string s && TemplateStrings.IsCased(s, upper: true, run, line),
-        "lower" => value is string s && TemplateStrings.IsCased(s, upper: false, run, line),
+        "callable" => value is TemplateMacro or TemplateFunction or TemplateLoop or TemplateJoiner,
+        "escaped" => false,   // no text is
+        "upper" => value is string s && TemplateCase.IsCased(s, upper: true, run, line),
+        "lower" => value is string s && TemplateCase.IsCased(s, upper: false, run, line),
         "filter" => value is string s && TemplateFilters.Exists(run.Plain(s, line)),
         "test" => value is string s && Exists(run.Plain(s, line)),
         "lt" or "lessthan" or "<" => TemplateValues.Compare(value, argument, run, line) < 0,

@@ -130,10 +130,16 @@ internal static class TemplateValues
             case TemplateUndefined:
                 return "";
             default:
-                var output = new TemplateWriter();
-                Describe(value, output, run, line);
-                return output.ToText(run, line);
+                return Repr(value, run, line);
         }
+    }
+
+    /// <summary>Returns a value as Python's repr does.</summary>
+    public static string Repr(object? value, TemplateRun run, int line)
+    {
+        var output = new TemplateWriter();
+        Describe(value, output, run, line);
+        return output.ToText(run, line);
     }
 
     /// <summary>Writes a value as Python's repr does.</summary>

@@ -10,6 +10,9 @@ internal sealed class TemplateWriter
     private readonly StringBuilder _text = new();
     private int _uncounted;
 
+    /// <summary>Characters so far.</summary>
+    public int Length => _text.Length;
+
     /// <summary>Adds a text.</summary>
     public void Append(ReadOnlySpan<char> text, TemplateRun run, int line)
     {

@@ -38,6 +38,21 @@ public sealed class TemplateMutationTests
         "{{ '%16000000d' % 1 }}{{ '%-16000000s' % 'a' }}{{ 'a' | center(16000000) | length }}",
         "{{ raise_exception('x' * 10000000) }}",
         "{% set n = namespace(x=[1]) %}{% for i in range(99) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x < n.x }}{{ [n.x, n.x] | unique | list }}",
+        "{% for x in [1, 2] recursive %}{{ loop([x, x]) }}{% endfor %}",
+        "{% for x in range(300) recursive %}{{ loop(range(300)) if loop.depth < 9 }}{{ loop.changed(x) }}{{ loop.cycle(1, 2) }}{% endfor %}",
+        "{% set a = 'x' * 9000000 %}{% for i in range(9999) %}{{ loop.changed(a ~ i) }}{% endfor %}",
+        "{% set a = '\\t' * 4000000 %}{{ a.expandtabs(8) | length }}{{ a.expandtabs(999999999999) }}",
+        "{% set a = 'ab-cd ' * 2000000 %}{{ a | wordwrap(20) | length }}{{ a | wordwrap(1, true, 'y' * 1000) | length }}",
+        "{{ ('a' * 8000000) | wordwrap(1) | length }}{{ ('a-' * 4000000) | wordwrap(3) | length }}{{ ('-' * 8000000) | wordwrap(79) | length }}",
+        "{% set a = '<' * 8000000 %}{{ a | striptags | length }}{{ ('<!--' * 2000000) | striptags | length }}{{ ('&' * 8000000) | striptags | length }}",
+        "{% set a = '&amp;' * 1600000 %}{% for i in range(99) %}{{ a | striptags | length }}{% endfor %}",
+        "{% set a = 'é' * 4000000 %}{{ a | urlencode | length }}{{ {a: a} | xmlattr | length }}{{ a | truncate(3999999) | length }}",
+        "{% set a = 'x' * 9000000 %}{% for i in range(9999) %}{% set z = a.center(9000001) ~ a.zfill(9) ~ a.swapcase() %}{% if a.istitle() or a.isprintable() or a.isidentifier() %}{% endif %}{% endfor %}",
+        "{% set n = namespace(x=[1]) %}{% for i in range(99) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | pprint }}",
+        "{% set n = namespace(x=['y' * 99]) %}{% for i in range(240) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x | pprint | length }}{{ ([['z' * 9] * 9000] * 9) | pprint | length }}",
+        "{{ range(900000) | slice(900000) | list | length }}{{ range(9) | slice(999999999999) | list }}",
+        "{% set a = '\n' * 900000 %}{{ a.splitlines() | length }}{{ a.splitlines(true) | length }}{{ (a * 9).find('x', -3) }}{{ (a * 9).count('x', 5) }}",
+        "{% set j = joiner('x' * 9000000) %}{% for i in range(99999) %}{% set z = j() %}{{ z | length }}{% endfor %}",
     ];
 
     private static readonly string[] Real =
@@ -67,6 +82,23 @@ public sealed class TemplateMutationTests
         var rng = new Rng(12);
         int rounds = int.TryParse(Environment.GetEnvironmentVariable("MAMBART_MUTANTS"), out int given) ? given : 600;
         for (int round = 0; round < rounds; round++) Check(Mutant(rng));
+    }
+
+    [Fact]
+    public void Render_LargeTexts_LeavesNoneInThePoolOfArrays()
+    {
+        ChatTemplate template = ChatTemplate.Parse("{{ ('ab' * 8000000) | length }}{{ ('x' * 100000)[::-1] | reverse | length }}");
+        long made = 0;
+        var thread = new Thread(() =>
+        {
+            template.Render(Messages, true);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            _ = System.Buffers.ArrayPool<char>.Shared.Rent(1 << 24);   // one that is made for it was not kept for it
+            made = GC.GetAllocatedBytesForCurrentThread() - before;
+        });
+        thread.Start();
+        thread.Join();
+        Assert.InRange(made, sizeof(char) << 24, long.MaxValue);
     }
 
     [Fact]
