@@ -120,7 +120,7 @@ internal sealed class ChatLoop : IDisposable
     {
         Answers.Read(pieces, _output.Add);
         _output.Answered(Chat.Stats);
-        if (_file is not null) Chat.Save(_file.Path);
+        _file?.Save(Chat);
     }
 
     private void Fork(string argument)
@@ -137,8 +137,12 @@ internal sealed class ChatLoop : IDisposable
 
     private void Save(string file)
     {
-        using SessionFile? taken = _file?.Is(file) == true ? null : SessionFile.Take(file);
-        Chat.Save(file);
+        if (_file?.Is(file) == true) _file.Save(Chat);
+        else
+        {
+            using SessionFile taken = SessionFile.Take(file);
+            taken.Save(Chat);
+        }
         _output.Note($"Saved {Turns()} to {file}.");
     }
 
@@ -160,7 +164,7 @@ internal sealed class ChatLoop : IDisposable
     private void Keep(string note)
     {
         _output.Note(note);
-        if (_file is not null) Chat.Save(_file.Path);
+        _file?.Save(Chat);
     }
 
     private string Turns()

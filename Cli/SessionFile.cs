@@ -25,5 +25,12 @@ internal sealed class SessionFile : IDisposable
     /// <summary>Whether a name leads to this file.</summary>
     public bool Is(string path) => WholeFile.Destination(path) == WholeFile.Destination(Path);
 
+    /// <summary>Saves a conversation there.</summary>
+    public void Save(ChatSession chat)
+    {
+        chat.Save(Path);
+        _lock.Renew();
+    }
+
     public void Dispose() => _lock.Dispose();
 }

@@ -8,6 +8,8 @@ internal static class TextFile
 {
     private const int Longest = 256 << 20, BlockCharacters = 1 << 16;
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
     /// <summary>The file's text as UTF-8; what is not UTF-8 becomes U+FFFD.</summary>
     /// <exception cref="IOException">It cannot be read, or is too long; the message names it.</exception>
     public static string Read(string path)
@@ -19,8 +21,10 @@ internal static class TextFile
             case PathKind.Pipe when !IsOwn(path): throw new IOException($"'{path}' is a named pipe, whose writer may never come; give its text to standard input instead: '< {path}'.");
             case PathKind.Device or PathKind.Socket: throw new IOException($"'{path}' is no file but a device or socket; give a text file, or the text to standard input.");
         }
-        using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete), Encoding.UTF8);
-        if (reader.BaseStream.CanSeek && reader.BaseStream.Length > Longest) throw TooLong($"'{path}'");
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (file.CanSeek && file.Length > Longest) throw TooLong($"'{path}'");
+        // The kernel's own files have no length, and some, as /proc/kmsg, give bytes when something happens.
+        using var reader = new StreamReader(file.CanSeek && file.Length == 0 ? new PatientStream(file, path, Patience) : file, Encoding.UTF8);
         return ReadToEnd(reader, $"'{path}'");
     }
 

@@ -25,14 +25,14 @@ internal static class LogitsCheck
     }
 
     /// <summary>Logits [8, vocabulary] from the zero state.</summary>
-    public static float[] Logits(Model model)
+    public static float[] Logits(Model model, CancellationToken cancel)
     {
         int vocabulary = model.Plan.VocabularySize;
         int[] tokens = Stream(Tokens, vocabulary, 0);
         var rows = new float[(long)Tokens * vocabulary];
         using Session session = model.StartSession();
-        session.FeedAll(tokens.AsSpan(0, Tokens - Singles)).CopyTo(rows);
-        for (int i = Tokens - Singles; i < Tokens; i++) session.Feed(tokens.AsSpan(i, 1)).CopyTo(rows.AsSpan(i * vocabulary));
+        session.FeedAll(tokens.AsSpan(0, Tokens - Singles), cancel).CopyTo(rows);
+        for (int i = Tokens - Singles; i < Tokens; i++) session.Feed(tokens.AsSpan(i, 1), cancel).CopyTo(rows.AsSpan(i * vocabulary));
         return rows;
     }
 

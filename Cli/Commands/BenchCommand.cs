@@ -79,8 +79,17 @@ internal sealed class BenchCommand : Verb
         return run.Failures.Count == 0 ? Program.Ok : Program.BadInput;
     }
 
+    /// <summary>Refuses what would be ignored: a report that was asked for and is not there would be missed too late.</summary>
+    private void RequireOnly(ParseResult arguments, Option mode, params Option[] taken)
+    {
+        foreach (Option option in Options)
+            if (option != mode && !taken.Contains(option) && arguments.GetResult(option) is { Implicit: false })
+                throw new UsageException($"{option.Name} is about measuring, which {mode.Name} does not do; leave it out.");
+    }
+
     private int Compare(ParseResult arguments)
     {
+        RequireOnly(arguments, _compare);
         string[] paths = arguments.GetValue(_compare)!;   // given, with two values
         IReadOnlyList<ComparedResult> results = Comparison.Of(TextFile.Read(paths[0]), TextFile.Read(paths[1]), paths[0], paths[1]);
         if (!Json(arguments))
@@ -112,6 +121,7 @@ internal sealed class BenchCommand : Verb
 
     private int Make(ParseResult arguments, string name)
     {
+        RequireOnly(arguments, _make, _type, _output, _model);
         if (arguments.GetValue(_type) is not string type) throw new UsageException($"--make needs --type: {string.Join(", ", ModelMaker.Types)}.");
         if (arguments.GetValue(_output) is not string path) throw new UsageException("--make needs -o FILE, the .gguf file to write.");
         ModelShape shape = ModelShape.ByName(name)!;   // the option takes no other names

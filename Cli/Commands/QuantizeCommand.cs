@@ -64,7 +64,7 @@ internal sealed class QuantizeCommand : Verb
         Target = QuantTarget.ByName(target) ?? throw new UsageException($"'{Show.Text(target, 60)}' is not a type to quantize to; choose {string.Join(", ", QuantTarget.All)}."),
         Policy = StorageChoice.Of(arguments.GetValue(_policy)),
         Overrides = [.. (arguments.GetValue(_overrides) ?? []).Select(ReadOverride)],
-        Importance = arguments.GetValue(_importance) is { } path ? ReadImportance(path) : null,
+        Importance = arguments.GetValue(_importance) is { } path ? ImportanceMatrix.Read(path) : null,
         AllowRequantize = arguments.GetValue(_again),
         Threads = (int)(arguments.GetValue(_threads) ?? 0),
     };
@@ -76,9 +76,6 @@ internal sealed class QuantizeCommand : Verb
         return type is { CanEncode: true } ? new QuantOverride(text[..equals], type)
             : throw new UsageException($"--override is '{Show.Text(text, 60)}'; it needs PATTERN=TYPE such as ssm_out=Q6_K, with one of the types {string.Join(", ", QuantTypes.All.Where(t => t.CanEncode))}.");
     }
-
-    private static ImportanceMatrix ReadImportance(string path) => File.Exists(path) ? ImportanceMatrix.Read(path)
-        : throw new FileNotFoundException($"There is no file '{path}'; make an importance matrix with 'mambart imatrix'.");
 
     private void WriteTable(QuantizationPlan plan)
     {

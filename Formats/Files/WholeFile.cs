@@ -83,6 +83,7 @@ internal static class WholeFile
     internal static void EnsureNamed(string path)
     {
         if (string.IsNullOrWhiteSpace(path)) throw new IOException("The name of the output is empty; give one, such as 'model.gguf'.");
+        if (path == "-") throw new IOException("The output is '-', which by custom is standard output, and what is written here must be a file; give a name, or './-' for a file of that one.");
         int bytes = Encoding.UTF8.GetByteCount(Path.GetFileName(path));
         if (bytes > LongestName)
             throw new IOException($"'{Printable.Text(path)}' cannot be written: its name has {bytes} bytes, and {LongestName} are the most; choose a shorter one.");

@@ -62,6 +62,7 @@ public sealed class ImportanceMatrix
     /// <exception cref="NotSupportedException">It is of a model with experts.</exception>
     public static ImportanceMatrix Read(string path)
     {
+        PathKinds.RequireFile(path, "an importance matrix, as 'mambart imatrix' makes it");
         Span<byte> magic = stackalloc byte[4];
         using (FileStream stream = File.OpenRead(path))
             if (stream.ReadAtLeast(magic, 4, throwOnEndOfStream: false) < 4) throw new FormatException($"{path}: the file has fewer than 4 bytes; give an importance matrix that 'mambart imatrix' or llama.cpp wrote.");

@@ -71,10 +71,12 @@ public sealed class StateSnapshot
     }
 
     /// <summary>Reads and checks a whole file.</summary>
+    /// <exception cref="IOException">There is no such file, or it cannot be read.</exception>
     /// <exception cref="FormatException">It is not a state file, of another version, truncated, or damaged.</exception>
     public static StateSnapshot ReadFile(string path)
     {
-        if (new FileInfo(path) is { Exists: true, Length: 0 })   // opening a pipe would wait for its writer
+        PathKinds.RequireFile(path, "a file written by a session's save");
+        if (new FileInfo(path) is { Exists: true, Length: 0 })
             throw new FormatException($"{path}: the file is empty. Choose a file written by a session's save.");
         using FileStream stream = File.OpenRead(path);
         if (stream.Length < HeaderBytes + HashBytes || stream.Length > int.MaxValue)

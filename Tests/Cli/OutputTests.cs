@@ -83,6 +83,40 @@ public sealed class OutputTests : IDisposable
         Assert.Contains("in use", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("imatrix -m @m.gguf -f @t.txt -o - -c 16")]
+    [InlineData("compare @m.gguf @n.gguf -f @t.txt -c 16 --md -")]
+    [InlineData("compare @m.gguf @n.gguf -f @t.txt -c 16 --html -")]
+    [InlineData("bench -m @m.gguf --threads 1 --csv -")]
+    [InlineData("bench --make mamba-130m --type Q8_0 -o -")]
+    [InlineData("quantize @m.gguf - Q8_0")]
+    [InlineData("convert @hf -o -")]
+    [InlineData("export @m.gguf -o -")]
+    [InlineData("chat -m @m.gguf --session -")]
+    public void Verb_OutputThatIsAHyphen_IsRefusedInASentence(string line)
+    {
+        if (line.Contains("@hf", StringComparison.Ordinal)) MakeFolders();
+        CommandLine run = Run(line);
+        Assert.Equal((1, ""), (run.Code, run.Output));
+        Assert.Contains("'./-'", Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+        Assert.False(File.Exists("-"));
+    }
+
+    [Theory]
+    [InlineData("bench --compare a.json b.json --md r.md", "--md")]
+    [InlineData("bench --compare a.json b.json --html r.html", "--html")]
+    [InlineData("bench --compare a.json b.json --csv r.csv", "--csv")]
+    [InlineData("bench --compare a.json b.json -t 2", "--threads")]
+    [InlineData("bench --compare a.json b.json --no-check", "--no-check")]
+    [InlineData("bench --make mamba-130m --type Q8_0 -o @x.gguf --csv r.csv", "--csv")]
+    public void Bench_OptionThatWouldBeIgnored_IsRefusedByName(string line, string option)
+    {
+        CommandLine run = Run(line);
+        Assert.Equal((2, ""), (run.Code, run.Output));
+        Assert.Contains(option, run.Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["x.gguf"]));
+    }
+
     [Fact]
     public void Verb_TwoOutputsThatAreOne_AreRefused()
     {

@@ -30,6 +30,16 @@ public sealed class SessionFileTests : IDisposable
     }
 
     [Fact]
+    public void Load_OfWhatIsNoFile_SaysWhatItIs()
+    {
+        List<(string Name, string Said)> places = [(_folder["nope"], "There is no file"), (_folder["."], "is a folder")];
+        if (OperatingSystem.IsLinux()) places.AddRange([("/dev/zero", "is a device"), ("/dev/null", "is a device")]);
+        CommandLine chat = CommandLine.Run(["chat", "-n", "2", "--commands"], string.Concat(places.Select(place => $"/load {place.Name}\n")));
+        foreach ((string name, string said) in places)
+            Assert.Contains("save", Assert.Single(chat.ErrorLines, line => line.Contains($"'{name}'", StringComparison.Ordinal) && line.Contains(said, StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Session_ThatAnotherChatHas_IsRefused()
     {
         using (SessionFile.Take(_folder["s.chat"]))

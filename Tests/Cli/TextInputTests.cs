@@ -58,6 +58,27 @@ public sealed class TextInputTests
         Assert.Contains("large", Assert.Throws<IOException>(() => TextFile.Read(folder["large"])).Message, StringComparison.Ordinal);
     }
 
+    [MachineFact(Needs.Linux)]
+    public void Stream_ThatGivesNothing_IsReadNoLongerThanItsPatience()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
+        using var writer = new AnonymousPipeClientStream(PipeDirection.Out, pipe.ClientSafePipeHandle);
+        writer.Write("some"u8);
+        using var handle = new Microsoft.Win32.SafeHandles.SafeFileHandle(pipe.SafePipeHandle.DangerousGetHandle(), ownsHandle: false);
+        using var stream = new PatientStream(new FileStream(handle, FileAccess.Read, bufferSize: 0), "kmsg", TimeSpan.FromMilliseconds(50));
+        Assert.Equal(4, stream.Read(new byte[16]));
+        Assert.Contains("'kmsg' has given nothing", Assert.Throws<IOException>(() => stream.Read(new byte[16])).Message, StringComparison.Ordinal);
+    }
+
+    [MachineFact(Needs.Linux)]
+    public void File_OfTheKernel_IsRead()
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Contains("processor", TextFile.Read("/proc/cpuinfo"), StringComparison.Ordinal);
+        File.WriteAllText(folder["empty"], "");
+        Assert.Equal("", TextFile.Read(folder["empty"]));
+    }
+
     private sealed class Endless : TextReader
     {
         public long Given { get; private set; }

@@ -23,6 +23,38 @@ public sealed class FileLockTests
         }
     }
 
+    [MachineFact(Needs.Linux)]
+    public void TryTake_HardLink_GivesNoneAlsoAfterTheHolderReplacedTheFile()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["a"], "old");
+        Link("a", "early");
+
+        using (FileLock? held = FileLock.TryTake(folder["a"]))
+        {
+            Assert.NotNull(held);
+            Assert.Null(FileLock.TryTake(folder["early"]));
+            Assert.Equal("old", File.ReadAllText(folder["a"]));   // reading stays free
+            WholeFile.WriteText(folder["a"], "new");
+            held.Renew();
+            Link("a", "late");
+            Assert.Null(FileLock.TryTake(folder["late"]));
+            Assert.Null(FileLock.TryTake(folder["early"]));
+        }
+
+        foreach (string name in (string[])["a", "early", "late"])
+        {
+            using FileLock? free = FileLock.TryTake(folder[name]);
+            Assert.NotNull(free);
+        }
+
+        void Link(string from, string to)
+        {
+            using var link = System.Diagnostics.Process.Start("ln", [folder[from], folder[to]]);
+            link.WaitForExit();
+        }
+    }
+
     [Fact]
     public void TryTake_AfterItsHolder_SucceedsAndLeavesNoFile()
     {
