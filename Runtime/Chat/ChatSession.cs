@@ -95,7 +95,7 @@ public sealed class ChatSession : IDisposable
     public IAsyncEnumerable<string> Say(string userText, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(userText);
-        return Converse(WellFormed(userText), cancel);
+        return new AwaitedPieces(Converse(WellFormed(userText), cancel));
     }
 
     /// <summary>Answers the last turn again, by the random numbers that follow. Cancelled while the prompt is fed, it leaves the old answer.</summary>
@@ -104,7 +104,7 @@ public sealed class ChatSession : IDisposable
     public IAsyncEnumerable<string> Retry(CancellationToken cancel = default)
     {
         if (_exchanges.Count == 0) throw new InvalidOperationException("There is no answer to give again; say something first.");
-        return Converse(null, cancel);
+        return new AwaitedPieces(Converse(null, cancel));
     }
 
     /// <summary>Takes back the last turn of the user with its answer, and the state with it.</summary>

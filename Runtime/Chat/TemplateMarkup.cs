@@ -9,6 +9,8 @@ internal static class TemplateMarkup
 {
     private const int LongestEntity = 32;
 
+    private static readonly string[] Escapes = [.. Enumerable.Range(0, 256).Select(b => $"%{b:X2}")];
+
     private static readonly SearchValues<char> NoNames = SearchValues.Create(" \t\n\r\v\f/>=");
 
     /// <summary>Writes what means something in HTML as entities.</summary>
@@ -114,6 +116,7 @@ internal static class TemplateMarkup
     /// <summary>Python's urllib.parse.quote: bytes of UTF-8 in hexadecimal, but for letters, digits and a few signs; in a query, '/' too and '+' for a space.</summary>
     private static string Quote(string text, bool inQuery, TemplateRun run, int line)
     {
+        run.Touch(8L * text.Length, line);
         string plain = run.Plain(text, line);
         var output = new TemplateWriter();
         Span<byte> bytes = stackalloc byte[4];
@@ -126,7 +129,7 @@ internal static class TemplateMarkup
             {
                 Rune.DecodeFromUtf16(plain.AsSpan(i), out Rune rune, out int length);
                 foreach (byte b in bytes[..rune.EncodeToUtf8(bytes)])
-                    output.Append(run.Like(new string(text[i], 3), $"%{b:X2}", line), run, line);   // of something said, it stays that
+                    output.Append(text[i] == c ? Escapes[b] : run.Like(new string(text[i], 3), Escapes[b], line), run, line);   // of something said, it stays that
                 i += length - 1;
             }
         }

@@ -97,7 +97,7 @@ public sealed class TextGenerator
     public IAsyncEnumerable<string> GenerateAsync(ReadOnlyMemory<int> promptTokens, CancellationToken cancel = default)
     {
         CheckPrompt(promptTokens);
-        return OffThread(promptTokens, cancel);
+        return new AwaitedPieces(OffThread(promptTokens, cancel));
     }
 
     /// <summary>Feeds the token that the last run left unfed, if there is one: the session's state then covers all generated tokens.</summary>

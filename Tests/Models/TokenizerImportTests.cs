@@ -231,14 +231,6 @@ public class TokenizerImportTests
         Assert.Contains("1 rows", Assert.Throws<FormatException>(() => TokenTable.Fit(metadata, "t", 1)).Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Stops_OutsideTheVocabulary_AreRefused()
-    {
-        using var folder = new CheckpointFolder("mamba_nobias");
-        folder.Set("eos_token_id", 512);
-        Assert.Contains("512", Assert.Throws<FormatException>(() => folder.Convert()).Message, StringComparison.Ordinal);
-    }
-
     /// <summary>A model with an unknown, a byte and a merge, which normalizes text.</summary>
     private static SentencePieceModel Pieces()
     {

@@ -136,6 +136,26 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public async Task Say_NextPieceBeforeTheLastIsThere_IsRefusedInWordsAndTheAnswerGoesOn()
+    {
+        using var tiny = new TinyModel();
+        using var chat = new ChatSession(tiny.Model.StartSession(), ChatTemplate.ChatMl, TinyModel.Printable(3).Build(), new GenerationOptions { MaxTokens = 20 });
+        var generator = new TextGenerator(tiny.Model.StartSession(), TinyModel.Printable(3).Build(), new GenerationOptions { MaxTokens = 20 });
+        foreach (IAsyncEnumerable<string> answer in new[] { chat.Say("hello"), generator.GenerateAsync(new[] { 5, 6, 7 }) })
+        {
+            await using IAsyncEnumerator<string> pieces = answer.GetAsyncEnumerator();
+            for (bool goesOn = true; goesOn;)
+            {
+                Task<bool> first = pieces.MoveNextAsync().AsTask(), second = pieces.MoveNextAsync().AsTask();
+                if (!first.IsCompleted || second.IsFaulted) await Record.ExceptionAsync(() => second);
+                if (second.IsFaulted) Assert.IsType<InvalidOperationException>(second.Exception!.InnerException);   // faulted
+                goesOn = await first && (second.IsFaulted || await second);
+            }
+        }
+        Assert.NotNull(await All(chat.Say("and now")));
+    }
+
+    [Fact]
     public async Task Dispose_OfAChatAndItsModelDuringAnAnswer_EndsTheAnswer()
     {
         for (int i = 0; i < 10; i++)
