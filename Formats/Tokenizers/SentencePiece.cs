@@ -75,7 +75,8 @@ internal sealed class SentencePiece : VocabularyTokenizer
         int count = new Rune(~symbol).EncodeToUtf8(bytes);
         bool hasAll = true;
         foreach (byte value in bytes[..count]) hasAll &= _tokenOfByte[value] >= 0;
-        if (!hasAll && Unknown >= 0) tokens.Add(Unknown);
+        // Characters without bytes that stand together are one unknown token, as SentencePiece and tokenizer.json's 'fuse_unk' have it.
+        if (!hasAll && Unknown >= 0 && (tokens.Count == 0 || tokens[^1] != Unknown)) tokens.Add(Unknown);
         if (!hasAll) return;
         foreach (byte value in bytes[..count]) tokens.Add(_tokenOfByte[value]);
     }
