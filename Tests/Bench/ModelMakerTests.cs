@@ -61,6 +61,16 @@ public sealed class ModelMakerTests
         Assert.True(nmse <= bound, $"NMSE {nmse:g3}, at most {bound:g3} is allowed.");
     }
 
+    [Fact]
+    public void LogitsCheck_Cancelled_EndsWithoutTheWork()
+    {
+        using var folder = new TemporaryFolder();
+        ModelMaker.Write(Small("mamba-130m"), "F32", folder["made.gguf"]);
+        using IBackend backend = TestBackends.Create(TestBackends.Reference);
+        using Model model = Model.Open(folder["made.gguf"], backend);
+        Assert.Throws<OperationCanceledException>(() => LogitsCheck.Logits(model, new CancellationToken(canceled: true)));
+    }
+
     [Theory]
     [InlineData("F32")]
     [InlineData("F16")]
