@@ -17,6 +17,12 @@ internal static class TestBackends
     /// <summary>One theory row a backend.</summary>
     public static TheoryData<string> All => [.. Names];
 
+    /// <summary>Those that run on the processor, on all its instructions.</summary>
+    public static IReadOnlyList<string> OfTheProcessor { get; } = [.. Names.Where(BackendSelector.HasThreads)];
+
+    /// <summary>One theory row for each of those.</summary>
+    public static TheoryData<string> Processor => [.. OfTheProcessor];
+
     /// <summary>Every pair of a backend and one of <paramref name="items"/>.</summary>
     public static TheoryData<string, string> With(IEnumerable<string> items)
     {

@@ -1,7 +1,7 @@
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>A plan compiled to steps over the model's arena. A run is over when it was started.</summary>
-internal sealed unsafe class CpuExecutable : ITracedExecutable
+internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutable
 {
     private readonly CpuModel _model;
     private readonly HostPicks _picks;
@@ -9,6 +9,11 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable
     private Step[] _steps = [];
     private int _outputs;
     private bool _disposed;
+
+    // Of the run that is advanced for a time.
+    private SlicedRun? _sliced;
+    private TokenPick[] _slicedPicks = [];
+    private bool _slicedWantsLogits;
 
     public CpuExecutable(CpuModel model, BatchShape shape)
     {
@@ -47,22 +52,74 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancel.ThrowIfCancellationRequested();
-        int outputs = _model.Table.Check(batch, Shape, _model.Plan.VocabularySize);
-        _model.EnsureReadable();
-        Rows.Set(batch, outputs, _model.Table);
+        Take(batch);
         try
         {
             if (observer is null) _model.Team.Run(_steps, cancel);
             else foreach (OpSteps part in _compiled!.Parts) part.Run(_model.Team, _steps, Rows, observer, cancel);   // compiled when it was made
-            _model.Table.Advance(batch);
-            _picks.Pick(++_model.Runs, batch, _model.LogitRows(outputs), _model.Table);
+            return Finish(batch);
         }
         catch
         {
             _model.Table.Lose(batch.Sequences);
             throw;
         }
-        _outputs = batch.WantsLogits ? outputs : 0;
+    }
+
+    public RunTicket Begin(scoped Batch batch)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Take(batch);
+        _slicedPicks = batch.Picks.ToArray();
+        _slicedWantsLogits = batch.WantsLogits;
+        _model.Table.Lose(batch.Sequences);
+        _sliced ??= new SlicedRun(_model.Team);
+        _sliced.Begin(_steps, batch.Tokens.Length);
+        _model.UnderWay = this;
+        return new RunTicket(_model.Runs + 1);
+    }
+
+    public bool Advance(TimeSpan time)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_model.UnderWay != this) throw new InvalidOperationException("No run was begun that could be advanced; begin one.");
+        try
+        {
+            _model.EnsureReadable();
+            if (!_sliced!.Advance(time)) return false;   // a run was begun, so it is there
+            Finish(new Batch { Tokens = Rows.Ids, Sequences = Rows.Spans, Picks = _slicedPicks, WantsLogits = _slicedWantsLogits });
+        }
+        catch
+        {
+            GiveUp();
+            throw;
+        }
+        _model.UnderWay = null;
+        return true;
+    }
+
+    public void GiveUp()
+    {
+        if (_model.UnderWay != this) return;
+        _model.UnderWay = null;
+        _model.Table.Lose(Rows.Spans);
+    }
+
+    /// <summary>Checks a batch and makes it the present one.</summary>
+    private void Take(scoped in Batch batch)
+    {
+        _model.EnsureNoneUnderWay();
+        int outputs = _model.Table.Check(batch, Shape, _model.Plan.VocabularySize);
+        _model.EnsureReadable();
+        Rows.Set(batch, outputs, _model.Table);
+    }
+
+    /// <summary>Notes that the batch was run, and picks.</summary>
+    private RunTicket Finish(scoped in Batch batch)
+    {
+        _model.Table.Advance(batch);
+        _picks.Pick(++_model.Runs, batch, _model.LogitRows(Rows.Outputs), _model.Table);
+        _outputs = batch.WantsLogits ? Rows.Outputs : 0;
         return new RunTicket(_model.Runs);
     }
 
@@ -71,6 +128,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable
     public void Dispose()
     {
         if (_disposed) return;
+        GiveUp();
         _disposed = true;
         _compiled?.Dispose();
         _model.Forget(this);

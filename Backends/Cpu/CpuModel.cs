@@ -104,6 +104,9 @@ internal sealed unsafe class CpuModel : ILoadedModel
     /// <summary>Runs so far.</summary>
     public long Runs { get; set; }
 
+    /// <summary>The executable whose run is advanced for a time and not over, or null: its values lie in the arena.</summary>
+    public CpuExecutable? UnderWay { get; set; }
+
     public int Slots => Table.Count;
 
     public MemoryUse Memory => new(_decoded.Sum(d => d?.Bytes ?? 0), _slots.Sum(s => s.Bytes), _arena.Bytes + (long)_logits.Length * sizeof(float) + _executables.Sum(e => e.ScratchBytes), OnDevice: false);
@@ -172,6 +175,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     public IExecutable Compile(BatchShape shape)
     {
+        EnsureNoneUnderWay();
         var executable = new CpuExecutable(this, Bucket(shape));
         int logits = checked(Plan.VocabularySize * executable.Shape.Outputs);
         if (executable.ArenaBytes > _arena.Bytes || logits > _logits.Length)
@@ -185,6 +189,12 @@ internal sealed unsafe class CpuModel : ILoadedModel
         executable.Build();
         _executables.Add(executable);
         return executable;
+    }
+
+    /// <summary>Refuses what would write into the values of a run that is not over.</summary>
+    public void EnsureNoneUnderWay()
+    {
+        if (UnderWay is not null) throw new InvalidOperationException("A run that is advanced for a time is not over; advance it to its end, or give it up.");
     }
 
     /// <summary>The first rows of logits of the last run.</summary>

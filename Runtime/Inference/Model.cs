@@ -193,9 +193,10 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Keeps other threads out until it is disposed.</summary>
+    /// <param name="slices">The feed under way that enters to go on.</param>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is inside.</exception>
-    internal Use Enter()
+    /// <exception cref="InvalidOperationException">Another thread is inside, or another feed than <paramref name="slices"/> is under way.</exception>
+    internal Use Enter(SlicedFeed? slices = null)
     {
         if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
@@ -203,10 +204,17 @@ public sealed class Model : IDisposable
             throw new InvalidOperationException("Two threads used this model at once; a model and its sessions are used by one thread at a time.");
         }
         Volatile.Write(ref _inside, Environment.CurrentManagedThreadId);
-        if (Volatile.Read(ref _closing) == 0) return new Use(this);
+        if (Volatile.Read(ref _closing) == 0 && UnderWay == slices) return new Use(this);
         new Use(this).Dispose();
-        throw new ObjectDisposedException(nameof(Model));
+        CheckOpen();
+        throw new InvalidOperationException("A feed in slices of time is under way on this model; advance it to its end, or dispose it.");
     }
+
+    /// <summary>Whether it was disposed.</summary>
+    internal bool IsClosed => Volatile.Read(ref _closing) != 0;
+
+    /// <summary>The feed in slices of time that is not over, or null: until it is, nothing else enters.</summary>
+    internal SlicedFeed? UnderWay { get; set; }
 
     /// <summary>Whether the budget has room for another session.</summary>
     internal bool HasRoom
@@ -301,6 +309,11 @@ public sealed class Model : IDisposable
         }
     }
 
+    /// <summary>What can run a chunk in slices of time; only within <see cref="Enter"/>.</summary>
+    /// <exception cref="NotSupportedException">The backend cannot.</exception>
+    internal ISlicedExecutable Sliced(int tokens) => _executables.For(new BatchShape(tokens, 1, 1)) as ISlicedExecutable
+        ?? throw new NotSupportedException($"The {BackendName} backend cannot run a model in slices of time; feed the tokens at once, or choose another backend.");
+
     /// <summary>Lets go what <see cref="Enter"/> took.</summary>
     internal readonly ref struct Use(Model model)
     {
@@ -336,7 +349,7 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Passes on logits that are finite.</summary>
-    private RunOutput Proven(RunOutput output)
+    internal RunOutput Proven(RunOutput output)
     {
         if (!Logits.AreFinite(output.Logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
         _proven |= !output.Logits.IsEmpty;

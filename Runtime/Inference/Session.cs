@@ -71,6 +71,21 @@ public sealed class Session : IDisposable
         return Feed(tokens, OutputRows.Last, [pick], cancel).Picked[0];
     }
 
+    /// <summary>Feeds tokens in slices of time, as a program does that gives the model a share of each of its frames.</summary>
+    /// <param name="tokens">At least one token id.</param>
+    /// <returns>What to advance until it is over; nothing is fed yet. Until then neither the session nor the model can be used otherwise.</returns>
+    /// <exception cref="ArgumentException">No token, or one outside the vocabulary.</exception>
+    /// <exception cref="NotSupportedException">The backend cannot run a model in slices of time.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is inside the model, or another such feed is under way.</exception>
+    public SlicedFeed FeedInSlices(ReadOnlySpan<int> tokens)
+    {
+        CheckOpen();
+        if (tokens.IsEmpty) throw new ArgumentException("There is no token to feed; at least one is needed.", nameof(tokens));
+        using Model.Use use = Model.Enter();
+        Model.CheckTokens(tokens);
+        return new SlicedFeed(this, Slot, tokens.ToArray());
+    }
+
     /// <summary>Feeds tokens as <see cref="Feed(ReadOnlySpan{int}, CancellationToken)"/> does, slowly, and shows what every op yields.</summary>
     /// <param name="tokens">At least one token id.</param>
     /// <param name="observer">Called after each op, chunk by chunk (<see cref="ModelOptions.ChunkTokens"/>).</param>
@@ -165,6 +180,13 @@ public sealed class Session : IDisposable
 
     /// <summary>Counts tokens that a batch fed.</summary>
     internal void Advance(int tokens) => Position += tokens;
+
+    /// <summary>Notes that all tokens of a feed in slices are fed.</summary>
+    internal void Complete(int tokens)
+    {
+        Position += tokens;
+        _lost = false;
+    }
 
     /// <summary>Notes that a run failed after it had begun to change the state, and that there is no copy.</summary>
     internal void Lose() => _lost = true;

@@ -1,4 +1,3 @@
-using MambaRT.Backends.Auto;
 using MambaRT.Backends.Cpu;
 using MambaRT.Formats;
 using Xunit;
@@ -99,7 +98,7 @@ public sealed unsafe class GuardPageTests
             if (count < kernel.RowsForPanels) kernel.Dot(0, kernel.Rows, input, count, (float*)y.Address, (byte*)scratch.Address);
             int together = WeightKernel.PanelRows * kernel.PanelsTogether;
             for (int begin = 0; begin < kernel.Rows; begin += together)
-                kernel.Multiply(begin, Math.Min(together, kernel.Rows - begin), input, count, (byte*)scratch.Address, store);
+                kernel.Multiply(begin, Math.Min(together, kernel.Rows - begin), input, 0, count, (byte*)scratch.Address, store);
         }
     }
 
@@ -107,7 +106,7 @@ public sealed unsafe class GuardPageTests
     {
         var rows = new TheoryData<string, string>();
         foreach (string item in items)
-            foreach (string backend in TestBackends.Names.Where(BackendSelector.HasThreads)) rows.Add(backend, item);
+            foreach (string backend in TestBackends.OfTheProcessor) rows.Add(backend, item);
         return rows;
     }
 }

@@ -172,7 +172,7 @@ public sealed unsafe class Int8KernelTests
                     for (int t = 0; t < rows; t++)
                         for (int i = 0; i < count; i++) dots[(first + t) * Rows + begin + i] = sums[t * count + i];
                 }
-                own.Multiply(begin, count, input, Activations, (byte*)scratch.Address, store);
+                own.Multiply(begin, count, input, 0, Activations, (byte*)scratch.Address, store);
             }
             return (dots, _output.Span<float>(0, Activations * Rows).ToArray());
         }

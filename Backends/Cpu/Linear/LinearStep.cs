@@ -13,11 +13,24 @@ internal sealed unsafe class LinearStep(
     /// <summary>Columns of a unit of decode, so that their sums fit the stack.</summary>
     private const int MostDotColumns = 1024;
 
+    /// <summary>Multiply-adds of a slice of a prompt: about 0.1 ms of a core that has AVX2 and no more.</summary>
+    private const long MultiplyAddsPerSlice = 4 << 20;
+
+    /// <summary>Rows of the tiles of all kernels.</summary>
+    private const int TileRows = 6;
+
     private readonly int _dotColumns = DotColumns(kernel, model.Team.Size);
 
     private readonly int _panelColumns = WeightKernel.PanelRows * kernel.PanelsTogether;
 
-    public override int Units => rows.Count(op.X.Rows) is not 0 and int count ? Cover(kernel.Rows, count < kernel.RowsForPanels ? _dotColumns : _panelColumns) : 0;
+    public override int Units => rows.Count(op.X.Rows) is not 0 and int count ? Cover(kernel.Rows, InPanels(count) ? _panelColumns : _dotColumns) : 0;
+
+    /// <summary>In a prompt each unit is cut once more, by rows; the weights are laid out for each part.</summary>
+    public override int Slices => InPanels(rows.Count(op.X.Rows)) ? Units * Cover(rows.Count(op.X.Rows), SliceRows) : Units;
+
+    private int SliceRows => (int)Math.Max(1, MultiplyAddsPerSlice / ((long)Math.Min(_panelColumns, kernel.Rows) * kernel.Columns) / TileRows) * TileRows;
+
+    private bool InPanels(int count) => count >= kernel.RowsForPanels;
 
     private static int DotColumns(WeightKernel kernel, int members)
     {
@@ -28,19 +41,31 @@ internal sealed unsafe class LinearStep(
 
     public override void Run(int unit, int member)
     {
-        byte* own = scratch + scratchPerMember * member;
         int count = rows.Count(op.X.Rows);
-        if (count >= kernel.RowsForPanels)
+        if (InPanels(count))
         {
-            int first = unit * _panelColumns, together = Math.Min(_panelColumns, kernel.Rows - first);
-            model.Finite.Check(op.Weight, first, together);
-            kernel.Multiply(first, together, x, count, own, store);
+            Multiply(unit, 0, count, member);
             return;
         }
         int begin = unit * _dotColumns, columns = Math.Min(_dotColumns, kernel.Rows - begin);
         model.Finite.Check(op.Weight, begin, columns);
         float* sums = stackalloc float[count * columns];
-        kernel.Dot(begin, columns, x, count, sums, own);
+        kernel.Dot(begin, columns, x, count, sums, scratch + scratchPerMember * member);
         for (int t = 0; t < count; t++) store.Row(t, begin, columns, sums + t * columns);
+    }
+
+    public override void RunSlice(int slice, int member)
+    {
+        int count = rows.Count(op.X.Rows), height = SliceRows, parts = Cover(count, height), from = slice % parts * height;
+        if (InPanels(count)) Multiply(slice / parts, from, Math.Min(from + height, count), member);
+        else Run(slice, member);
+    }
+
+    /// <summary>A unit's panels by activation rows <paramref name="from"/> to <paramref name="to"/>.</summary>
+    private void Multiply(int unit, int from, int to, int member)
+    {
+        int begin = unit * _panelColumns, columns = Math.Min(_panelColumns, kernel.Rows - begin);
+        model.Finite.Check(op.Weight, begin, columns);
+        kernel.Multiply(begin, columns, x, from, to, scratch + scratchPerMember * member, store);
     }
 }

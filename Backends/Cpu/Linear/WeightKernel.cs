@@ -33,8 +33,8 @@ internal abstract unsafe class WeightKernel(TensorView weights)
     /// <summary>Panels that one call of <see cref="Multiply"/> may take.</summary>
     public virtual int PanelsTogether => 1;
 
-    /// <summary>Weight rows begin to begin + count (at most <see cref="PanelsTogether"/> panels) by all activation rows: prefill.</summary>
-    public abstract void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store);
+    /// <summary>Weight rows begin to begin + count (at most <see cref="PanelsTogether"/> panels) by activation rows <paramref name="from"/> to <paramref name="to"/>: prefill.</summary>
+    public abstract void Multiply(int begin, int count, in LinearInput x, int from, int to, byte* scratch, in Epilogue store);
 
     /// <summary>The kernel for a stored matrix.</summary>
     /// <param name="weights">The matrix.</param>

@@ -15,6 +15,8 @@ internal sealed class BatchRows(BatchShape shape)
 
     public ReadOnlySpan<SequenceSpan> Spans => _spans.AsSpan(0, _sequences);
 
+    public ReadOnlySpan<int> Ids => _tokens.AsSpan(0, Tokens);
+
     public int Token(int row) => _tokens[row];
 
     public int Count(RowDomain domain) => domain == RowDomain.Tokens ? Tokens : Outputs;

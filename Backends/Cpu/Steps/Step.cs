@@ -16,6 +16,12 @@ internal abstract class Step
     /// <param name="member">Who does it: names the scratch it may use.</param>
     public abstract void Run(int unit, int member);
 
+    /// <summary>Units of the present batch where a run is advanced for a time: none takes more than about 0.2 ms of a core.</summary>
+    public virtual int Slices => Units;
+
+    /// <summary>Does one of those.</summary>
+    public virtual void RunSlice(int slice, int member) => Run(slice, member);
+
     /// <summary>Units of <paramref name="size"/> that cover <paramref name="total"/>.</summary>
     protected static int Cover(int total, int size)
     {

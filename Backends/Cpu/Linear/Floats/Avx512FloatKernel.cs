@@ -38,14 +38,14 @@ internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStor
         dot(&arguments);
     }
 
-    public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
+    public override void Multiply(int begin, int count, in LinearInput x, int from, int to, byte* scratch, in Epilogue store)
     {
         int panels = (count + PanelRows - 1) / PanelRows;
         for (int p = 0; p < panels; p++)
             plain.Pack(begin + p * PanelRows, Math.Min(PanelRows, count - p * PanelRows), (float*)(scratch + p * _panelBytes), (float*)(scratch + TileStore.Pair * _panelBytes));
-        for (int t = 0; t < rows;)
+        for (int t = from; t < to;)
         {
-            (int height, int tiles) = TileStore.Next(rows - t);
+            (int height, int tiles) = TileStore.Next(to - t);
             var arguments = new FloatPanelArguments
             {
                 X = x.Values.Row(t), XStride = x.Values.RowBytes, Panel = (float*)scratch, Tiles = tiles, Store = TileStore.At(store, t, begin, count, code),

@@ -19,14 +19,14 @@ internal abstract unsafe class FloatPanelKernel(TensorView weights) : WeightKern
 
     public sealed override long ScratchBytes => (long)Columns * (PanelRows + 8) * sizeof(float) + 64;
 
-    public sealed override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
+    public sealed override void Multiply(int begin, int count, in LinearInput x, int from, int to, byte* scratch, in Epilogue store)
     {
         float* panel = (float*)scratch;
         Pack(begin, count, panel, panel + (long)Columns * PanelRows);
         float* tile = stackalloc float[Tile * PanelRows];
-        for (int t = 0; t < rows; t += Tile)
+        for (int t = from; t < to; t += Tile)
         {
-            int height = Math.Min(Tile, rows - t);
+            int height = Math.Min(Tile, to - t);
             MultiplyTile(panel, x.Values, t, height, Columns, tile);
             for (int r = 0; r < height; r++) store.Row(t + r, begin, count, tile + r * PanelRows);
         }

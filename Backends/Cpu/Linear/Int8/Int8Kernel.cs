@@ -38,14 +38,14 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights, Stagin
         }
     }
 
-    public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
+    public override void Multiply(int begin, int count, in LinearInput x, int from, int to, byte* scratch, in Epilogue store)
     {
         var panel = new Int8Panel<TBlock, TDot>(scratch, Columns);
         panel.Pack(_blocks.Take(begin, count, scratch + _panelBytes), _blocks.Stride, count, ahead: _blocks.Staged ? 0 : PanelRows * RowBytes);
         float* tile = stackalloc float[Int8Panel<TBlock, TDot>.Tile * PanelRows];
-        for (int t = 0; t < rows; t += Int8Panel<TBlock, TDot>.Tile)
+        for (int t = from; t < to; t += Int8Panel<TBlock, TDot>.Tile)
         {
-            int height = Math.Min(Int8Panel<TBlock, TDot>.Tile, rows - t);
+            int height = Math.Min(Int8Panel<TBlock, TDot>.Tile, to - t);
             panel.Multiply(x.Quantized!, t, height, tile);
             for (int r = 0; r < height; r++) store.Row(t + r, begin, count, tile + r * PanelRows);
         }

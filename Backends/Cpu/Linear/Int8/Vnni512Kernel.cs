@@ -81,7 +81,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
         dot(&arguments);
     }
 
-    public override void Multiply(int begin, int count, in LinearInput x, int rows, byte* scratch, in Epilogue store)
+    public override void Multiply(int begin, int count, in LinearInput x, int from, int to, byte* scratch, in Epilogue store)
     {
         int panels = (count + PanelRows - 1) / PanelRows;
         byte* staged = scratch + PanelsTogether * _panelBytes;
@@ -91,9 +91,9 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
             byte* blocks = _blocks.Take(begin + p * PanelRows, rowsOf, staged);
             Panel(scratch, p).Pack(blocks, _blocks.Stride, rowsOf, ahead: _blocks.Staged ? 0 : panels * PanelRows * RowBytes);
         }
-        for (int t = 0; t < rows;)
+        for (int t = from; t < to;)
         {
-            (int height, int tiles) = TileStore.Next(rows - t);
+            (int height, int tiles) = TileStore.Next(to - t);
             QuantizedRow first = x.Quantized!.Row(t);   // ReadsQuantized: the compiler gave it
             for (int p = 0; p < panels; p += TileStore.Pair)
             {
