@@ -6,6 +6,7 @@ internal sealed class ChatLoop : IDisposable
     private readonly Terminal _terminal;
     private readonly ChatInput _input;
     private readonly ChatOutput _output;
+    private readonly Model _model;
     private readonly List<ChatSession> _branches;
     private readonly uint _seed;
     private readonly SessionFile? _file;
@@ -14,14 +15,16 @@ internal sealed class ChatLoop : IDisposable
 
     /// <summary>Takes the conversation over.</summary>
     /// <param name="terminal">Where it takes place.</param>
+    /// <param name="model">The model that it is held with.</param>
     /// <param name="chat">The conversation.</param>
     /// <param name="seed">The sampler's seed, for the report.</param>
     /// <param name="file">Where every turn is saved, or null.</param>
     /// <param name="json">Whether each line is answered by a line of JSON.</param>
     /// <param name="withCommands">Whether lines with a slash are commands also where a program says them: in a pipe, or with JSON.</param>
-    public ChatLoop(Terminal terminal, ChatSession chat, uint seed, SessionFile? file, bool json, bool withCommands)
+    public ChatLoop(Terminal terminal, Model model, ChatSession chat, uint seed, SessionFile? file, bool json, bool withCommands)
     {
         _terminal = terminal;
+        _model = model;
         _input = new ChatInput(terminal);
         _output = new ChatOutput(terminal, seed, json);
         _branches = [chat];
@@ -96,7 +99,7 @@ internal sealed class ChatLoop : IDisposable
             case "/save": Save(Named(argument, "/save")); break;
             case "/load": Keep(Load(Named(argument, "/load"))); break;
             case "/fork": Fork(argument); break;
-            case "/stats": _output.Note($"{Turns()} in branch {_branch + 1} of {_branches.Count}. Last answer: {Report.Line(Chat.Stats, _seed)}"); break;
+            case "/stats": _output.Note($"{Turns()} in branch {_branch + 1} of {_branches.Count}. {States()} Last answer: {Report.Line(Chat.Stats, _seed)}"); break;
             case "/quit" or "/exit": return false;
             default: throw new UsageInChat($"There is no command '{Show.Text(words[0], 40)}'; /help lists those there are, and //text says \"/text\".");
         }
@@ -122,6 +125,9 @@ internal sealed class ChatLoop : IDisposable
         _output.Answered(Chat.Stats);
         _file?.Save(Chat);
     }
+
+    private string States() =>
+        $"States of {Show.Bytes(_model.StateBytes)} each, for branches and kept turns, take {Show.Bytes(_model.Memory.States)} of {Show.Bytes(_model.StateBudget)}.";
 
     private void Fork(string argument)
     {

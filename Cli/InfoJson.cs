@@ -10,7 +10,7 @@ internal static class InfoJson
     private const int LongestArray = 64;
 
     /// <summary>Writes one object; the plan's operations, what a check and what a trace found only where <paramref name="shown"/>, <paramref name="damaged"/> and <paramref name="trace"/> are there.</summary>
-    public static void Write(TextWriter output, GgufFile file, Plan? plan, Plan? shown, IReadOnlyList<NonFiniteTensor>? damaged, FinishedTrace? trace)
+    public static void Write(TextWriter output, GgufFile file, Plan? plan, long stateBudget, Plan? shown, IReadOnlyList<NonFiniteTensor>? damaged, FinishedTrace? trace)
     {
         var json = new JsonOutput(output);
         Utf8JsonWriter writer = json.Writer;
@@ -22,6 +22,7 @@ internal static class InfoJson
             writer.WriteString("architecture", plan.Architecture);
             writer.WriteNumber("vocabulary", plan.VocabularySize);
             writer.WriteNumber("state_bytes", plan.States.Bytes(0));
+            writer.WriteNumber("state_budget_bytes", stateBudget);
         }
         WriteMetadata(json, file.Metadata);
         WriteTensors(writer, file);

@@ -26,6 +26,7 @@ internal sealed class ModelArguments
     private readonly Option<string?> _backend = BackendOption("--backend", "Where the model runs; cpu:vnni and cpu:avx2 use no newer instructions.");
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
     private readonly Option<int[]?> _affinity = Affinity("Cores that the CPU's threads are pinned to, one a thread. Linux only.");
+    private readonly Option<long?> _stateBudget = OptionOf.Size("--state-budget", "What the states of all branches and kept turns may take together; an eighth of the memory without it.", "2G");
     private readonly OverrideArguments _overrides = new();
     private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");
     private readonly Option<string?> _layers = OptionOf.Text("--n-gpu-layers", ["-ngl", "--gpu-layers"], "N", "Not needed: see --backend.");
@@ -49,6 +50,7 @@ internal sealed class ModelArguments
     {
         command.Options.Add(_model);
         AddBackendTo(command);
+        command.Options.Add(_stateBudget);
         if (withContext) command.Options.Add(_context);
         command.Options.Add(_layers);
     }
@@ -112,7 +114,11 @@ internal sealed class ModelArguments
     {
         try
         {
-            Model model = Model.Open(file.Path, backend, new ModelOptions { Offset = file.Offset, Length = file.Length, Observer = observer, Overrides = Overrides(arguments) });
+            var options = new ModelOptions
+            {
+                Offset = file.Offset, Length = file.Length, Observer = observer, Overrides = Overrides(arguments), StateBudget = arguments.GetValue(_stateBudget),
+            };
+            Model model = Model.Open(file.Path, backend, options);
             return new OpenedModel(model, backend);
         }
         catch

@@ -38,6 +38,22 @@ internal static class OptionOf
         },
     };
 
+    /// <summary>A size in bytes, as a number with K, M, G or T behind it; null when not given.</summary>
+    public static Option<long?> Size(string name, string description, string example) => new(name)
+    {
+        Description = description,
+        HelpName = "SIZE",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            int unit = text.Length == 0 ? -1 : "KMGT".IndexOf(char.ToUpperInvariant(text[^1]));
+            if (double.TryParse(unit < 0 ? text : text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value))
+                return (long)Math.Min(value * Math.Pow(1024, unit + 1), long.MaxValue / 2);
+            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; it needs a size in bytes, or in K, M, G or T of them, such as {example}.");
+            return null;
+        },
+    };
+
     /// <summary>One of a few words; null when not given.</summary>
     public static Option<string?> Choice(string name, string[] aliases, string description, IReadOnlyList<string> choices) => new(name, aliases)
     {

@@ -46,7 +46,7 @@ internal sealed class ChatCommand : Verb
         if (template is null) Terminal.Note($"'{model.Name}' has no chat template; the common ChatML is used, which it may not know.");
         SamplerChain sampler = _sampling.Build(arguments, model, Terminal);
         var chat = new ChatSession(model.StartSession(), template ?? ChatTemplate.ChatMl, sampler, options, arguments.GetValue(_system));
-        using var loop = new ChatLoop(Terminal, chat, sampler.Seed, session, Json(arguments), arguments.GetValue(_commands));
+        using var loop = new ChatLoop(Terminal, model, chat, sampler.Seed, session, Json(arguments), arguments.GetValue(_commands));
         return loop.Run($"{model.Name} on {model.BackendName}, a state of {Show.Bytes(model.StateBytes)}. /help lists the commands.", resume: !isNew);
     }
 }

@@ -31,16 +31,16 @@ internal sealed class InfoCommand : Verb
     {
         bool traces = _trace.IsGiven(arguments);
         using GgufFile file = _model.OpenFile(arguments);
-        Plan? plan = Record(arguments, out string? refusal);
+        Plan? plan = Record(arguments, out long budget, out string? refusal);
         if (plan is null && (traces || arguments.GetValue(_plan))) throw new NotSupportedException(refusal);
         if (refusal is not null) Terminal.Note($"This model cannot be run: {refusal}");
         Plan? shown = arguments.GetValue(_plan) ? plan : null;
         IReadOnlyList<NonFiniteTensor>? damaged = arguments.GetValue(_check) ? NonFiniteTensor.In(file) : null;
         FinishedTrace? trace = traces ? _trace.Run(arguments, _model, Terminal) : null;
-        if (Json(arguments)) InfoJson.Write(Terminal.Out, file, plan, shown, damaged, trace);
+        if (Json(arguments)) InfoJson.Write(Terminal.Out, file, plan, budget, shown, damaged, trace);
         else
         {
-            Write(file, plan, shown);
+            Write(file, plan, budget, shown);
             if (damaged is not null) WriteCheck(file, damaged);
             if (trace is not null) TraceListing.Write(Terminal, trace);
         }
@@ -48,12 +48,14 @@ internal sealed class InfoCommand : Verb
     }
 
     /// <summary>Opens the model as a run would; a file that cannot be run can still be looked at.</summary>
-    private Plan? Record(ParseResult arguments, out string? refusal)
+    private Plan? Record(ParseResult arguments, out long budget, out string? refusal)
     {
+        budget = 0;
         try
         {
             using OpenedModel opened = _model.Open(arguments, Terminal);
             refusal = null;
+            budget = opened.Model.StateBudget;
             return opened.Model.Plan;
         }
         catch (Exception e) when (e is FormatException or NotSupportedException)
@@ -63,9 +65,9 @@ internal sealed class InfoCommand : Verb
         }
     }
 
-    private void Write(GgufFile file, Plan? plan, Plan? shown)
+    private void Write(GgufFile file, Plan? plan, long budget, Plan? shown)
     {
-        Summarize(file, plan);
+        Summarize(file, plan, budget);
         Listing.Write(Terminal, "Metadata", ["key", "type", "value"], [.. file.Metadata.Entries.Select(entry =>
             new[] { entry.Key, TypeName(entry.Value), Value(entry.Value) })]);
         Listing.Write(Terminal, "Tensors", ["name", "type", "shape", "bytes"], [.. file.Tensors.Select(tensor =>
@@ -83,7 +85,7 @@ internal sealed class InfoCommand : Verb
         else Terminal.Note($"{damaged.Count} of {file.Tensors.Count} tensors hold NaN or infinity, so this model cannot be run; download or convert it again.");
     }
 
-    private void Summarize(GgufFile file, Plan? plan)
+    private void Summarize(GgufFile file, Plan? plan, long budget)
     {
         TextWriter output = Terminal.Out;
         List<QuantMix> mix = QuantMix.Of(file);
@@ -92,7 +94,7 @@ internal sealed class InfoCommand : Verb
         output.WriteLine($"parameters  {Show.Count(mix.Sum(part => part.Values))} in {file.Tensors.Count} tensors, {Show.Fixed(QuantMix.BitsPerWeight(mix), 2)} bits each");
         if (plan is null) return;
         output.WriteLine($"network     {plan.Architecture}, {plan.Ops.Length} operations, vocabulary {Show.Count(plan.VocabularySize)}");
-        output.WriteLine($"state       {Show.Bytes(plan.States.Bytes(0))} a conversation, whatever its length");
+        output.WriteLine($"state       {Show.Bytes(plan.States.Bytes(0))} a conversation, whatever its length; all of them may take {Show.Bytes(budget)} together (--state-budget)");
     }
 
     private static List<string[]> PlanRows(Plan plan)

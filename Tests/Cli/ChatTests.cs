@@ -148,7 +148,7 @@ public sealed class ChatTests
             using var error = new StringWriter { NewLine = "\n" };
             var terminal = new Terminal { In = new StringReader("one\nbad\nthree\n"), Out = output, Error = error };
             var template = ChatTemplate.Parse("{% for m in messages %}{% if m['content'] == 'bad' %}{{ raise_exception('no \u001b[2J bad') }}{% endif %}{{ m['content'] }}{% endfor %}");
-            using var loop = new ChatLoop(terminal, new ChatSession(tiny.Model.StartSession(), template, TinyModel.Saying("first", "third")), 1, null, json, withCommands: false);
+            using var loop = new ChatLoop(terminal, tiny.Model, new ChatSession(tiny.Model.StartSession(), template, TinyModel.Saying("first", "third")), 1, null, json, withCommands: false);
 
             Assert.Equal(1, loop.Run("", resume: false));
 

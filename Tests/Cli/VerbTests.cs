@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MambaRT.Backends.Auto;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -166,16 +167,55 @@ public sealed class VerbTests
 
         Assert.Contains("blk.0.scan", plain.Output);
         Assert.Equal(912 * 1024, json.GetProperty("state_bytes").GetInt64());
+        Assert.InRange(json.GetProperty("state_budget_bytes").GetInt64(), 4 * 912 * 1024, long.MaxValue);
         Assert.Equal(122, json.GetProperty("tensors").GetArrayLength());
         Assert.Equal("mamba", json.GetProperty("metadata").GetProperty("general.architecture").GetString());
         Assert.Equal("output", json.GetProperty("plan").EnumerateArray().Last().GetProperty("name").GetString());
     }
 
-    [Fact]
-    public void Devices_AsJson_AreListed()
-    {
-        JsonElement devices = CommandLine.Run(["devices", "--json"]).Json().GetProperty("devices");
+    [Theory]
+    [InlineData("8M", 8 << 20)]
+    [InlineData("1.5g", 3L << 29)]
+    [InlineData("4000000", 4_000_000)]
+    public void Info_StateBudget_IsTold(string size, long bytes) =>
+        Assert.Equal(bytes, CommandLine.Run(["info", "--state-budget", size, "--json"]).Json().GetProperty("state_budget_bytes").GetInt64());
 
-        Assert.Contains("reference", devices.EnumerateArray().Select(d => d.GetProperty("name").GetString()));
+    [Theory]
+    [InlineData("")]
+    [InlineData("-1")]
+    [InlineData("NaN")]
+    [InlineData("many")]
+    public void Info_StateBudgetThatIsNoSize_IsBadUsage(string size)
+    {
+        CommandLine run = CommandLine.Run(["info", "--state-budget", size]);
+
+        Assert.Equal(2, run.Code);
+        Assert.Contains("such as 2G", run.Error);
+    }
+
+    [Fact]
+    public void Chat_Stats_TellWhatStatesTake()
+    {
+        CommandLine run = CommandLine.Run(["chat", "--commands", "-n", "1", "--state-budget", "5M"], "/fork\n/stats\n/fork\n/fork\n/fork\n/fork\n/quit\n");
+
+        Assert.Contains("States of 912.0 KiB each", run.Error);
+        Assert.Contains("of 5.0 MiB.", run.Error);
+        Assert.Contains("--state-budget", run.Error);   // the sixth does not fit
+        Assert.Equal(1, run.Code);
+    }
+
+    [Fact]
+    public void Devices_OfThisMachine_AreThoseThatRunAndWhyOthersDoNot()
+    {
+        CommandLine plain = CommandLine.Run(["devices"]);
+        string?[] names = [.. CommandLine.Run(["devices", "--json"]).Json().GetProperty("devices").EnumerateArray().Select(d => d.GetProperty("name").GetString())];
+
+        Assert.Contains("reference", names);
+        foreach (string name in (string[])["cpu", "cpu:vnni", "cpu:avx2", "cuda", "reference"])
+        {
+            string? why = BackendSelector.WhyNot(name);
+            Assert.Equal(why is null, names.Contains(name));
+            Assert.Contains(why is null ? name : $"{name.ToUpperInvariant()}: {why}", plain.Output);
+        }
     }
 }
