@@ -13,8 +13,8 @@ public static class BackendSelector
     /// <summary>The names there are; "auto" stands for the first.</summary>
     public static IReadOnlyList<string> Names { get; } = ["cpu", "cuda", "reference"];
 
-    /// <summary>The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no kernels of compute capability 9.0), and the second GPU.</summary>
-    public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:sm80", "cuda:1"];
+    /// <summary>The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits; no kernels of compute capability 9.0), and the second GPU.</summary>
+    public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1"];
 
     /// <summary>Why this machine cannot run the backend of this name, as a sentence that begins with what is missing; null when it can. A GPU is asked for only by its own names.</summary>
     public static string? WhyNot(string name) => !IsCuda(name) ? CpuBackend.WhyNot(IsaOf(name))
@@ -38,6 +38,7 @@ public static class BackendSelector
         "cpu" or "cpu:vnni" or "cpu:avx2" => new CpuBackend((cpu ?? new CpuOptions()) with { Isa = IsaOf(name) }),
         _ when IsCuda(name) && cpu?.Cores is not null => throw new ArgumentException("The cuda backend pins no threads; choose cpu, or leave the cores out."),
         "cuda" => new CudaBackend(),
+        "cuda:exact" => new CudaBackend(exact: true),
         "cuda:sm80" => new CudaBackend(most: 80),
         _ when Device(name) is int device => new CudaBackend(device),
         "reference" when cpu?.Cores is not null => throw new ArgumentException("The reference backend runs on the caller's thread and pins nothing; choose cpu, or leave the cores out."),

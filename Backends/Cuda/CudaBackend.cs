@@ -6,21 +6,26 @@ namespace MambaRT.Backends.Cuda;
 /// <remarks>Several models may share a backend. A model and its executables are used by one thread at a time.</remarks>
 public sealed class CudaBackend : IBackend
 {
+    /// <summary>Enough rows to fill the tiles of every multiprocessor.</summary>
+    private const int ChunkTokens = 2048;
+
     private readonly CudaContext _context;
     private readonly KernelLibrary _kernels;
     private readonly int _device, _most;
+    private readonly bool _exact;
 
     /// <summary>Opens a device.</summary>
     /// <param name="device">Its number, from 0.</param>
     /// <param name="most">The newest compute capability whose kernels may be used: 80 leaves out those of 9.0.</param>
+    /// <param name="exact">Whether activations stay float32 beside float weights also in products of many rows; else they are rounded to the weights' own 16 bits there.</param>
     /// <exception cref="NotSupportedException">There is no driver, no such device, or it is too old.</exception>
-    public CudaBackend(int device = 0, int most = int.MaxValue)
+    public CudaBackend(int device = 0, int most = int.MaxValue, bool exact = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(device);
         if (CudaDriver.WhyNot is string why) throw new NotSupportedException($"CUDA: {why}; choose --backend cpu.");
         if (device >= CudaDriver.DeviceCount)
             throw new NotSupportedException($"There is no CUDA device {device}; the driver sees {CudaDriver.DeviceCount}, numbered from 0.");
-        (_device, _most) = (device, most);
+        (_device, _most, _exact) = (device, most, exact);
         _context = new CudaContext(device);
         if (_context.Capability < KernelLibrary.Least)
         {
@@ -32,13 +37,20 @@ public sealed class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string Name => _most == 80 ? "cuda:sm80" : _device == 0 ? "cuda" : $"cuda:{_device}";
+    public string Name => _exact ? "cuda:exact" : _most == 80 ? "cuda:sm80" : _device == 0 ? "cuda" : $"cuda:{_device}";
 
     /// <inheritdoc/>
     public string Description => $"{_context.DeviceName}, compute {Dotted(_context.Capability)}, {_context.MultiProcessors} multiprocessors, {_context.TotalBytes >> 20:n0} MiB";
 
     /// <inheritdoc/>
-    public DeviceDescription Device => new(_context.DeviceName, _context.TotalBytes, SharesHostMemory: false);
+    public DeviceDescription Device => new(_context.DeviceName, _context.TotalBytes, SharesHostMemory: false, ChunkTokens);
+
+    /// <summary>Where the time of its kernels is noted while it is set, which slows runs down; null for nowhere.</summary>
+    public CudaProfile? Profile
+    {
+        get => _context.Profile;
+        set => _context.Profile = value;
+    }
 
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights) => PlanKernels.WhyNot(plan);
@@ -48,7 +60,7 @@ public sealed class CudaBackend : IBackend
     {
         if (WhyNot(plan, weights) is string why) throw new NotSupportedException(why);
         _context.MakeCurrent();
-        return new CudaModel(plan, weights, options, _context, _kernels, cancel);
+        return new CudaModel(plan, weights, options, _context, _kernels, _exact, cancel);
     }
 
     /// <inheritdoc/>

@@ -4,11 +4,11 @@ namespace MambaRT.Backends.Cuda;
 internal readonly record struct Bucket(int Rows, int Sequences, int Outputs, bool Single);
 
 /// <summary>Turns the ops of a plan into launches for a bucket. What a batch holds is read on the device; a bucket only bounds it.</summary>
-internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, RoundedMemory rounded, Bucket bucket) : IScanContract
+internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, RoundedMemory rounded, HalfMemory halves, Bucket bucket) : IScanContract
 {
     private const int TokenRows = 0, OutputRows = 1;
 
-    /// <summary>Rows that are multiplied directly; more go by tiles.</summary>
+    /// <summary>Rows that are multiplied directly, each weight read for four of them at a time; more go by tiles.</summary>
     private const int MostDirect = 16;
 
     private readonly Plan _plan = model.Plan;
@@ -23,55 +23,66 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         Add(op, "embed", $"embed_{form}", bucket.Rows, 1, 128, new EmbedArguments { Batch = table.Pointers, Table = weights[op.Table], Y = arena[op.Output] });
     }
 
-    public void RmsNorm(RmsNormOp op) => Add(op, "norm", "rms_norm", Rows(op.X), 1, 256, new NormArguments
+    public void RmsNorm(RmsNormOp op) => Norm(op, "rms_norm", new NormArguments
     {
-        Batch = table.Pointers,
         X = arena[op.X],
-        Y = arena[op.Output],
         Weight = weights.Vector(op.Weight),
         Epsilon = op.Epsilon,
         Rows = Domain(op.X),
         Groups = 1,
     });
 
-    public void GatedRmsNorm(GatedRmsNormOp op) => Add(op, "norm", "gated_rms_norm", Rows(op.X), op.NGroups, 256, new NormArguments
+    public void GatedRmsNorm(GatedRmsNormOp op) => Norm(op, "gated_rms_norm", new NormArguments
     {
-        Batch = table.Pointers,
         X = arena[op.X],
         Z = arena[op.Z],
-        Y = arena[op.Output],
         Weight = weights.Vector(op.Weight),
         Epsilon = op.Epsilon,
         Rows = Domain(op.X),
         Groups = op.NGroups,
     });
 
+    private void Norm(Op op, string kernel, NormArguments arguments)
+    {
+        const int Threads = 256, MostWide = Threads * 4 * 5;
+        arguments.Batch = table.Pointers;
+        arguments.Y = arena[op.Output];
+        arguments.Half = halves.Rounding(op.Output, Rows(op.Output));
+        int width = op.Output.Width / arguments.Groups;
+        bool wide = width % 4 == 0 && width <= MostWide && IsWide(arguments.X) && IsWide(arguments.Y) && (arguments.Z.Data == 0 || IsWide(arguments.Z));
+        Add(op, "norm", wide ? kernel + "_wide" : kernel, Rows(op.Output), arguments.Groups, Threads, arguments);
+    }
+
     public void CausalConv(CausalConvOp op)
     {
-        const int Threads = 128, RowsOfBlock = 8;
+        const int Threads = 128, RowsOfBlock = 16, MostTaps = 4, WholeWarps = 128;
+        MatrixPointer x = arena[op.X], y = arena[op.Output];
         var arguments = new ConvArguments
         {
             Batch = table.Pointers,
-            X = arena[op.X],
-            Y = arena[op.Output],
+            X = x,
+            Y = y,
             Weight = weights.Vector(op.Weight),
             Bias = weights.Vector(op.Bias),
             Window = _plan.States.Entries[op.Window.Index].CanonicalOffset,
             Taps = op.DConv,
         };
-        int blocks = Parts(op.X.Width, Threads);
-        if (bucket.Single)
+        int blocks = Parts(op.X.Width, Threads), rowBlocks = Parts(bucket.Rows, RowsOfBlock);
+        if (bucket.Single && bucket.Rows <= TensorProducts.LeastDirectRows)
         {
             Add(op, "conv", "conv_step", blocks, bucket.Sequences, Threads, arguments);
             return;
         }
-        Add(op, "conv", "conv_rows", blocks, Parts(bucket.Rows, RowsOfBlock), Threads, arguments);
+        arguments.Half = halves.Rounding(op.Output, bucket.Rows);
+        if (op.DConv > MostTaps) Add(op, "conv", "conv_rows", blocks, rowBlocks, Threads, arguments);
+        else if (op.X.Width % WholeWarps == 0 && IsWide(x) && IsWide(y)) Add(op, "conv", "conv_rows_4", Parts(op.X.Width, 4 * Threads), rowBlocks, Threads, arguments);
+        else Add(op, "conv", "conv_rows_1", blocks, rowBlocks, Threads, arguments);
         if (op.DConv > 1) Add(op, "conv", "conv_window", blocks, bucket.Sequences, Threads, arguments);
     }
 
     public void SelectiveScan(SelectiveScanOp op)
     {
-        const int Threads = 128, Channels = 8;
+        const int Threads = 128, Channels = 16;
         int most = op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates;
         Add(op, "scan", $"selective_scan_{most}", Parts(op.U.Width, Channels), bucket.Sequences, Threads, new ScanArguments
         {
@@ -87,20 +98,23 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Bias = weights.Vector(op.DtBias),
             State = _plan.States.Entries[op.State.Index].CanonicalOffset,
             States = op.DState,
+            Half = halves.Rounding(op.Output, bucket.Rows),
         });
     }
 
     public void SsdScan(SsdScanOp op)
     {
-        const int Threads = 256, Channels = 8;
-        int most = op.DState <= 32 ? 32 : op.DState <= 64 ? 64 : op.DState <= 128 ? 128 : PlanKernels.MostSsdStates;
+        const int Threads = 128, Channels = 32, Tile = 16, Groups = 16;
+        int most = op.DState <= 64 ? 64 : op.DState <= 128 ? 128 : PlanKernels.MostSsdStates;
+        const int FloatsOfRow = Channels + Groups * Channels + 1;
+        MatrixPointer b = arena[op.B], c = arena[op.C];
         Add(op, "ssd", $"ssd_scan_{most}", (long)op.NHeads * Parts(op.HeadDim, Channels), bucket.Sequences, Threads, new SsdArguments
         {
             Batch = table.Pointers,
             X = arena[op.X],
             Dt = arena[op.Dt],
-            B = arena[op.B],
-            C = arena[op.C],
+            B = b,
+            C = c,
             Y = arena[op.Output],
             A = weights.Vector(op.A),
             D = weights.Vector(op.D),
@@ -110,7 +124,8 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             HeadDim = op.HeadDim,
             Groups = op.NGroups,
             States = op.DState,
-        });
+            Wide = IsWide(b) && IsWide(c) && op.DState % 4 == 0 ? 1 : 0,
+        }, Tile * (2 * most + FloatsOfRow) * sizeof(float));
     }
 
     public void SelectOutputs(SelectOutputsOp op) =>
@@ -120,32 +135,52 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
     {
         WeightForm form = weights.FormOf(op.Weight);
         int rows = Rows(op.X);
+        MatrixPointer y = arena[op.Output], addTo = op.AddTo is Activation residual ? arena[residual] : default;
         var arguments = new LinearArguments
         {
             Batch = table.Pointers,
             Weights = weights[op.Weight],
             X = arena[op.X],
-            AddTo = op.AddTo is Activation residual ? arena[residual] : default,
-            Y = arena[op.Output],
+            AddTo = addTo,
+            Y = y,
             Bias = weights.Vector(op.Bias),
             Rows = Domain(op.X),
+            Pairs = IsPaired(y) && IsPaired(addTo) ? 1 : 0,
         };
-        if (form.IsQuantized) arguments.Rounded = Rounded(op);
-        if (rows > MostDirect)
+        var products = new TensorProducts(model, weights, arena, table, halves, Launches);
+        if (products.Takes(op, form, rows))
         {
-            const int Side = 64;
-            string module = form.IsQuantized ? PlanKernels.QuantizedModule(form) : "matmul_floats";
-            Add(op, module, $"matmul_{form.Kernels}", Parts(op.Output.Width, Side), Parts(rows, Side), 256, arguments);
-            return;
+            arguments.Half = halves.Rounding(op.Output, rows);
+            products.Multiply(op, form, arguments, rows);
+            Wrote(op);
         }
-        int most = rows == 1 ? 1 : 4;
-        string kernel = IsWide(form, arguments) ? $"matvec_{form.Kernels}_wide_{most}" : $"matvec_{form.Kernels}_{most}";
+        else if (rows > MostDirect) MultiplyTiles(op, form, arguments);
+        else MultiplyDirectly(op, form, arguments);
+    }
+
+    private void MultiplyDirectly(LinearOp op, WeightForm form, LinearArguments arguments)
+    {
         const int Threads = 128, Warps = Threads / 32;
+        int rows = Rows(op.X), most = rows == 1 ? 1 : 4;
+        if (form.IsQuantized) arguments.Rounded = Rounded(op);
+        string kernel = IsWide(form, arguments) ? $"matvec_{form.Kernels}_wide_{most}" : $"matvec_{form.Kernels}_{most}";
         Add(op, form.IsQuantized ? PlanKernels.QuantizedModule(form) : "matvec_floats", kernel, Parts(op.Output.Width, Warps), Parts(rows, most), Threads, arguments);
     }
 
+    private void MultiplyTiles(LinearOp op, WeightForm form, LinearArguments arguments)
+    {
+        const int Side = 64;
+        if (form.IsQuantized) arguments.Rounded = Rounded(op);
+        string module = form.IsQuantized ? PlanKernels.QuantizedModule(form) : "matmul_floats";
+        Add(op, module, $"matmul_{form.Kernels}", Parts(op.Output.Width, Side), Parts(Rows(op.X), Side), 256, arguments);
+    }
+
+    private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
+
+    private static bool IsPaired(MatrixPointer m) => m.Data % 8 == 0 && m.Stride % 2 == 0;
+
     /// <summary>Whether weights and activations can be read sixteen bytes at a time.</summary>
-    private static bool IsWide(WeightForm form, in LinearArguments a) => form.IsHalf && a.Weights.Stride % 16 == 0 && a.X.Data % 16 == 0 && a.X.Stride % 4 == 0;
+    private static bool IsWide(WeightForm form, in LinearArguments a) => form.IsHalf && a.Weights.Stride % 16 == 0 && IsWide(a.X);
 
     /// <summary>The op's input in 8 bits; rounded anew unless the last rounding was of the same value.</summary>
     private RoundedPointer Rounded(LinearOp op)
@@ -160,10 +195,15 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         return to;
     }
 
-    private void Add<TArguments>(Op op, string module, string kernel, long gridX, long gridY, int threads, in TArguments arguments) where TArguments : unmanaged
+    private void Add<TArguments>(Op op, string module, string kernel, long gridX, long gridY, int threads, in TArguments arguments, int sharedBytes = 0) where TArguments : unmanaged
     {
-        Launches.Add(op.Name, model.Kernels.Function(module, kernel), gridX, gridY, threads, arguments);
-        // What the op writes over is no longer what was rounded; a value's memory may serve another register too.
+        Launches.Add(op.Name, model.Kernels.Function(module, kernel, sharedBytes), gridX, gridY, threads, arguments, sharedBytes);
+        Wrote(op);
+    }
+
+    /// <summary>What an op writes over is no longer what was rounded; a value's memory may serve another register too.</summary>
+    private void Wrote(Op op)
+    {
         if (op is not LinearOp || op.Output.Register == _rounded?.Register) _rounded = null;
     }
 

@@ -5,8 +5,8 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>A plan over a device arena. For each bucket of shapes there is one list of launches, small ones captured as a graph.</summary>
 internal sealed unsafe class CudaExecutable : IExecutable
 {
-    /// <summary>Above this many rows launches take less time than what they start, and cancellation is looked at between them.</summary>
-    private const int MostCaptured = 64;
+    /// <summary>Above this many rows a list is captured when it runs again only: what it starts takes longer than a launch, but not than all of them.</summary>
+    private const int MostCapturedAtOnce = 64;
 
     private readonly CudaModel _model;
     private readonly DeviceSlots _slots;
@@ -14,6 +14,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private readonly ArenaMemory _arena;
     private readonly BatchTable _table;
     private readonly RoundedMemory _rounded;
+    private readonly HalfMemory _halves;
     private readonly CudaPageLockedHostMemory _logits;
     private readonly Dictionary<Bucket, Compiled> _buckets = [];
     private readonly ActivationReader? _reader;
@@ -24,7 +25,12 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private int _sequences, _outputs, _pickCount;
     private bool _wantsLogits, _disposed;
 
-    private sealed record Compiled(LaunchList Launches, int[] EndOfOp, CudaGraphExec? Graph);
+    private sealed record Compiled(LaunchList Launches, int[] EndOfOp)
+    {
+        public CudaGraphExec? Graph { get; set; }
+
+        public bool HasRun { get; set; }
+    }
 
     public CudaExecutable(CudaModel model, DeviceSlots slots, DeviceWeights weights, BatchShape shape)
     {
@@ -34,6 +40,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _arena = new ArenaMemory(model.Plan, shape);
         _table = new BatchTable(shape);
         _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
+        _halves = new HalfMemory(model.Plan, weights, shape, model);
         _logits = new CudaPageLockedHostMemory((long)shape.Outputs * model.Plan.VocabularySize * sizeof(float));
         _picks = new HostPicks(shape.Sequences, model.NeverPicked);
         _spans = new SequenceSpan[shape.Sequences];
@@ -44,7 +51,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     public BatchShape Shape { get; }
 
-    private long ScratchBytes => _arena.Bytes + _table.Bytes + _rounded.Bytes;
+    private long ScratchBytes => _arena.Bytes + _table.Bytes + _rounded.Bytes + _halves.Bytes;
 
     public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
     {
@@ -57,11 +64,13 @@ internal sealed unsafe class CudaExecutable : IExecutable
         var bucket = new Bucket(Round(batch.Tokens.Length, Shape.Tokens), Round(batch.Sequences.Length, Shape.Sequences),
             Round(outputs, Shape.Outputs), batch.Sequences.Length == batch.Tokens.Length);
         if (!_buckets.TryGetValue(bucket, out Compiled? compiled)) compiled = _buckets[bucket] = Compile(bucket);
+        if (_reader is null && (compiled.HasRun || bucket.Rows <= MostCapturedAtOnce)) compiled.Graph ??= Capture(compiled, bucket);
         _table.Fill(batch, outputs, _slots);
         Keep(batch, outputs);
         try
         {
             Launch(compiled, batch.Tokens.Length, outputs, cancel);
+            compiled.HasRun = true;
         }
         catch
         {
@@ -114,13 +123,14 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     private void Launch(Compiled compiled, int tokens, int outputs, CancellationToken cancel)
     {
-        if (compiled.Graph is { } graph)
+        if (compiled.Graph is { } graph && _model.Profile is null)
         {
             _model.Stream.Launch(graph);
             return;
         }
         _table.Send(_model.Stream);
-        RunOps(compiled, tokens, outputs, cancel);
+        if (_model.Profile is { } profile) LaunchTimer.Run(profile, _model.Plan, compiled.Launches, compiled.EndOfOp, _model.Kernels, _model.Stream);
+        else RunOps(compiled, tokens, outputs, cancel);
         ReadLogits(outputs);
     }
 
@@ -135,6 +145,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _arena.Dispose();
         _table.Dispose();
         _rounded.Dispose();
+        _halves.Dispose();
         _logits.Dispose();
     }
 
@@ -160,7 +171,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     private Compiled Compile(Bucket bucket)
     {
-        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, bucket);
+        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, bucket);
         ReadOnlySpan<Op> ops = _model.Plan.Ops;
         int[] ends = new int[ops.Length];
         for (int i = 0; i < ops.Length; i++)
@@ -168,15 +179,15 @@ internal sealed unsafe class CudaExecutable : IExecutable
             ops[i].Accept(compiler);
             ends[i] = compiler.Launches.Count;
         }
-        LaunchList launches = compiler.Launches;
-        CudaGraphExec? graph = bucket.Rows > MostCaptured || _reader is not null ? null : _model.Stream.Capture(() =>
-        {
-            _table.Send(_model.Stream);
-            launches.Run(_model.Stream, 0, launches.Count);
-            ReadLogits(bucket.Outputs);
-        });
-        return new Compiled(launches, ends, graph);
+        return new Compiled(compiler.Launches, ends);
     }
+
+    private CudaGraphExec Capture(Compiled compiled, Bucket bucket) => _model.Stream.Capture(() =>
+    {
+        _table.Send(_model.Stream);
+        compiled.Launches.Run(_model.Stream, 0, compiled.Launches.Count);
+        ReadLogits(bucket.Outputs);
+    });
 
     /// <summary>The next power of two, or the capacity where that is less.</summary>
     private static int Round(int count, int capacity) => count == 0 ? 0 : (int)Math.Min(BitOperations.RoundUpToPowerOf2((uint)count), (uint)capacity);

@@ -9,16 +9,17 @@ internal sealed class CudaModel : ILoadedModel
     private readonly CudaContext _context;
     private readonly int _chunk;
 
-    public CudaModel(Plan plan, IWeightSource source, LoadOptions options, CudaContext context, KernelLibrary kernels, CancellationToken cancel)
+    public CudaModel(Plan plan, IWeightSource source, LoadOptions options, CudaContext context, KernelLibrary kernels, bool exact, CancellationToken cancel)
     {
         Plan = plan;
         _context = context;
         Kernels = kernels;
+        HasTensorCores = !exact && kernels.Capability >= 80;
         Observer = options.Observer;
         NeverPicked = options.NeverPicked;
         _chunk = options.ChunkTokens;
         Stream = new CudaStream();
-        Task compiling = Task.Run(() => kernels.Load(PlanKernels.Modules(plan, source)));
+        Task compiling = Task.Run(() => kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, HasTensorCores && kernels.HasWgmma)));
         try
         {
             Weights = new DeviceWeights(plan, source, context, Stream, options, cancel);
@@ -39,11 +40,17 @@ internal sealed class CudaModel : ILoadedModel
 
     public KernelLibrary Kernels { get; }
 
+    /// <summary>Whether products of many rows go by tensor cores: the device has those of 8.0, and float32 activations were not asked for.</summary>
+    public bool HasTensorCores { get; }
+
     public CudaStream Stream { get; }
 
     public DeviceWeights? Weights { get; private set; }
 
     public DeviceSlots? Slots { get; private set; }
+
+    /// <summary>Where runs note their time, or null.</summary>
+    public CudaProfile? Profile => _context.Profile;
 
     /// <summary>Sees what the projections read, or null.</summary>
     public IActivationObserver? Observer { get; }

@@ -36,6 +36,40 @@ internal struct RoundedPointer
     public int Blocks;
 }
 
+/// <summary>Halves in halves.h: rows of floats of 16 bits at a stride.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct HalfPointer
+{
+    public ulong Data;
+    public int Stride;
+}
+
+/// <summary>Rounding in halves.h: what an output is rounded to; no data for nothing.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RoundingPointer
+{
+    public HalfPointer To;
+    public HalfKind Kind;
+    public int Only;
+}
+
+/// <summary>HalfKind in halves.h.</summary>
+internal enum HalfKind
+{
+    /// <summary>F16.</summary>
+    Half,
+    /// <summary>BF16.</summary>
+    Bfloat,
+    /// <summary>F16 of what is rounded to 8 bits first, as products of few rows by quantized weights read it.</summary>
+    Rounded,
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct PauseArguments
+{
+    public long Nanoseconds;
+}
+
 [StructLayout(LayoutKind.Sequential)]
 internal struct EmbedArguments
 {
@@ -59,6 +93,7 @@ internal struct NormArguments
     public ulong Weight;
     public float Epsilon;
     public int Rows, Groups;
+    public RoundingPointer Half;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -69,6 +104,7 @@ internal struct ConvArguments
     public ulong Weight, Bias;
     public long Window;
     public int Taps;
+    public RoundingPointer Half;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -79,6 +115,7 @@ internal struct ScanArguments
     public ulong A, D, Bias;
     public long State;
     public int States;
+    public RoundingPointer Half;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -88,7 +125,7 @@ internal struct SsdArguments
     public MatrixPointer X, Dt, B, C, Y;
     public ulong A, D, Bias;
     public long State;
-    public int Heads, HeadDim, Groups, States;
+    public int Heads, HeadDim, Groups, States, Wide;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -109,5 +146,54 @@ internal struct LinearArguments
     public RoundedPointer Rounded;
     public MatrixPointer AddTo, Y;
     public ulong Bias;
-    public int Rows;
+    public int Rows, Pairs;
+    public RoundingPointer Half;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct HalveArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X;
+    public RoundingPointer Half;
+    public int Rows, Wide;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct DequantizeArguments
+{
+    public WeightPointer From;
+    public ulong To;
+}
+
+/// <summary>Parts in linear.h: the sums of a split product.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PartsPointer
+{
+    public ulong Data;
+    public int Rows, Stride, Splits;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct PartsArguments
+{
+    public LinearArguments Linear;
+    public PartsPointer Parts;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct TensorArguments
+{
+    public LinearArguments Linear;
+    public HalfPointer X;
+    public PartsPointer Parts;
+    public int RowTiles;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct WgmmaArguments
+{
+    public LinearArguments Linear;
+    public ulong X, W;
+    public PartsPointer Parts;
 }

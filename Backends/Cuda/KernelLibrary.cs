@@ -13,10 +13,19 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     private static readonly (int Capability, string Folder)[] Targets = [(90, "sm_90a"), (80, "sm_80"), (75, "sm_75")];
 
     private readonly Dictionary<string, CudaModule> _modules = [];
-    private readonly Dictionary<string, nint> _functions = [];
+    private readonly Dictionary<string, CudaKernel> _functions = [];
 
     /// <summary>The least compute capability there are kernels for.</summary>
     public static int Least => Targets[^1].Capability;
+
+    /// <summary>The compute capability whose kernels are used.</summary>
+    public int Capability => Math.Min(context.Capability, most);
+
+    /// <summary>Whether the device runs PTX for 9.0a.</summary>
+    public bool HasWgmma => context.Capability == 90 && most >= 90;
+
+    /// <summary>Blocks that run at once, one a multiprocessor.</summary>
+    public int MultiProcessors => context.MultiProcessors;
 
     /// <summary>Compiles the modules that are not there yet, each on a thread of its own.</summary>
     public void Load(IEnumerable<string> modules)
@@ -40,11 +49,17 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     }
 
     /// <summary>A kernel of a module.</summary>
-    public nint Function(string module, string kernel)
+    /// <param name="module">The name of its file.</param>
+    /// <param name="kernel">Its own name.</param>
+    /// <param name="sharedBytes">Shared memory that its launches ask for.</param>
+    public CudaKernel Function(string module, string kernel, int sharedBytes = 0)
     {
-        if (_functions.TryGetValue(kernel, out nint function)) return function;
+        const int FreelyGiven = 48 << 10;
+        if (_functions.TryGetValue(kernel, out CudaKernel known)) return known;
         if (!_modules.ContainsKey(module)) Load([module]);
-        return _functions[kernel] = _modules[module].Function(kernel);
+        nint function = _modules[module].Function(kernel);
+        if (sharedBytes > FreelyGiven) CudaModule.AllowShared(function, sharedBytes, kernel);
+        return _functions[kernel] = new CudaKernel(function, kernel);
     }
 
     public void Dispose()
@@ -60,7 +75,7 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
         Assembly assembly = typeof(KernelLibrary).Assembly;
         foreach ((int capability, string folder) in Targets)
         {
-            if (capability > Math.Min(context.Capability, most) || (capability == 90 && context.Capability != 90)) continue;
+            if (capability > Capability || (capability == 90 && !HasWgmma)) continue;
             using Stream? packed = assembly.GetManifestResourceStream($"ptx/{folder}/{module}.ptx");
             if (packed is null) continue;
             using var text = new MemoryStream();

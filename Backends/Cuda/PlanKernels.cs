@@ -25,7 +25,7 @@ internal static class PlanKernels
     }
 
     /// <summary>The modules, by the names of the files in Shaders/cuda.</summary>
-    public static IEnumerable<string> Modules(Plan plan, IWeightSource source)
+    public static IEnumerable<string> Modules(Plan plan, IWeightSource source, bool tensorCores, bool wgmma)
     {
         var modules = new SortedSet<string>(StringComparer.Ordinal);
         foreach (Op op in plan.Ops)
@@ -40,15 +40,21 @@ internal static class PlanKernels
                 case SelectOutputsOp: modules.Add("select"); break;
                 case LinearOp linear:
                     string name = plan.Weights[linear.Weight.Index].Name;
-                    if (source.TryGet(name, out TensorView view)) modules.UnionWith(LinearModules(WeightForm.For(view.Type, name)));
+                    if (source.TryGet(name, out TensorView view)) modules.UnionWith(LinearModules(WeightForm.For(view.Type, name), tensorCores, wgmma));
                     break;
             }
         }
         return modules;
     }
 
-    private static string[] LinearModules(WeightForm form) =>
-        form.IsQuantized ? ["quantize", QuantizedModule(form)] : ["matvec_floats", "matmul_floats"];
+    private static IEnumerable<string> LinearModules(WeightForm form, bool tensorCores, bool wgmma)
+    {
+        string[] direct = form.IsQuantized ? ["quantize", QuantizedModule(form)] : ["matvec_floats"];
+        bool halves = tensorCores && (form.IsQuantized || form.IsHalf);
+        if (!halves) return form.IsQuantized ? direct : [.. direct, "matmul_floats"];
+        string type = form.IsHalf ? form.Kernels : "F16";
+        return [.. direct, "halve", $"tensor_{type}", .. wgmma ? [$"wgmma_{type}"] : Array.Empty<string>()];
+    }
 
     /// <summary>The module with the products of a quantized form.</summary>
     public static string QuantizedModule(WeightForm form) => $"linear_{form.Kernels}";

@@ -36,6 +36,9 @@ public sealed record BenchOptions
     /// <summary>Whether logits are compared with Reference first.</summary>
     public bool Check { get; init; } = true;
 
+    /// <summary>Whether <see cref="Progress"/> is also told what each kernel took, on backends that can say.</summary>
+    public bool Ops { get; init; }
+
     /// <summary>The program's version line, for the record.</summary>
     public string Version { get; init; } = "";
 

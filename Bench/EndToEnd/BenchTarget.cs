@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using MambaRT.Backends.Cpu;
+using MambaRT.Backends.Cuda;
 
 namespace MambaRT.Bench;
 
@@ -10,6 +11,9 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
 
     /// <summary>Short measurements go on until this.</summary>
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
+
+    /// <summary>What the kernels of the last measurement took, on backends that say.</summary>
+    public IReadOnlyList<KernelTime> Kernels { get; private set; } = [];
 
     private string CodePath => backend is CpuBackend cpu ? cpu.InstructionSet : backend.Description;
 
@@ -44,14 +48,8 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
         double[] seconds = Repeat(() => Feed(tokens), budget, cancel);
         double median = Median(seconds);
 
-        TimeShares? shares = null;
-        double productSeconds = median;
-        if (backend is CpuBackend cpu)
-        {
-            CpuProfile profile = Profiled(cpu, () => Feed(tokens));
-            shares = Shares(profile);
-            productSeconds = shares.Linear * median;
-        }
+        TimeShares? shares = Shares(() => Feed(tokens));
+        double productSeconds = (shares?.Linear ?? 1) * median;
         int runs = (tokens + model.Options.ChunkTokens - 1) / model.Options.ChunkTokens;
         double bytes = (double)runs * (work.WeightBytes + work.StateBytes);
         double peak = machine.Int8Gops.TryGetValue(threads, out double int8) && machine.Fp32Gflops.TryGetValue(threads, out double fp32)
@@ -81,7 +79,7 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
             int steps = (int)Math.Clamp(budget.TotalSeconds / MinRepetitions / step, 1, tokens);
             double[] seconds = Repeat(() => Steps(steps), budget, cancel);
             double median = Median(seconds);
-            TimeShares? shares = backend is CpuBackend cpu ? Shares(Profiled(cpu, () => Steps(steps))) : null;
+            TimeShares? shares = Shares(() => Steps(backend is CudaBackend ? 1 : steps));
             double gigabytes = (double)steps * (work.WeightBytes + (long)batch * work.StateBytes) / median / 1e9;
             double share = machine.ReadGBs.TryGetValue(threads, out double read) ? gigabytes / read : double.NaN;
             return new ResultRecord(backend.Name, CodePath, BenchMode.Decode, threads, batch, steps, seconds.Length, steps * batch / median, Spread(seconds),
@@ -112,7 +110,14 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
         return Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
-    /// <summary>One more repetition, of which the time of each kind of op is noted.</summary>
+    /// <summary>Where the time of one more repetition goes, by kind of op; null where the backend does not say.</summary>
+    private TimeShares? Shares(Action work) => backend switch
+    {
+        CpuBackend cpu => Shares(Profiled(cpu, work)),
+        CudaBackend cuda => Shares(Profiled(cuda, work)),
+        _ => null,
+    };
+
     private static CpuProfile Profiled(CpuBackend cpu, Action work)
     {
         var profile = new CpuProfile();
@@ -128,7 +133,30 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
         return profile;
     }
 
+    private CudaProfile Profiled(CudaBackend cuda, Action work)
+    {
+        var profile = new CudaProfile();
+        cuda.Profile = profile;
+        try
+        {
+            work();
+        }
+        finally
+        {
+            cuda.Profile = null;
+        }
+        Kernels = profile.Kernels;
+        return profile;
+    }
+
     private static TimeShares Shares(CpuProfile p) => new(p.Linear / p.Total, p.Conv / p.Total, p.Scan / p.Total, p.Norm / p.Total, p.Other / p.Total);
+
+    private static TimeShares Shares(CudaProfile p)
+    {
+        double total = p.Of(_ => true), linear = p.Of(op => op is LinearOp), conv = p.Of(op => op is CausalConvOp);
+        double scan = p.Of(op => op is SelectiveScanOp or SsdScanOp), norm = p.Of(op => op is RmsNormOp or GatedRmsNormOp);
+        return new TimeShares(linear / total, conv / total, scan / total, norm / total, (total - linear - conv - scan - norm) / total);
+    }
 
     private static double Median(double[] values)
     {

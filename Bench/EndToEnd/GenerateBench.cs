@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MambaRT.Backends.Auto;
 using MambaRT.Backends.Cpu;
+using MambaRT.Backends.Cuda;
 using MambaRT.Formats;
 
 namespace MambaRT.Bench;
@@ -29,13 +30,15 @@ public static class GenerateBench
         List<string> failures = [.. checks.Where(c => !c.Passed).Select(c =>
             $"{c.Backend} with {c.Threads} thread(s) differs from reference: NMSE {c.Nmse:g3} over {c.Tokens} tokens, {c.Bound:g3} is allowed; nothing was timed.")];
 
-        MachineRecord machine = failures.Count > 0
+        // The processor's ceilings say nothing about a GPU.
+        MachineRecord machine = failures.Count > 0 || targets.All(t => BackendSelector.IsCuda(t.Name))
             ? new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, new Dictionary<int, double>(), new Dictionary<int, double>(), new Dictionary<int, double>())
             : Roofline.Measure(threads, TimeSpan.FromSeconds(0.6), options.Progress, cancel);
         var results = new List<ResultRecord>();
         CurveRecord? curve = null;
         (string, int) longRun = targets.Last(t => t.Name == targets[0].Name);   // the first backend, with the most threads
         Workload? work = null;
+        int chunk = 0;
         foreach ((string name, int count) in targets)
         {
             using IBackend backend = Create(name, count, options);
@@ -43,13 +46,14 @@ public static class GenerateBench
             using Model model = Model.Open(options.Path, backend, options.Model);
             double loadMs = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
             work ??= new Workload(file, model.Plan);
+            if (chunk == 0) chunk = model.Options.ChunkTokens;
             if (failures.Count > 0) break;
             var target = new BenchTarget(backend, model, count, loadMs, machine, work);
             results.AddRange(Time(target, options, cancel));
             if (options.CurveTokens > 0 && (name, count) == longRun) curve = CurveBench.Run(model, count, options, cancel);
         }
         failures.AddRange(SlowPrompts(results));
-        var settings = new SettingsRecord(options.Budget.TotalSeconds, options.Model.ChunkTokens, options.Cores);
+        var settings = new SettingsRecord(options.Budget.TotalSeconds, chunk, options.Cores);
         return new RunRecord(options.Version, settings, machine, work!.Model, checks, results, curve, failures);   // there is at least one target
     }
 
@@ -88,17 +92,21 @@ public static class GenerateBench
         double firstMs = target.FirstToken();
         foreach (int prompt in options.Prompts.Distinct().Order())
         {
-            ResultRecord result = Report(options, target.Prefill(prompt, options.Budget, cancel));
+            ResultRecord result = Report(options, target, target.Prefill(prompt, options.Budget, cancel));
             yield return result;
             if (result.Tokens < prompt) break;   // cut to what the budget allows; longer prompts would be cut to the same
         }
-        foreach (int batch in options.Batches) yield return Report(options, target.Decode(batch, options.DecodeTokens, firstMs, options.Budget, cancel));
+        foreach (int batch in options.Batches) yield return Report(options, target, target.Decode(batch, options.DecodeTokens, firstMs, options.Budget, cancel));
     }
 
-    private static ResultRecord Report(BenchOptions options, ResultRecord r)
+    private static ResultRecord Report(BenchOptions options, BenchTarget target, ResultRecord r)
     {
         options.Progress($"{r.Backend}, {r.Threads} thread(s), {(r.Mode == BenchMode.Prefill ? $"prefill {r.Tokens}" : $"decode of {r.Batch}")}: "
             + $"{Text.Rate(r.TokensPerSecond)} tokens/s, {Text.Percent(r.ShareOfPeak)} of peak");
+        if (!options.Ops) return r;
+        double all = target.Kernels.Sum(k => k.Milliseconds);
+        foreach (KernelTime k in target.Kernels)
+            options.Progress(FormattableString.Invariant($"  {k.Milliseconds * 1000,10:f0} µs {k.Milliseconds / all,6:p1} {k.Launches,6} × {k.Milliseconds * 1000 / k.Launches,8:f1} µs  {k.Name}"));
         return r;
     }
 

@@ -55,8 +55,8 @@ internal sealed class ImatrixCommand : Verb
         for (int c = 0; c < chunks; c++)
         {
             session.Reset();
-            for (int done = 0; done < window; done += model.Options.ChunkTokens)
-                session.FeedAll(tokens.AsSpan(c * window + done, Math.Min(model.Options.ChunkTokens, window - done)), cancel);
+            for (int done = 0; done < window; done += model.LogitsAtOnce)
+                session.FeedAll(tokens.AsSpan(c * window + done, Math.Min(model.LogitsAtOnce, window - done)), cancel);
             report((c + 1) / (double)chunks);
         }
     }

@@ -51,7 +51,7 @@ internal sealed class LogitsCommand : Verb
             listing.Add(tokens.Length - 1, tokens[^1], top);
             return;
         }
-        int vocabulary = session.Model.Plan.VocabularySize, chunk = session.Model.Options.ChunkTokens;
+        int vocabulary = session.Model.Plan.VocabularySize, chunk = session.Model.LogitsAtOnce;
         for (int done = 0; done < tokens.Length; done += chunk)
         {
             int count = Math.Min(chunk, tokens.Length - done);

@@ -23,7 +23,7 @@ public static class WindowedScoring
         try
         {
             for (int m = 0; m < sessions.Length; m++) sessions[m] = models[m].StartSession();
-            int chunk = models.Min(m => m.Options.ChunkTokens);
+            int chunk = models.Min(m => m.LogitsAtOnce);
             for (int w = 0; w < text.Count; w++)
             {
                 foreach (Session session in sessions) session.Reset();

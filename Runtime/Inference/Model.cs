@@ -33,7 +33,8 @@ public sealed class Model : IDisposable
 
     private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, IBackend backend, ModelOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.ChunkTokens, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.ChunkTokens, nameof(options));
+        if (options.ChunkTokens == 0) options = options with { ChunkTokens = backend.Device.ChunkTokens };
         Metadata = metadata;
         Options = options;
         BackendName = backend.Name;
@@ -74,6 +75,9 @@ public sealed class Model : IDisposable
 
     /// <summary>How it was opened.</summary>
     public ModelOptions Options { get; }
+
+    /// <summary>Tokens whose logits are asked for at a time, at most: a row of them is as long as the vocabulary.</summary>
+    public int LogitsAtOnce => Math.Min(Options.ChunkTokens, 256);
 
     /// <summary>The backend it runs on, such as "cpu".</summary>
     public string BackendName { get; }

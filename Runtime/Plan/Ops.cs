@@ -102,6 +102,7 @@ public sealed class RmsNormOp : Op
 /// <summary>
 /// Projection: <c>y = x·Wᵀ (+ bias) (+ addTo)</c>. Shapes: x [rows, in], W [out, in] of any storage type, bias [out], addTo and y [rows, out].
 /// The output may take over addTo's memory. A backend may quantize x to 8 bit per block of at most 32 values when W is quantized; never when W is a float type.
+/// In products of many rows it may round x to W's own type where that is F16 or BF16, as tensor cores multiply them.
 /// </summary>
 public sealed class LinearOp : Op
 {

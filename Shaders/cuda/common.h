@@ -8,8 +8,12 @@
 #define TEMPLATE_DEVICE inline __attribute__((device)) __attribute__((always_inline))
 #define METHOD __attribute__((device)) static inline __attribute__((always_inline))
 #define SHARED __attribute__((shared))
+/// The shared memory whose size the launch gives.
+#define DYNAMIC_SHARED(name) extern __attribute__((shared)) __attribute__((aligned(128))) char name[]
 /// A kernel of at most `threads` threads with one argument, a structure that Backends/Cuda/KernelArguments.cs mirrors.
 #define KERNEL(name, Arguments, threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads))) void name(Arguments a)
+/// One for which registers count more than how many of its blocks a multiprocessor holds.
+#define KERNEL_ROOMY(name, Arguments, threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads, 1))) void name(Arguments a)
 
 typedef unsigned char u8;
 typedef signed char s8;
@@ -21,6 +25,7 @@ typedef long long s64;
 #define THREAD ((int)__nvvm_read_ptx_sreg_tid_x())
 #define THREADS ((int)__nvvm_read_ptx_sreg_ntid_x())
 #define BLOCK_X ((int)__nvvm_read_ptx_sreg_ctaid_x())
+#define BLOCKS_X ((int)__nvvm_read_ptx_sreg_nctaid_x())
 #define BLOCK_Y ((int)__nvvm_read_ptx_sreg_ctaid_y())
 
 DEVICE void sync() { __syncthreads(); }
@@ -36,12 +41,17 @@ DEVICE float root_reciprocal(float x) { float r; asm("rsqrt.approx.f32 %0, %1;" 
 DEVICE float mul_rounded(float x, float y) { float r; asm("mul.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
 DEVICE float add_rounded(float x, float y) { float r; asm("add.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
 DEVICE int round_int(float x) { int r; asm("cvt.rni.s32.f32 %0, %1;" : "=r"(r) : "f"(x)); return r; }
+DEVICE s64 clock_nanoseconds() { s64 r; asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(r)); return r; }
 /// c plus the products of four signed bytes.
 DEVICE int dot4(int x, int y, int c) { int r; asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(r) : "r"(x), "r"(y), "r"(c)); return r; }
 #endif
 
+/// Before a loop over an array that has to stay in registers.
+#define UNROLL _Pragma("unroll")
+
 struct alignas(16) U4 { u32 x, y, z, w; };
 struct alignas(16) F4 { float x, y, z, w; };
+struct alignas(8) U2 { u32 x, y; };
 struct alignas(8) F2 { float x, y; };
 
 static constexpr float Log2E = 1.4426950408889634f;
@@ -82,7 +92,6 @@ DEVICE float silu(float x) { return x * reciprocal(1.f + exp2_fast(-x * Log2E));
 
 /// log(1 + e^x) = max(x, 0) + log(1 + e^−|x|), the logarithm by its series in u / (2 + u) ≤ 1/3: right in every digit also where the result is small.
 DEVICE float softplus(float x) {
-    if (x > 20.f) return x;
     float u = exp2_fast((x < 0.f ? x : -x) * Log2E), s = u * reciprocal(2.f + u), q = s * s;
     float p = 1.f / 15;
     p = p * q + 1.f / 13; p = p * q + 1.f / 11; p = p * q + 1.f / 9; p = p * q + 1.f / 7; p = p * q + 1.f / 5; p = p * q + 1.f / 3; p = p * q + 1.f;

@@ -1,5 +1,5 @@
 // CausalConv: depthwise, then SiLU. A thread a channel. The window is [channels, taps − 1] of a slot, as in the canonical state.
-#include "common.h"
+#include "halves.h"
 
 struct ConvArguments {
     Batch batch;
@@ -8,20 +8,22 @@ struct ConvArguments {
     const float* bias;      // or null
     s64 window;             // floats from the beginning of a slot
     int taps;
+    Rounding half;          // of y, where there are many rows
 };
 
-static constexpr int RowsOfBlock = 8;
+/// Rows of a block, and those of which the inputs are read ahead; taps that are kept in registers.
+static constexpr int RowsOfBlock = 16, RowsAhead = 8, MostTaps = 4;
 
 /// The input `back` rows before row t of a sequence: from the window where that is before its first row.
 DEVICE float input(const ConvArguments& a, const float* window, int channel, int start, int t, int back) {
     int row = t - back, past = a.taps - 1;
     return row >= start ? row_of(a.x, row)[channel] : window[row - start + past];
 }
-DEVICE void output(const ConvArguments& a, const float* window, int channel, int start, int t) {
+DEVICE float convolved(const ConvArguments& a, const float* window, int channel, int start, int t) {
     const float* weight = a.weight + (s64)channel * a.taps;
     float sum = a.bias ? a.bias[channel] : 0.f;
     for (int k = 0; k < a.taps; k++) sum += weight[k] * input(a, window, channel, start, t, a.taps - 1 - k);
-    row_of(a.y, t)[channel] = silu(sum);
+    return silu(sum);
 }
 DEVICE float* window_of(const ConvArguments& a, int sequence, int channel) {
     return (float*)a.batch.slots[sequence] + a.window + (s64)channel * (a.taps - 1);
@@ -37,17 +39,68 @@ KERNEL(conv_step, ConvArguments, 128) {
     if (sequence >= a.batch.counts[SequenceCount] || channel >= a.x.width) return;
     float* window = window_of(a, sequence, channel);
     int start = a.batch.starts[sequence];
-    output(a, window, channel, start, start);
+    row_of(a.y, start)[channel] = convolved(a, window, channel, start, start);
     advance(a, window, channel, start, 1);
 }
 
-/// Any rows; the windows are left as they are.
+/// Any rows, V channels a thread, whole warps of them where they are rounded to 8 bits; the windows are left as they are. Inputs of the rows before are kept in registers, at most three of them.
+template<int V> TEMPLATE_DEVICE void conv_tile(const ConvArguments& a) {
+    struct alignas(4 * V) Values { float v[V]; };
+    int channel = (BLOCK_X * THREADS + THREAD) * V, rows = a.batch.counts[TokenRows];
+    if (channel >= a.x.width) return;
+    float w[MostTaps][V], before[MostTaps - 1][V], bias[V];
+    UNROLL
+    for (int v = 0; v < V; v++) {
+        bias[v] = a.bias ? a.bias[channel + v] : 0.f;
+        UNROLL
+        for (int k = 0; k < MostTaps; k++) w[k][v] = k < a.taps ? a.weight[(s64)(channel + v) * a.taps + a.taps - 1 - k] : 0.f;
+        UNROLL
+        for (int k = 0; k < MostTaps - 1; k++) before[k][v] = 0;
+    }
+    int next = BLOCK_Y * RowsOfBlock;   // where another sequence begins
+    for (int t0 = next; t0 < BLOCK_Y * RowsOfBlock + RowsOfBlock && t0 < rows; t0 += RowsAhead) {
+        Values x[RowsAhead];
+        UNROLL
+        for (int i = 0; i < RowsAhead; i++) x[i] = *(const Values*)(row_of(a.x, t0 + i < rows ? t0 + i : rows - 1) + channel);
+        UNROLL
+        for (int i = 0; i < RowsAhead; i++) {
+            int t = t0 + i;
+            if (t >= rows) return;
+            if (t == next) {
+                int sequence = a.batch.sequenceOf[t], start = a.batch.starts[sequence];
+                next = start + a.batch.lengths[sequence];
+                UNROLL
+                for (int k = 1; k < MostTaps; k++)
+                    UNROLL
+                    for (int v = 0; v < V; v++)
+                        before[k - 1][v] = k < a.taps ? input(a, window_of(a, sequence, channel + v), channel + v, start, t, k) : 0.f;
+            }
+            Values y;
+            UNROLL
+            for (int v = 0; v < V; v++) {
+                float sum = bias[v] + w[0][v] * x[i].v[v];
+                UNROLL
+                for (int k = 1; k < MostTaps; k++) sum += w[k][v] * before[k - 1][v];
+                y.v[v] = silu(sum);
+                UNROLL
+                for (int k = MostTaps - 2; k > 0; k--) before[k][v] = before[k - 1][v];
+                before[0][v] = x[i].v[v];
+            }
+            if constexpr (V == 4) deliver_four(a.y, a.half, t, channel, F4{y.v[0], y.v[1], y.v[2], y.v[3]}, true);
+            else deliver(a.y, a.half, t, channel, y.v[0]);
+        }
+    }
+}
+KERNEL(conv_rows_4, ConvArguments, 128) { conv_tile<4>(a); }
+KERNEL(conv_rows_1, ConvArguments, 128) { conv_tile<1>(a); }
+
+/// Any rows and taps.
 KERNEL(conv_rows, ConvArguments, 128) {
     int channel = BLOCK_X * THREADS + THREAD, rows = a.batch.counts[TokenRows];
     if (channel >= a.x.width) return;
     for (int t = BLOCK_Y * RowsOfBlock; t < BLOCK_Y * RowsOfBlock + RowsOfBlock && t < rows; t++) {
         int sequence = a.batch.sequenceOf[t];
-        output(a, window_of(a, sequence, channel), channel, a.batch.starts[sequence], t);
+        deliver(a.y, a.half, t, channel, convolved(a, window_of(a, sequence, channel), channel, a.batch.starts[sequence], t));
     }
 }
 

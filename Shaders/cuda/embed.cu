@@ -14,6 +14,7 @@ template<class Format> TEMPLATE_DEVICE void embed_quantized(const EmbedArguments
     float* y = row_of(a.y, row);
     for (int group = THREAD; group < a.table.columns >> 5; group += THREADS) {
         Group g = Format::load(a.table, token, group);
+        UNROLL
         for (int k = 0; k < 32; k++) y[group * 32 + k] = decoded(g, k);
     }
 }

@@ -52,6 +52,7 @@ struct Expanded {   // [rows, columns] signed bytes, then [rows, columns / 16] f
 };
 
 DEVICE void nibbles(Group& g, const u8* p) {
+    UNROLL
     for (int i = 0; i < 4; i++) {
         u32 v = load32(p + 4 * i);
         g.q[i] = v & 0x0f0f0f0f;
@@ -66,6 +67,7 @@ struct Q4_0 {
         Group g;
         const u8* b = w.data + row * w.stride + group * 18;
         nibbles(g, b + 2);
+        UNROLL
         for (int i = 0; i < 8; i++) g.q[i] = minus(g.q[i], 0x08080808);
         same_scale(g, half_to_float(load16(b)), 0);
         return g;
@@ -86,6 +88,7 @@ struct Q5_0 {
         const u8* b = w.data + row * w.stride + group * 22;
         nibbles(g, b + 6);
         u32 high = load32(b + 2);
+        UNROLL
         for (int i = 0; i < 8; i++) g.q[i] = minus(g.q[i] | fifth_bits(high >> 4 * i & 15), 0x10101010);
         same_scale(g, half_to_float(load16(b)), 0);
         return g;
@@ -97,6 +100,7 @@ struct Q5_1 {
         const u8* b = w.data + row * w.stride + group * 24;
         nibbles(g, b + 8);
         u32 high = load32(b + 4);
+        UNROLL
         for (int i = 0; i < 8; i++) g.q[i] |= fifth_bits(high >> 4 * i & 15);
         same_scale(g, half_to_float(load16(b)), half_to_float(load16(b + 2)));
         return g;
@@ -115,6 +119,7 @@ struct IQ4_NL {
         Group g;
         const u8* b = w.data + row * w.stride + group * 18;
         nibbles(g, b + 2);
+        UNROLL
         for (int i = 0; i < 8; i++) g.q[i] = levels(g.q[i]);
         same_scale(g, half_to_float(load16(b)), 0);
         return g;
@@ -126,6 +131,7 @@ struct IQ4_XS {
         const u8* b = w.data + row * w.stride + (group >> 3) * 136;
         int i = group & 7, scale = (b[4 + (i >> 1)] >> 4 * (i & 1) & 15 | (load16(b + 2) >> 2 * i & 3) << 4) - 32;
         nibbles(g, b + 8 + 16 * i);
+        UNROLL
         for (int k = 0; k < 8; k++) g.q[k] = levels(g.q[k]);
         same_scale(g, mul_rounded(half_to_float(load16(b)), (float)scale), 0);
         return g;
@@ -134,6 +140,7 @@ struct IQ4_XS {
 
 /// Two bits of each of 32 bytes.
 DEVICE void pairs(Group& g, const u8* p, int shift) {
+    UNROLL
     for (int i = 0; i < 8; i++) g.q[i] = load32(p + 4 * i) >> shift & 0x03030303;
 }
 
@@ -144,6 +151,7 @@ struct Q2_K {
         int i = group & 7;
         pairs(g, b + 16 + 32 * (i >> 2), 2 * (i & 3));
         float d = half_to_float(load16(b + 80)), least = half_to_float(load16(b + 82));
+        UNROLL
         for (int k = 0; k < 2; k++) {
             int s = b[2 * i + k];
             g.scale[k] = mul_rounded(d, (float)(s & 15));
@@ -158,8 +166,10 @@ struct Q3_K {
         const u8* b = w.data + row * w.stride + (group >> 3) * 110;
         int i = group & 7;
         pairs(g, b + 32 + 32 * (i >> 2), 2 * (i & 3));
+        UNROLL
         for (int k = 0; k < 8; k++) g.q[k] = minus(g.q[k] | (load32(b + 4 * k) >> i & 0x01010101) << 2, 0x04040404);
         float d = half_to_float(load16(b + 108));
+        UNROLL
         for (int k = 0; k < 2; k++) {
             int n = 2 * i + k, s = (b[96 + (n & 7)] >> 4 * (n >> 3) & 15 | (b[104 + (n & 3)] >> 2 * (n >> 2) & 3) << 4) - 32;
             g.scale[k] = mul_rounded(d, (float)s);
@@ -194,6 +204,7 @@ struct Q4_K {
         const U4* q = (const U4*)(b + 16 + 32 * (i >> 1));
         U4 lo = q[0], hi = q[1];
         u32 v[8] = { lo.x, lo.y, lo.z, lo.w, hi.x, hi.y, hi.z, hi.w };
+        UNROLL
         for (int k = 0; k < 8; k++) g.q[k] = v[k] >> shift & 0x0f0f0f0f;
         scale_and_least(g, b, i);
         return g;
@@ -205,6 +216,7 @@ struct Q5_K {
         const u8* b = w.data + row * w.stride + (group >> 3) * 176;
         int i = group & 7, shift = 4 * (i & 1);
         const u8 *q = b + 48 + 32 * (i >> 1), *high = b + 16;
+        UNROLL
         for (int k = 0; k < 8; k++) g.q[k] = word32(q + 4 * k) >> shift & 0x0f0f0f0f | (word32(high + 4 * k) >> i & 0x01010101) << 4;
         scale_and_least(g, b, i);
         return g;
@@ -216,9 +228,11 @@ struct Q6_K {
         const u8* b = w.data + row * w.stride + (group >> 3) * 210;
         int i = group & 7, n = i >> 2, j = i & 3;
         const u8 *low = b + 64 * n + 32 * (j & 1), *high = b + 128 + 32 * n;
+        UNROLL
         for (int k = 0; k < 8; k++)
             g.q[k] = minus(load32(low + 4 * k) >> 4 * (j >> 1) & 0x0f0f0f0f | (load32(high + 4 * k) >> 2 * j & 0x03030303) << 4, 0x20202020);
         float d = half_to_float(load16(b + 208));
+        UNROLL
         for (int k = 0; k < 2; k++) {
             g.scale[k] = mul_rounded(d, (float)((const s8*)b)[192 + 2 * i + k]);
             g.offset[k] = 0;

@@ -9,7 +9,9 @@ DEVICE void multiply_tiles(const float (*x)[Padded], const float (*w)[Padded], f
     for (int k = 0; k < Depth; k++) {
         F4 p = *(const F4*)&x[k][row], q = *(const F4*)&w[k][column];
         float left[4] = { p.x, p.y, p.z, p.w }, right[4] = { q.x, q.y, q.z, q.w };
+        UNROLL
         for (int i = 0; i < 4; i++)
+            UNROLL
             for (int j = 0; j < 4; j++) sums[i][j] += left[i] * right[j];
     }
 }
@@ -32,6 +34,7 @@ template<class Format> TEMPLATE_DEVICE void load_weights(const Weights& weights,
         return;
     }
     Group g = Format::load(weights, column, k0 >> 5);
+    UNROLL
     for (int k = 0; k < 32; k++) w[k][THREAD] = decoded(g, k);
 }
 template<class Format> TEMPLATE_DEVICE void load_weights(const Weights& weights, int first, int k0, float (*w)[Padded], Floats) {
@@ -46,7 +49,9 @@ template<class Format, class Kind> TEMPLATE_DEVICE void matmul(const LinearArgum
     int rows = a.batch.counts[a.rows], firstRow = BLOCK_Y * TileSide, firstColumn = BLOCK_X * TileSide;
     if (firstRow >= rows) return;
     float sums[4][4];
+    UNROLL
     for (int i = 0; i < 4; i++)
+        UNROLL
         for (int j = 0; j < 4; j++) sums[i][j] = 0;
     for (int k0 = 0; k0 < a.weights.columns; k0 += Depth) {
         for (int i = THREAD; i < TileSide * Depth; i += 256) {
@@ -59,7 +64,9 @@ template<class Format, class Kind> TEMPLATE_DEVICE void matmul(const LinearArgum
         sync();
     }
     int row = firstRow + THREAD / 16 * 4, column = firstColumn + THREAD % 16 * 4;
+    UNROLL
     for (int i = 0; i < 4; i++)
+        UNROLL
         for (int j = 0; j < 4; j++)
             if (row + i < rows && column + j < a.weights.rows) finish(a, row + i, column + j, sums[i][j]);
 }

@@ -5,6 +5,7 @@
 static constexpr int WarpsOfBlock = 4;
 
 template<int MostRows> TEMPLATE_DEVICE void write_sums(const LinearArguments& a, int column, int count, float* sums) {
+    UNROLL
     for (int r = 0; r < MostRows; r++) {
         float sum = warp_sum(sums[r]);
         if ((THREAD & 31) == 0 && r < count) finish(a, BLOCK_Y * MostRows + r, column, sum);
@@ -16,11 +17,13 @@ template<class Format, int MostRows> TEMPLATE_DEVICE void matvec_quantized(const
     int column = BLOCK_X * WarpsOfBlock + THREAD / 32, first = BLOCK_Y * MostRows, count = a.batch.counts[a.rows] - first;
     if (column >= a.weights.rows || count <= 0) return;
     float sums[MostRows];
+    UNROLL
     for (int r = 0; r < MostRows; r++) sums[r] = 0;
     for (int group = THREAD & 31; group < a.weights.columns >> 5; group += 32) {
         Group g = Format::load(a.weights, column, group);
+        UNROLL
         for (int r = 0; r < MostRows; r++) {
-            if (r >= count) break;
+            if (r >= count) continue;
             s64 at = (s64)(first + r) * a.rounded.blocks + group;
             const U4* q = (const U4*)(a.rounded.values + at * 32);
             U4 lo = q[0], hi = q[1];
@@ -38,9 +41,11 @@ template<class Format, int MostRows> TEMPLATE_DEVICE void matvec_floats(const Li
     int column = BLOCK_X * WarpsOfBlock + THREAD / 32, first = BLOCK_Y * MostRows, count = a.batch.counts[a.rows] - first;
     if (column >= a.weights.rows || count <= 0) return;
     float sums[MostRows];
+    UNROLL
     for (int r = 0; r < MostRows; r++) sums[r] = 0;
     for (int i = THREAD & 31; i < a.weights.columns; i += 32) {
         float w = Format::load(a.weights, column, i);
+        UNROLL
         for (int r = 0; r < MostRows; r++)
             if (r < count) sums[r] += w * row_of(a.x, first + r)[i];
     }
@@ -67,15 +72,19 @@ template<class Format, int MostRows> TEMPLATE_DEVICE void matvec_halves(const Li
     const U4* w = (const U4*)(a.weights.data + column * a.weights.stride);
     int parts = a.weights.columns >> 3;
     float sums[MostRows];
+    UNROLL
     for (int r = 0; r < MostRows; r++) sums[r] = 0;
     for (int i0 = THREAD & 31; i0 < parts; i0 += 32 * Ahead) {
         U4 raw[Ahead];
+        UNROLL
         for (int k = 0; k < Ahead; k++) raw[k] = i0 + 32 * k < parts ? w[i0 + 32 * k] : U4{0, 0, 0, 0};
+        UNROLL
         for (int k = 0; k < Ahead; k++) {
-            if (i0 + 32 * k >= parts) break;
+            if (i0 + 32 * k >= parts) continue;
             Wide16 v = widen<Format>(raw[k]);
+            UNROLL
             for (int r = 0; r < MostRows; r++) {
-                if (r >= count) break;
+                if (r >= count) continue;
                 const F4* x = (const F4*)row_of(a.x, first + r) + 2 * (i0 + 32 * k);
                 F4 p = x[0], q = x[1];
                 sums[r] += v.v[0] * p.x + v.v[1] * p.y + v.v[2] * p.z + v.v[3] * p.w;

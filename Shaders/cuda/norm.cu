@@ -1,5 +1,5 @@
 // RmsNorm, and GatedRmsNorm over groups of columns. A block a row (and group).
-#include "common.h"
+#include "halves.h"
 
 struct NormArguments {
     Batch batch;
@@ -8,30 +8,60 @@ struct NormArguments {
     float epsilon;
     int rows;               // TokenRows or OutputRows
     int groups;
+    Rounding half;          // of y
 };
 
-KERNEL(rms_norm, NormArguments, 256) {
-    SHARED float room[33];
-    if (BLOCK_X >= a.batch.counts[a.rows]) return;
-    const float* x = row_of(a.x, BLOCK_X);
-    float* y = row_of(a.y, BLOCK_X);
-    float sum = 0;
-    for (int i = THREAD; i < a.x.width; i += THREADS) sum += x[i] * x[i];
-    float scale = root_reciprocal(block_sum(sum, room) / (float)a.x.width + a.epsilon);
-    for (int i = THREAD; i < a.x.width; i += THREADS) y[i] = x[i] * scale * (a.weight ? a.weight[i] : 1.f);
-}
+static constexpr int Threads = 256, MostFours = 5;
 
-KERNEL(gated_rms_norm, NormArguments, 256) {
+template<bool Gated> TEMPLATE_DEVICE float normed(const NormArguments& a, int row, int column) {
+    float v = row_of(a.x, row)[column];
+    return Gated ? v * silu(row_of(a.z, row)[column]) : v;
+}
+template<bool Gated> TEMPLATE_DEVICE void norm(const NormArguments& a) {
     SHARED float room[33];
-    if (BLOCK_X >= a.batch.counts[a.rows]) return;
+    int row = BLOCK_X;
+    if (row >= a.batch.counts[a.rows]) return;
     int width = a.x.width / a.groups, first = BLOCK_Y * width;
-    const float *x = row_of(a.x, BLOCK_X) + first, *z = row_of(a.z, BLOCK_X) + first;
-    float* y = row_of(a.y, BLOCK_X) + first;
     float sum = 0;
-    for (int i = THREAD; i < width; i += THREADS) {
-        float v = x[i] * silu(z[i]);
+    for (int i = THREAD; i < width; i += Threads) {
+        float v = normed<Gated>(a, row, first + i);
         sum += v * v;
     }
     float scale = root_reciprocal(block_sum(sum, room) / (float)width + a.epsilon);
-    for (int i = THREAD; i < width; i += THREADS) y[i] = x[i] * silu(z[i]) * scale * a.weight[first + i];
+    for (int i = THREAD; i < width; i += Threads)
+        deliver(a.y, a.half, row, first + i, normed<Gated>(a, row, first + i) * scale * (a.weight ? a.weight[first + i] : 1.f));
 }
+KERNEL(rms_norm, NormArguments, 256) { norm<false>(a); }
+KERNEL(gated_rms_norm, NormArguments, 256) { norm<true>(a); }
+
+/// The same by accesses of sixteen bytes, the row in registers: up to Threads · 4 · MostFours columns.
+template<bool Gated> TEMPLATE_DEVICE void norm_wide(const NormArguments& a) {
+    SHARED float room[33];
+    int row = BLOCK_X;
+    if (row >= a.batch.counts[a.rows]) return;
+    int width = a.x.width / a.groups, first = BLOCK_Y * width;
+    const float *x = row_of(a.x, row) + first, *z = Gated ? row_of(a.z, row) + first : nullptr;
+    F4 v[MostFours];
+    float sum = 0;
+    UNROLL
+    for (int i = 0; i < MostFours; i++) {
+        int column = (i * Threads + THREAD) * 4;
+        v[i] = column < width ? *(const F4*)(x + column) : F4{0, 0, 0, 0};
+        if (Gated && column < width) {
+            F4 g = *(const F4*)(z + column);
+            v[i] = F4{v[i].x * silu(g.x), v[i].y * silu(g.y), v[i].z * silu(g.z), v[i].w * silu(g.w)};
+        }
+        sum += v[i].x * v[i].x + v[i].y * v[i].y + v[i].z * v[i].z + v[i].w * v[i].w;
+    }
+    float scale = root_reciprocal(block_sum(sum, room) / (float)width + a.epsilon);
+    UNROLL
+    for (int i = 0; i < MostFours; i++) {
+        int column = (i * Threads + THREAD) * 4;
+        bool there = column < width;
+        if (i * Threads * 4 >= width) break;
+        F4 w = a.weight && there ? *(const F4*)(a.weight + first + column) : F4{1, 1, 1, 1};
+        deliver_four(a.y, a.half, row, first + column, F4{v[i].x * scale * w.x, v[i].y * scale * w.y, v[i].z * scale * w.z, v[i].w * scale * w.w}, there);
+    }
+}
+KERNEL(rms_norm_wide, NormArguments, 256) { norm_wide<false>(a); }
+KERNEL(gated_rms_norm_wide, NormArguments, 256) { norm_wide<true>(a); }

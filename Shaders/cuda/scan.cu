@@ -1,6 +1,7 @@
-// SelectiveScan (Mamba-1): a half warp a channel, its lanes hold the states; time goes by tiles of rows through shared memory.
+// SelectiveScan (Mamba-1): sequential in time, parallel over channels and groups of states. A block has sixteen channels, and eight half warps share their states,
+// which stay in registers. Time goes by tiles of rows: while one is in work, the next is on its way to registers.
 // The state is [channels, states] of a slot, as in the canonical state.
-#include "common.h"
+#include "halves.h"
 
 struct ScanArguments {
     Batch batch;
@@ -8,64 +9,149 @@ struct ScanArguments {
     const float *A, *D, *bias;
     s64 state;              // floats from the beginning of a slot
     int states;
+    Rounding half;          // of y
 };
 
-static constexpr int Channels = 8, Tile = 16, Lanes = 16;
+static constexpr int Channels = 16, Groups = 8, Threads = Channels * Groups;
 
-/// PerLane states a lane: lane, lane + 16, ...
-template<int PerLane> TEMPLATE_DEVICE void selective_scan(const ScanArguments& a) {
-    constexpr int Most = PerLane * Lanes;
-    SHARED float delta[Tile][Channels], du[Tile][Channels], us[Tile][Channels], zs[Tile][Channels], sums[Tile][Channels], B[Tile][Most], C[Tile][Most];
-    int sequence = BLOCK_Y;
-    if (sequence >= a.batch.counts[SequenceCount]) return;
-    int first = BLOCK_X * Channels, own = THREAD / Lanes, lane = THREAD % Lanes, channel = first + own, width = a.u.width;
-    int start = a.batch.starts[sequence], end = start + a.batch.lengths[sequence];
-    float* state = (float*)a.batch.slots[sequence] + a.state + (s64)channel * a.states;
-    float h[PerLane], A[PerLane];
-    for (int k = 0; k < PerLane; k++) {
-        int n = lane + k * Lanes;
-        bool there = channel < width && n < a.states;
-        h[k] = there ? state[n] : 0.f;
-        A[k] = there ? a.A[(s64)channel * a.states + n] * Log2E : 0.f;
+/// States n = group · Per + i of a channel in a thread; Tile rows at a time, in batches.
+template<int Per, int Tile, int Batch> struct Scan {
+    static constexpr int Most = Per * Groups, Elements = Tile * Channels / Threads, Pairs = Tile * Most / Threads, RowPadding = Channels;
+    /// What a thread fetches of a tile: of its own elements row i · 8 + thread / 16, channel thread % 16; of B and C the element i · Threads + thread.
+    struct Fetched { float dt[Elements], u[Elements], z[Elements], b[Pairs], c[Pairs]; };
+    struct Shared {
+        F2 steps[Tile][Channels];                                   // Δ, Δ · u
+        alignas(16) float bc[Tile][Groups][2][Per];                 // B and C of a group's states
+        float sums[Tile][Groups * Channels + RowPadding];           // padded: a warp reads two rows
+    };
+
+    /// Where a thread's elements of the next tile lie.
+    struct Cursor { const float *dt, *u, *z, *b, *c; };
+    METHOD Cursor cursor(const ScanArguments& a, int start, int channel) {
+        int row = start + THREAD / Channels, pair = start + THREAD / Most, n = THREAD % Most;
+        return Cursor{row_of(a.dt, row) + channel, row_of(a.u, row) + channel, row_of(a.z, row) + channel, row_of(a.b, pair) + n, row_of(a.c, pair) + n};
     }
-    for (int t0 = start; t0 < end; t0 += Tile) {
-        int rows = end - t0 < Tile ? end - t0 : Tile;
-        for (int i = THREAD; i < Tile * Channels; i += Channels * Lanes) {
-            int t = i / Channels, c = i % Channels;
-            if (t >= rows || first + c >= width) continue;
-            float step = softplus(row_of(a.dt, t0 + t)[first + c] + a.bias[first + c]), u = row_of(a.u, t0 + t)[first + c];
-            delta[t][c] = step;
-            us[t][c] = u;
-            du[t][c] = step * u;
-            zs[t][c] = row_of(a.z, t0 + t)[first + c];
+    METHOD void fetch(const ScanArguments& a, Fetched& f, Cursor& from, int left, bool there) {
+        UNROLL
+        for (int i = 0; i < Elements; i++) {
+            s64 row = i * (Threads / Channels);
+            bool read = there && (int)row + THREAD / Channels < left;
+            f.dt[i] = read ? from.dt[row * a.dt.stride] : 0.f;
+            f.u[i] = read ? from.u[row * a.u.stride] : 0.f;
+            f.z[i] = read ? from.z[row * a.z.stride] : 0.f;
         }
-        for (int i = THREAD; i < Tile * Most; i += Channels * Lanes) {
-            int t = i / Most, n = i % Most;
-            bool there = t < rows && n < a.states;
-            B[t][n] = there ? row_of(a.b, t0 + t)[n] : 0.f;
-            C[t][n] = there ? row_of(a.c, t0 + t)[n] : 0.f;
+        UNROLL
+        for (int i = 0; i < Pairs; i++) {
+            s64 row = i * Threads / Most, column = i * Threads % Most;
+            bool read = (int)row + THREAD / Most < left && (int)column + THREAD % Most < a.states;
+            f.b[i] = read ? from.b[row * a.b.stride + column] : 0.f;
+            f.c[i] = read ? from.c[row * a.c.stride + column] : 0.f;
         }
-        sync();
-        for (int t = 0; t < rows; t++) {
-            float step = delta[t][own], x = du[t][own], sum = 0;
-            for (int k = 0; k < PerLane; k++) {
-                h[k] = h[k] * exp2_fast(step * A[k]) + B[t][lane + k * Lanes] * x;
-                sum += h[k] * C[t][lane + k * Lanes];
+        from.dt += (s64)Tile * a.dt.stride;
+        from.u += (s64)Tile * a.u.stride;
+        from.z += (s64)Tile * a.z.stride;
+        from.b += (s64)Tile * a.b.stride;
+        from.c += (s64)Tile * a.c.stride;
+    }
+
+    /// What a few steps of time read: fetched from shared memory before the sums of the steps before are written there, so that nothing waits for that.
+    struct Ahead { F2 steps[Batch]; float b[Batch][Per], c[Batch][Per]; };
+    METHOD void look(const Shared& m, Ahead& f, int t0, int group, int own) {
+        UNROLL
+        for (int t = 0; t < Batch; t++) {
+            f.steps[t] = m.steps[t0 + t][own];
+            UNROLL
+            for (int i = 0; i < Per; i++) {
+                f.b[t][i] = m.bc[t0 + t][group][0][i];
+                f.c[t][i] = m.bc[t0 + t][group][1][i];
             }
-            sum = half_warp_sum(sum);
-            if (lane == 0) sums[t][own] = sum;
         }
-        sync();
-        for (int i = THREAD; i < rows * Channels; i += Channels * Lanes) {
-            int t = i / Channels, c = i % Channels;
-            if (first + c < width) row_of(a.y, t0 + t)[first + c] = (sums[t][c] + a.D[first + c] * us[t][c]) * silu(zs[t][c]);
-        }
-        sync();
     }
-    for (int k = 0; k < PerLane; k++)
-        if (channel < width && lane + k * Lanes < a.states) state[lane + k * Lanes] = h[k];
-}
+    /// Those steps; the parts of y that this thread's states make.
+    METHOD void advance(const Ahead& f, const float* A, float* h, float* sums) {
+        UNROLL
+        for (int t = 0; t < Batch; t++) {
+            float sum = 0;
+            UNROLL
+            for (int i = 0; i < Per; i++) {
+                h[i] = h[i] * exp2_fast(f.steps[t].x * A[i]) + f.b[t][i] * f.steps[t].y;
+                sum = i == 0 ? h[i] * f.c[t][i] : sum + h[i] * f.c[t][i];
+            }
+            sums[t] = sum;
+        }
+    }
 
-KERNEL(selective_scan_16, ScanArguments, 128) { selective_scan<1>(a); }
-KERNEL(selective_scan_32, ScanArguments, 128) { selective_scan<2>(a); }
-KERNEL(selective_scan_128, ScanArguments, 128) { selective_scan<8>(a); }
+    METHOD void run(const ScanArguments& a, Shared& m) {
+        int sequence = BLOCK_Y;
+        if (sequence >= a.batch.counts[SequenceCount]) return;
+        int own = THREAD % Channels, group = THREAD / Channels, channel = BLOCK_X * Channels + own, row0 = THREAD / Channels;
+        int start = a.batch.starts[sequence], end = start + a.batch.lengths[sequence];
+        bool there = channel < a.u.width;
+        float* state = (float*)a.batch.slots[sequence] + a.state + (s64)channel * a.states + group * Per;
+        float h[Per], A[Per], bias = there ? a.bias[channel] : 0.f, D = there ? a.D[channel] : 0.f;
+        UNROLL
+        for (int i = 0; i < Per; i++) {
+            bool has = there && group * Per + i < a.states;
+            h[i] = has ? state[i] : 0.f;
+            A[i] = has ? a.A[(s64)channel * a.states + group * Per + i] * Log2E : 0.f;
+        }
+        Fetched f;
+        Cursor from = cursor(a, start, channel);
+        fetch(a, f, from, end - start, there);
+        for (int t0 = start; t0 < end; t0 += Tile) {
+            int rows = end - t0 < Tile ? end - t0 : Tile;
+            float du[Elements], gate[Elements];
+            UNROLL
+            for (int i = 0; i < Elements; i++) {
+                // A row beyond the end changes nothing: its step is no time.
+                float delta = softplus(f.dt[i] + bias);
+                delta = i * (Threads / Channels) + row0 < rows ? delta : 0.f;
+                m.steps[i * (Threads / Channels) + row0][own] = F2{delta, delta * f.u[i]};
+                du[i] = D * f.u[i];
+                gate[i] = silu(f.z[i]);
+            }
+            UNROLL
+            for (int i = 0; i < Pairs; i++) {
+                int e = i * Threads + THREAD, t = e / Most, n = e % Most;
+                m.bc[t][n / Per][0][n % Per] = f.b[i];
+                m.bc[t][n / Per][1][n % Per] = f.c[i];
+            }
+            sync();
+            if (t0 + Tile < end) fetch(a, f, from, end - t0 - Tile, there);
+            Ahead now;
+            look(m, now, 0, group, own);
+            UNROLL
+            for (int t = 0; t < Tile; t += Batch) {
+                if (t >= rows) break;
+                Ahead next = now;
+                if (t + Batch < Tile) look(m, next, t + Batch, group, own);
+                float sums[Batch];
+                advance(now, A, h, sums);
+                UNROLL
+                for (int i = 0; i < Batch; i++) m.sums[t + i][group * Channels + own] = sums[i];
+                now = next;
+            }
+            sync();
+            UNROLL
+            for (int i = 0; i < Elements; i++) {
+                int t = i * (Threads / Channels) + row0;
+                float sum = du[i];
+                UNROLL
+                for (int g = 0; g < Groups; g++) sum += m.sums[t][g * Channels + own];
+                if (there && t < rows) deliver_plain(a.y, a.half, t0 + t, channel, sum * gate[i]);
+            }
+        }
+        UNROLL
+        for (int i = 0; i < Per; i++)
+            if (there && group * Per + i < a.states) state[i] = h[i];
+    }
+};
+
+#define KERNELS(most, tile, batch) \
+    KERNEL(selective_scan_##most, ScanArguments, 128) { \
+        SHARED Scan<most / Groups, tile, batch>::Shared memory; \
+        Scan<most / Groups, tile, batch>::run(a, memory); \
+    }
+KERNELS(16, 32, 8)
+KERNELS(32, 32, 4)
+KERNELS(128, 16, 1)

@@ -1,5 +1,5 @@
 // The names of common.h on a CPU: the threads of a block are fibers of one thread, so kernels can be run, and stepped through, without a GPU.
-// For correctness only. Kernels whose instructions have no meaning here (tensor cores, bulk copies) do not compile against it.
+// For correctness only. Kernels of 9.0a (wgmma, bulk copies) do not compile against it; mma.sync is there in software.
 #pragma once
 #include <math.h>
 #include <string.h>
@@ -8,11 +8,14 @@
 #define TEMPLATE_DEVICE inline
 #define METHOD static inline
 #define SHARED static
+#define DYNAMIC_SHARED(name) alignas(128) static char name[228 << 10]
 #define KERNEL(name, Arguments, threads) \
     static void name##_body(Arguments a); \
     extern "C" void name(void* a) { name##_body(*(Arguments*)a); } \
     extern "C" const unsigned name##_size = sizeof(Arguments), name##_threads = threads; \
     static void name##_body(Arguments a)
+
+#define KERNEL_ROOMY KERNEL
 
 typedef unsigned char u8;
 typedef signed char s8;
@@ -40,7 +43,37 @@ DEVICE float root_reciprocal(float x) { return 1.f / sqrtf(x); }
 DEVICE float mul_rounded(float x, float y) { return x * y; }
 DEVICE float add_rounded(float x, float y) { return x + y; }
 DEVICE int round_int(float x) { return (int)nearbyintf(x); }
+DEVICE s64 clock_nanoseconds() { static s64 time; return time += 1 << 30; }   // no time passes here
 DEVICE int dot4(int x, int y, int c) {
     for (int i = 0; i < 4; i++) c += (int)(s8)(x >> 8 * i) * (int)(s8)(y >> 8 * i);
     return c;
+}
+
+/// What each lane of a warp holds, shown to all of them.
+extern "C" const void* emulated_share(const void* own, int bytes);
+
+static inline void copy_async(void* to, const void* from, bool there) {
+    if (there) memcpy(to, from, 16);
+    else memset(to, 0, 16);
+}
+static inline void commit_copies() { }
+template<int Left> inline void wait_copies() { }
+static inline void load_matrices(u32 to[4], const void* row) {
+    const void* const* rows = (const void* const*)emulated_share(&row, sizeof row);
+    for (int m = 0; m < 4; m++) to[m] = ((const u32*)rows[8 * m + THREAD % 32 / 4])[THREAD % 4];
+    emulated_share(&row, sizeof row);
+}
+/// The fragments of m16n8k16: a lane's part of a, b and the sums.
+template<class Type> inline void multiply(float sums[4], const u32 a[4], u32 b0, u32 b1, Type) {
+    u32 own[6] = { a[0], a[1], a[2], a[3], b0, b1 };
+    const u32 (*all)[6] = (const u32 (*)[6])emulated_share(own, sizeof own);
+    int lane = THREAD % 32;
+    for (int i = 0; i < 4; i++) {
+        int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
+        for (int k = 0; k < 16; k++) {
+            u32 x = all[row % 8 * 4 + k % 8 / 2][row / 8 + k / 8 * 2] >> 16 * (k % 2), w = all[column * 4 + k % 8 / 2][4 + k / 8] >> 16 * (k % 2);
+            sums[i] += Type::widen(x) * Type::widen(w);
+        }
+    }
+    emulated_share(own, sizeof own);
 }

@@ -10,7 +10,8 @@ EmulatedThread emulated;
 namespace {
 constexpr int MostThreads = 1024, StackBytes = 64 << 10;
 enum State { Ready, AtWarp, AtBlock, Done };
-struct Warp { int arrived, alive, phase; float values[2][32]; };
+constexpr int MostShared = 32;
+struct Warp { int arrived, alive, phase; float values[2][32]; alignas(16) char shared[2][32 * MostShared]; };
 
 void* stacks[MostThreads];
 State states[MostThreads];
@@ -92,10 +93,9 @@ extern "C" void emulated_sync() {
     leave();
 }
 
-extern "C" float emulated_exchange(float v, int mask) {
-    Warp& warp = warps[current / 32];
-    int lane = current & 31, phase = warp.phase;
-    warp.values[phase][lane] = v;
+namespace {
+/// Waits for the other threads of the warp.
+void meet(Warp& warp) {
     states[current] = AtWarp;
     if (++warp.arrived == warp.alive) {
         warp.arrived = 0;
@@ -104,7 +104,24 @@ extern "C" float emulated_exchange(float v, int mask) {
             if (states[i] == AtWarp) states[i] = Ready;
     }
     leave();
+}
+}
+
+extern "C" float emulated_exchange(float v, int mask) {
+    Warp& warp = warps[current / 32];
+    int lane = current & 31, phase = warp.phase;
+    warp.values[phase][lane] = v;
+    meet(warp);
     return warp.values[phase][lane ^ mask];
+}
+
+extern "C" const void* emulated_share(const void* own, int bytes) {
+    Warp& warp = warps[current / 32];
+    int lane = current & 31, phase = warp.phase;
+    if (bytes > MostShared) abort();
+    memcpy(warp.shared[phase] + lane * bytes, own, bytes);
+    meet(warp);
+    return warp.shared[phase];
 }
 
 void run_grid(void (*body)(void*), void* args, int gridX, int gridY, int blockThreads) {
@@ -125,7 +142,7 @@ void run_grid(void (*body)(void*), void* args, int gridX, int gridY, int blockTh
                 for (int k = 3; k <= 8; k++) top[-k] = nullptr;
                 stacks[i] = top - 8;
             }
-            for (int w = 0; w < (threads + 31) / 32; w++) warps[w] = Warp{0, threads - 32 * w < 32 ? threads - 32 * w : 32, 0, {}};
+            for (int w = 0; w < (threads + 31) / 32; w++) warps[w] = Warp{0, threads - 32 * w < 32 ? threads - 32 * w : 32, 0, {}, {}};
             current = 0;
             switch_stacks(&schedulerStack, stacks[0]);
         }

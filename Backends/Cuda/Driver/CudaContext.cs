@@ -28,6 +28,9 @@ internal sealed unsafe class CudaContext : IDisposable
 
     public int MultiProcessors { get; }
 
+    /// <summary>Where runs note their time; null, as a rule, for nowhere.</summary>
+    public CudaProfile? Profile { get; set; }
+
     public string DeviceName
     {
         get

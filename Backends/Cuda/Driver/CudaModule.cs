@@ -48,6 +48,13 @@ internal sealed unsafe class CudaModule : IDisposable
         return function;
     }
 
+    /// <summary>Lets launches of a kernel ask for more shared memory than 48 KiB.</summary>
+    public static void AllowShared(nint function, int bytes, string name)
+    {
+        const int MostDynamicShared = 8;
+        CudaException.Check(cuFuncSetAttribute(function, MostDynamicShared, bytes), "cuFuncSetAttribute", name);
+    }
+
     public void Dispose()
     {
         if (_handle == 0) return;

@@ -50,6 +50,9 @@ internal static unsafe partial class DriverAPINativeMethods
     [LibraryImport(Library)] public static partial int cuEventElapsedTime(float* milliseconds, nint start, nint end);
 
     [LibraryImport(Library)]
+    public static partial int cuTensorMapEncodeTiled(void* map, int type, uint rank, ulong address, ulong* sizes, ulong* strides, uint* box, uint* steps, int interleave, int swizzle, int promotion, int fill);
+
+    [LibraryImport(Library)]
     public static partial int cuLaunchKernel(nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, nint stream, void** parameters, void** extra);
     [LibraryImport(Library)] public static partial int cuStreamBeginCapture_v2(nint stream, int mode);
     [LibraryImport(Library)] public static partial int cuStreamEndCapture(nint stream, nint* graph);

@@ -1,0 +1,150 @@
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>
+/// Room for activations as halves, for one matrix of weights that is not stored so, and for the sums of split products. A value that only products on tensor
+/// cores read is written as halves by the op that makes it, and not as floats at all.
+/// </summary>
+internal sealed class HalfMemory : IDisposable
+{
+    private readonly Value?[] _values;
+    private readonly List<CudaDeviceMemory> _buffers = [];
+    private readonly CudaDeviceMemory? _weights, _parts;
+
+    /// <summary>A register that products read as halves.</summary>
+    private sealed class Value(HalfKind kind)
+    {
+        public HalfKind Kind { get; } = kind;
+        public bool HasOtherReaders { get; set; }
+        /// <summary>Whether products want different halves of it, so that each makes its own.</summary>
+        public bool IsMixed { get; set; }
+        public bool IsDelivered { get; set; }
+        public int LastRead { get; set; }
+        /// <summary>Rows up to which some op on the way goes without tensor cores.</summary>
+        public int DirectRows { get; set; }
+        public int Stride { get; set; }
+        public int Buffer { get; set; }
+    }
+
+    public HalfMemory(Plan plan, DeviceWeights weights, BatchShape shape, CudaModel model)
+    {
+        Maps = new TensorMaps(model.Stream);
+        RowCount = Math.Max(shape.Tokens, shape.Outputs);
+        _values = new Value?[plan.Registers.Length];
+        if (!model.HasTensorCores || RowCount <= TensorProducts.LeastDirectRows) return;
+        FindReaders(plan, weights);
+        FindMakers(plan, weights);
+        int[] strides = Place(plan);
+        long matrix = 0;
+        foreach (Op op in plan.Ops)
+            if (op is LinearOp linear && weights.FormOf(linear.Weight).IsQuantized) matrix = Math.Max(matrix, (long)linear.X.Width * linear.Output.Width);
+        foreach (int stride in strides) _buffers.Add(new CudaDeviceMemory((long)RowCount * stride * sizeof(ushort), "activations of 16 bits"));
+        if (strides.Length > 0) _parts = new CudaDeviceMemory(TensorTile.MostParts * sizeof(float), "the parts of split products");
+        if (matrix > 0) _weights = new CudaDeviceMemory(matrix * sizeof(ushort), "weights of 16 bits");
+        WritesFloats = model.Observer is not null;
+    }
+
+    public long Bytes => _buffers.Sum(b => b.Bytes) + (_weights?.Bytes ?? 0) + (_parts?.Bytes ?? 0);
+
+    /// <summary>Maps of the matrices of halves, here and among the weights.</summary>
+    public TensorMaps Maps { get; }
+
+    /// <summary>Rows that there is room for.</summary>
+    public int RowCount { get; }
+
+    public ulong Weights => _weights?.Address ?? 0;
+
+    /// <summary>Room for the sums of a product that is split.</summary>
+    public ulong Parts => _parts?.Address ?? 0;
+
+    /// <summary>Whether floats are written even where no op reads them: somebody looks on.</summary>
+    private bool WritesFloats { get; }
+
+    /// <summary>What the op that makes a value has to round it to, for so many rows.</summary>
+    public RoundingPointer Rounding(Activation output, int rows)
+    {
+        if (_values[output.Register] is not { IsDelivered: true } value || rows <= value.DirectRows) return default;
+        return new RoundingPointer { To = Pointer(value, 0), Kind = value.Kind, Only = value.HasOtherReaders || WritesFloats ? 0 : 1 };
+    }
+
+    /// <summary>The halves of a product's input, and whether they are there already.</summary>
+    public (RoundingPointer Halves, bool AreThere) Of(LinearOp op, int rows)
+    {
+        Value value = _values[op.X.Register] ?? throw new InvalidOperationException($"Op '{op.Name}' reads a value without room for halves.");
+        bool there = value.IsDelivered && rows > value.DirectRows;
+        return (new RoundingPointer { To = Pointer(value, there ? op.X.Offset : 0), Kind = value.Kind, Only = 1 }, there);
+    }
+
+    public void Dispose()
+    {
+        foreach (CudaDeviceMemory buffer in _buffers) buffer.Dispose();
+        _buffers.Clear();
+        _weights?.Dispose();
+        _parts?.Dispose();
+        Maps.Dispose();
+    }
+
+    private HalfPointer Pointer(Value value, int column) => new() { Data = _buffers[value.Buffer].Address + (ulong)column * sizeof(ushort), Stride = value.Stride };
+
+    /// <summary>What products with weights of a form read.</summary>
+    public static HalfKind KindOf(WeightForm form) => form.IsQuantized ? HalfKind.Rounded : form.Kernels == "BF16" ? HalfKind.Bfloat : HalfKind.Half;
+
+    private void FindReaders(Plan plan, DeviceWeights weights)
+    {
+        for (int i = 0; i < plan.Ops.Length; i++)
+        {
+            if (ProductOn(plan.Ops[i], weights) is not { } product) continue;
+            WeightForm form = weights.FormOf(product.Weight);
+            Value value = _values[product.X.Register] ??= new Value(KindOf(form));
+            value.LastRead = i;
+            value.DirectRows = Math.Max(value.DirectRows, TensorProducts.DirectRows(form));
+            value.IsMixed |= product.X.Offset % 8 != 0 || value.Kind != KindOf(form);
+        }
+        foreach (Op op in plan.Ops)
+        {
+            LinearOp? product = ProductOn(op, weights);
+            foreach (Activation input in op.Inputs)
+                if ((input != product?.X || input == product.AddTo) && _values[input.Register] is { } read) read.HasOtherReaders = true;
+        }
+    }
+
+    private static LinearOp? ProductOn(Op op, DeviceWeights weights) =>
+        op is LinearOp linear && TensorProducts.CanTake(linear, weights.FormOf(linear.Weight)) ? linear : null;
+
+    private void FindMakers(Plan plan, DeviceWeights weights)
+    {
+        foreach (Op op in plan.Ops)
+        {
+            if (_values[op.Output.Register] is not { } value) continue;
+            value.Stride = (plan.Registers[op.Output.Register].Width + 7) / 8 * 8;
+            LinearOp? product = ProductOn(op, weights);
+            if (product is not null) value.DirectRows = Math.Max(value.DirectRows, TensorProducts.DirectRows(weights.FormOf(product.Weight)));
+            value.IsDelivered = !value.IsMixed && (HasWholeBlocks(op) || (value.Kind != HalfKind.Rounded && (product is not null || op is GatedRmsNormOp or SelectiveScanOp)));
+        }
+    }
+
+    /// <summary>Whether the threads that make an op's output have the whole blocks of columns that are rounded to 8 bits together.</summary>
+    private static bool HasWholeBlocks(Op op) =>
+        op is RmsNormOp or CausalConvOp || (op is GatedRmsNormOp gated && gated.Output.Width / gated.NGroups % RoundedMemory.Block == 0);
+
+    /// <summary>Values that never live at the same time share a buffer.</summary>
+    /// <returns>Halves a row of each buffer.</returns>
+    private int[] Place(Plan plan)
+    {
+        var strides = new List<int>();
+        var busyUntil = new List<int>();
+        for (int i = 0; i < plan.Ops.Length; i++)
+        {
+            if (_values[plan.Ops[i].Output.Register] is not { } value) continue;
+            int buffer = busyUntil.FindIndex(end => end < i);
+            if (buffer < 0)
+            {
+                buffer = strides.Count;
+                strides.Add(0);
+                busyUntil.Add(0);
+            }
+            (value.Buffer, busyUntil[buffer]) = (buffer, value.LastRead);
+            strides[buffer] = Math.Max(strides[buffer], value.Stride);
+        }
+        return [.. strides];
+    }
+}

@@ -1,0 +1,89 @@
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>Launches products of many rows on tensor cores: x and the weights as halves, sums in float32.</summary>
+internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, LaunchList launches)
+{
+    /// <summary>Rows that go directly, as one weight is read for four of them at a time. Tensor cores pay sooner where weights are halves already.</summary>
+    private const int MostDirect = 16, MostDirectHalves = 8;
+
+    /// <summary>Most rows of a product that do not go by tiles.</summary>
+    public static int DirectRows(WeightForm form) => form.IsHalf ? MostDirectHalves : MostDirect;
+
+    /// <summary>The least that <see cref="DirectRows"/> says.</summary>
+    public static int LeastDirectRows => MostDirectHalves;
+
+    /// <summary>Whether a product could go this way: weights are halves or become such, and their rows are whole pieces of sixteen bytes.</summary>
+    public static bool CanTake(LinearOp op, WeightForm form) => form.IsQuantized || (form.IsHalf && op.X.Width % 8 == 0);
+
+    /// <summary>Whether it does: there are many rows.</summary>
+    public bool Takes(LinearOp op, WeightForm form, int rows) => model.HasTensorCores && rows > DirectRows(form) && CanTake(op, form);
+
+    /// <summary>Adds the launches of a product.</summary>
+    /// <param name="op">The product.</param>
+    /// <param name="form">The form of its weights.</param>
+    /// <param name="arguments">What every product takes.</param>
+    /// <param name="rows">Rows at most.</param>
+    public void Multiply(LinearOp op, WeightForm form, LinearArguments arguments, int rows)
+    {
+        HalfPointer x = Halve(op, form, arguments.Rows, rows);
+        if (form.IsQuantized) arguments.Weights = Dequantize(op, form);
+        // Outputs that cannot be accessed in pairs are left to the tiles that can do without.
+        TensorTile tile = TensorTile.For(rows, op.Output.Width, op.X.Width, model.Kernels.MultiProcessors, model.Kernels.HasWgmma && arguments.Pairs != 0);
+        var parts = new PartsPointer { Data = halves.Parts, Rows = Parts(rows, tile.Rows) * tile.Rows, Stride = (op.Output.Width + 1) / 2 * 2, Splits = tile.Splits };
+        if (tile.IsWgmma) ByWgmma(op, TypeOf(form), arguments, x, rows, tile, parts);
+        else ByMma(op, TypeOf(form), arguments, x, rows, tile, parts);
+        const int SumThreads = 256;
+        if (tile.Splits > 1) Add(op, "halve", "sum_parts", Parts(op.Output.Width, SumThreads), rows, SumThreads, new PartsArguments { Linear = arguments, Parts = parts });
+    }
+
+    private HalfPointer Halve(LinearOp op, WeightForm form, int domain, int rows)
+    {
+        const int Threads = 128, Columns = 4;
+        (RoundingPointer x, bool there) = halves.Of(op, rows);
+        if (there) return x.To;
+        MatrixPointer from = arena[op.X];
+        x.Kind = HalfMemory.KindOf(form);
+        Add(op, "halve", "halve", Parts(op.X.Width, Columns * Threads), rows, Threads,
+            new HalveArguments { Batch = table.Pointers, X = from, Half = x, Rows = domain, Wide = from.Data % 16 == 0 && from.Stride % 4 == 0 ? 1 : 0 });
+        return x.To;
+    }
+
+    /// <summary>The weights as halves in the scratch, until the next product.</summary>
+    private WeightPointer Dequantize(LinearOp op, WeightForm form)
+    {
+        const int Threads = 128;
+        WeightPointer stored = weights[op.Weight];
+        Add(op, PlanKernels.QuantizedModule(form), $"dequantize_{form.Kernels}", Parts(stored.Columns / 32, Threads), Math.Min(stored.Rows, ushort.MaxValue), Threads,
+            new DequantizeArguments { From = stored, To = halves.Weights });
+        return stored with { Data = halves.Weights, Scales = 0, Stride = stored.Columns * sizeof(ushort) };
+    }
+
+    private void ByWgmma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, PartsPointer parts)
+    {
+        WeightPointer w = arguments.Weights;
+        var product = new WgmmaArguments
+        {
+            Linear = arguments,
+            X = halves.Maps[x.Data, halves.RowCount, op.X.Width, x.Stride, tile.Rows],
+            W = halves.Maps[w.Data, w.Rows, w.Columns, (int)(w.Stride / sizeof(ushort)), tile.Columns],
+            Parts = parts,
+        };
+        int tiles = Parts(rows, tile.Rows) * Parts(op.Output.Width, tile.Columns) * tile.Splits;
+        Add(op, $"wgmma_{type}", $"matmul_{type}_wgmma_{tile.Columns}", Math.Min(tiles, model.Kernels.MultiProcessors), 1, tile.Threads, product, tile.SharedBytes);
+    }
+
+    private void ByMma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, PartsPointer parts)
+    {
+        int rowTiles = Parts(rows, tile.Rows);
+        var product = new TensorArguments { Linear = arguments, X = x, Parts = parts, RowTiles = rowTiles };
+        Add(op, $"tensor_{type}", $"matmul_{type}_{tile.Rows}x{tile.Columns}", Parts(op.Output.Width, tile.Columns), rowTiles * tile.Splits, tile.Threads, product, tile.SharedBytes);
+    }
+
+    /// <summary>Quantized weights become F16.</summary>
+    private static string TypeOf(WeightForm form) => form.IsHalf ? form.Kernels : "F16";
+
+    private void Add<TArguments>(LinearOp op, string module, string kernel, long gridX, long gridY, int threads, in TArguments arguments, int sharedBytes = 0) where TArguments : unmanaged =>
+        launches.Add(op.Name, model.Kernels.Function(module, kernel, sharedBytes), gridX, gridY, threads, arguments, sharedBytes);
+
+    private static int Parts(int count, int size) => (count + size - 1) / size;
+}

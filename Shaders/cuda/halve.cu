@@ -1,0 +1,35 @@
+// What surrounds products on tensor cores.
+#include "linear.h"
+
+struct HalveArguments {
+    Batch batch;
+    Matrix x;
+    Rounding half;
+    int rows;   // TokenRows or OutputRows
+    int wide;   // whether x can be read sixteen bytes at a time
+};
+
+/// Rows of activations as halves, where the op that made them could not round them. Four columns a thread.
+KERNEL(halve, HalveArguments, 128) {
+    int row = BLOCK_Y, column = (BLOCK_X * THREADS + THREAD) * 4;
+    if (row >= a.batch.counts[a.rows]) return;
+    bool there = column < a.x.width;
+    const float* x = row_of(a.x, row) + column;
+    F4 v = !there ? F4{0, 0, 0, 0} : a.wide ? *(const F4*)x : F4{x[0], x[1], x[2], x[3]};
+    deliver_four(a.x, a.half, row, column, v, there);
+}
+
+struct PartsArguments {
+    LinearArguments linear;
+    Parts parts;
+};
+
+/// Adds up the parts of a split product. A thread an output.
+KERNEL(sum_parts, PartsArguments, 256) {
+    int row = BLOCK_Y, column = BLOCK_X * THREADS + THREAD;
+    if (row >= a.linear.batch.counts[a.linear.rows] || column >= a.linear.weights.rows) return;
+    float sum = 0;
+    _Pragma("unroll 4")
+    for (int split = 0; split < a.parts.splits; split++) sum += a.parts.data[((s64)split * a.parts.rows + row) * a.parts.stride + column];
+    finish_halved(a.linear, row, column, sum);
+}

@@ -1,0 +1,99 @@
+// Products of many rows on tensor cores: x in halves, weights in halves, float32 sums. Tiles of the inner dimension come in several stages deep;
+// where there are few outputs the inner dimension is split between blocks, whose sums are added up in a second kernel, always in the same order.
+#pragma once
+#include "linear.h"
+#include "tensor.h"
+
+struct TensorArguments {
+    LinearArguments linear; // its weights are halves
+    Halves x;
+    Parts parts;
+    int rowTiles;
+};
+
+/// A block of WarpsM × WarpsN warps makes Rows × Columns outputs, Depth columns of x at a time, Stages of them on their way.
+template<class Type, int Rows, int Columns, int WarpsM, int WarpsN, int Depth, int Stages> TEMPLATE_DEVICE void matmul(const TensorArguments& t) {
+    constexpr int Threads = 32 * WarpsM * WarpsN, M = Rows / WarpsM / 16, N = Columns / WarpsN / 8, Chunks = Depth / 8, Padded = Depth + 8;
+    constexpr int StageHalves = (Rows + Columns) * Padded;
+    DYNAMIC_SHARED(memory);
+    u16* shared = (u16*)memory;
+    const LinearArguments& a = t.linear;
+    int split = BLOCK_Y / t.rowTiles, firstRow = (BLOCK_Y - split * t.rowTiles) * Rows, firstColumn = BLOCK_X * Columns;
+    int rows = a.batch.counts[a.rows], columns = a.weights.rows, depth = a.weights.columns;
+    if (firstRow >= rows) return;
+    int lane = THREAD & 31, warp = THREAD / 32, warpRow = warp % WarpsM * (Rows / WarpsM), warpColumn = warp / WarpsM * (Columns / WarpsN);
+    const u16* weights = (const u16*)a.weights.data;
+
+    auto load = [&](int stage, int k0) {
+        u16* to = shared + stage * StageHalves;
+        UNROLL
+        for (int i = 0; i < Rows * Chunks / Threads; i++) {
+            int c = THREAD + i * Threads, row = c / Chunks, k = k0 + c % Chunks * 8;
+            bool there = firstRow + row < rows && k < depth;
+            copy_async(to + row * Padded + c % Chunks * 8, t.x.data + (there ? (s64)(firstRow + row) * t.x.stride + k : 0), there);
+        }
+        UNROLL
+        for (int i = 0; i < Columns * Chunks / Threads; i++) {
+            int c = THREAD + i * Threads, column = c / Chunks, k = k0 + c % Chunks * 8;
+            bool there = firstColumn + column < columns && k < depth;
+            copy_async(to + (Rows + column) * Padded + c % Chunks * 8, weights + (there ? (s64)(firstColumn + column) * depth + k : 0), there);
+        }
+    };
+
+    float sums[M][N][4];
+    UNROLL
+    for (int i = 0; i < M; i++)
+        UNROLL
+        for (int j = 0; j < N; j++)
+            UNROLL
+            for (int q = 0; q < 4; q++) sums[i][j][q] = 0;
+    int all = (depth + Depth - 1) / Depth, share = (all + t.parts.splits - 1) / t.parts.splits, begin = split * share;
+    int steps = all - begin < share ? all - begin : share;
+    UNROLL
+    for (int s = 0; s < Stages - 1; s++) {
+        if (s < steps) load(s, (begin + s) * Depth);
+        commit_copies();
+    }
+    for (int step = 0; step < steps; step++) {
+        wait_copies<Stages - 2>();
+        sync();
+        if (step + Stages - 1 < steps) load((step + Stages - 1) % Stages, (begin + step + Stages - 1) * Depth);
+        commit_copies();
+        const u16 *x = shared + step % Stages * StageHalves, *w = x + Rows * Padded;
+        UNROLL
+        for (int k = 0; k < Depth; k += 16) {
+            u32 left[M][4], right[N / 2][4];
+            UNROLL
+            for (int i = 0; i < M; i++) load_matrices(left[i], x + (warpRow + 16 * i + (lane & 15)) * Padded + k + (lane >> 4) * 8);
+            UNROLL
+            for (int j = 0; j < N / 2; j++) load_matrices(right[j], w + (warpColumn + 16 * j + (lane & 7) + (lane >> 4) * 8) * Padded + k + (lane >> 3 & 1) * 8);
+            UNROLL
+            for (int i = 0; i < M; i++)
+                UNROLL
+                for (int j = 0; j < N / 2; j++) {
+                    multiply(sums[i][2 * j], left[i], right[j][0], right[j][1], Type());
+                    multiply(sums[i][2 * j + 1], left[i], right[j][2], right[j][3], Type());
+                }
+        }
+    }
+    int row0 = firstRow + warpRow + lane / 4, column = firstColumn + warpColumn + lane % 4 * 2;
+    if (t.parts.splits > 1) {
+        UNROLL
+        for (int i = 0; i < 2 * M; i++)
+            if (row0 + 8 * i < rows) store_parts<N>(t.parts, split, row0 + 8 * i, column, &sums[i / 2][0][i % 2 * 2]);
+    } else if (a.pairs) {
+        UNROLL
+        for (int i = 0; i < 2 * M; i++)
+            if (row0 + 8 * i < rows) add_strip<N, true>(a, row0 + 8 * i, column, &sums[i / 2][0][i % 2 * 2]);
+        UNROLL
+        for (int i = 0; i < 2 * M; i++)
+            if (row0 + 8 * i < rows) store_strip<N, true>(a, row0 + 8 * i, column, &sums[i / 2][0][i % 2 * 2]);
+    } else {
+        UNROLL
+        for (int i = 0; i < 2 * M; i++) {
+            if (row0 + 8 * i >= rows) continue;
+            add_strip<N, false>(a, row0 + 8 * i, column, &sums[i / 2][0][i % 2 * 2]);
+            store_strip<N, false>(a, row0 + 8 * i, column, &sums[i / 2][0][i % 2 * 2]);
+        }
+    }
+}
