@@ -52,6 +52,15 @@ public sealed class CudaBackend : IBackend
         set => _context.Profile = value;
     }
 
+    /// <summary>Measures what the device can do at best; takes a gibibyte of its memory for a moment.</summary>
+    /// <exception cref="CudaException">There is no such memory, or the device failed.</exception>
+    public CudaPeaks MeasurePeaks()
+    {
+        _context.MakeCurrent();
+        using var probe = new PeakProbe(_kernels);
+        return probe.Measure();
+    }
+
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights) => PlanKernels.WhyNot(plan);
 

@@ -71,6 +71,20 @@ internal struct PauseArguments
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct ReadPeakArguments
+{
+    public ulong Data, Out;
+    public long Count;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct ProductPeakArguments
+{
+    public ulong Out;
+    public int Steps;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct EmbedArguments
 {
     public BatchPointers Batch;

@@ -5,7 +5,7 @@ using MambaRT.Backends.Cuda;
 namespace MambaRT.Bench;
 
 /// <summary>A freshly opened model on one backend, and how its speed is measured.</summary>
-internal sealed class BenchTarget(IBackend backend, Model model, int threads, double loadMs, MachineRecord machine, Workload work)
+internal sealed class BenchTarget(IBackend backend, Model model, int threads, double loadMs, MachineRecord machine, DeviceRecord? device, Workload work)
 {
     private const int MinRepetitions = 5, MaxRepetitions = 25, WarmUpTokens = 16;
 
@@ -52,10 +52,12 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
         double productSeconds = (shares?.Linear ?? 1) * median;
         int runs = (tokens + model.Options.ChunkTokens - 1) / model.Options.ChunkTokens;
         double bytes = (double)runs * (work.WeightBytes + work.StateBytes);
-        double peak = machine.Int8Gops.TryGetValue(threads, out double int8) && machine.Fp32Gflops.TryGetValue(threads, out double fp32)
+        double gops = work.Operations(tokens, 1) / productSeconds / 1e9;
+        double peak = device is not null ? gops / device.HalfGflops
+            : machine.Int8Gops.TryGetValue(threads, out double int8) && machine.Fp32Gflops.TryGetValue(threads, out double fp32)
             ? work.SecondsAtPeak(tokens, 1, int8, fp32) / productSeconds : double.NaN;
         return new ResultRecord(backend.Name, CodePath, BenchMode.Prefill, threads, 1, tokens, seconds.Length, tokens / median, Spread(seconds),
-            bytes / median / 1e9, work.Operations(tokens, 1) / productSeconds / 1e9, peak, shares, ProcessMemory.Peak, model.Memory.Total, loadMs, median * 1000);
+            bytes / median / 1e9, gops, peak, shares, ProcessMemory.Peak, model.Memory.Total, loadMs, median * 1000);
     }
 
     /// <summary>Times decoding of several sequences at once.</summary>
@@ -81,7 +83,8 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
             double median = Median(seconds);
             TimeShares? shares = Shares(() => Steps(backend is CudaBackend ? 1 : steps));
             double gigabytes = (double)steps * (work.WeightBytes + (long)batch * work.StateBytes) / median / 1e9;
-            double share = machine.ReadGBs.TryGetValue(threads, out double read) ? gigabytes / read : double.NaN;
+            double share = device is not null ? steps * (work.WeightBytes + 2.0 * batch * work.StateBytes) / median / 1e9 / device.ReadGBs
+                : machine.ReadGBs.TryGetValue(threads, out double read) ? gigabytes / read : double.NaN;
             return new ResultRecord(backend.Name, CodePath, BenchMode.Decode, threads, batch, steps, seconds.Length, steps * batch / median, Spread(seconds),
                 gigabytes, work.Operations((long)steps * batch, (long)steps * batch) / median / 1e9, share, shares, ProcessMemory.Peak, model.Memory.Total, loadMs, firstTokenMs);
         }

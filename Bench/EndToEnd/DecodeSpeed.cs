@@ -14,7 +14,7 @@ public static class DecodeSpeed
     public static double TokensPerSecond(IBackend backend, Model model, GgufFile file, TimeSpan budget, CancellationToken cancel = default)
     {
         var none = new Dictionary<int, double>();
-        var target = new BenchTarget(backend, model, 0, 0, new MachineRecord("", "", 0, none, none, none), new Workload(file, model.Plan));
+        var target = new BenchTarget(backend, model, 0, 0, new MachineRecord("", "", 0, none, none, none, []), null, new Workload(file, model.Plan));
         return target.Decode(1, new BenchOptions { Path = file.Path }.DecodeTokens, double.NaN, budget, cancel).TokensPerSecond;
     }
 }

@@ -32,8 +32,9 @@ public static class GenerateBench
 
         // The processor's ceilings say nothing about a GPU.
         MachineRecord machine = failures.Count > 0 || targets.All(t => BackendSelector.IsCuda(t.Name))
-            ? new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, new Dictionary<int, double>(), new Dictionary<int, double>(), new Dictionary<int, double>())
+            ? new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, new Dictionary<int, double>(), new Dictionary<int, double>(), new Dictionary<int, double>(), [])
             : Roofline.Measure(threads, TimeSpan.FromSeconds(0.6), options.Progress, cancel);
+        var devices = new List<DeviceRecord>();
         var results = new List<ResultRecord>();
         CurveRecord? curve = null;
         (string, int) longRun = targets.Last(t => t.Name == targets[0].Name);   // the first backend, with the most threads
@@ -48,13 +49,23 @@ public static class GenerateBench
             work ??= new Workload(file, model.Plan);
             if (chunk == 0) chunk = model.Options.ChunkTokens;
             if (failures.Count > 0) break;
-            var target = new BenchTarget(backend, model, count, loadMs, machine, work);
+            DeviceRecord? device = backend is CudaBackend cuda ? Measure(cuda, options) : null;
+            if (device is not null) devices.Add(device);
+            var target = new BenchTarget(backend, model, count, loadMs, machine, device, work);
             results.AddRange(Time(target, options, cancel));
             if (options.CurveTokens > 0 && (name, count) == longRun) curve = CurveBench.Run(model, count, options, cancel);
         }
         failures.AddRange(SlowPrompts(results));
         var settings = new SettingsRecord(options.Budget.TotalSeconds, chunk, options.Cores);
-        return new RunRecord(options.Version, settings, machine, work!.Model, checks, results, curve, failures);   // there is at least one target
+        return new RunRecord(options.Version, settings, machine with { Devices = devices }, work!.Model, checks, results, curve, failures);   // there is at least one target
+    }
+
+    private static DeviceRecord Measure(CudaBackend backend, BenchOptions options)
+    {
+        CudaPeaks peaks = backend.MeasurePeaks();
+        var device = new DeviceRecord(backend.Name, backend.Device.Name, peaks.ReadBytes / 1e9, peaks.HalfOperations / 1e9);
+        options.Progress(MarkdownReport.DeviceLine(device));
+        return device;
     }
 
     private static IBackend Create(string name, int threads, BenchOptions options) =>

@@ -38,7 +38,7 @@ public static class Roofline
             fp32[n] = Probes.Float32Peak(n, time) / 1e9;
             progress($"machine, {n} thread{(n == 1 ? "" : "s")}: reads {Text.Fixed(read[n], 1)} GB/s, int8 {Text.Fixed(int8[n], 0)} GOP/s, fp32 {Text.Fixed(fp32[n], 0)} GFLOP/s");
         }
-        return new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, cores, read, int8, fp32);
+        return new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, cores, read, int8, fp32, []);
     }
 
     /// <summary>A file of zeros would be a hole; written pages stay in the page cache.</summary>

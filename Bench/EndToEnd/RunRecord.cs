@@ -26,9 +26,17 @@ public sealed record SettingsRecord(double BudgetSeconds, int ChunkTokens, IRead
 /// <param name="ReadGBs">10⁹ bytes a second read from a mapped file in the page cache.</param>
 /// <param name="Int8Gops">10⁹ operations a second of 8-bit dot products, two a multiply-add; on x86 without VNNI.</param>
 /// <param name="Fp32Gflops">10⁹ operations a second of float32 multiply-adds.</param>
+/// <param name="Devices">The ceilings of other devices that were measured.</param>
 public sealed record MachineRecord(
     string Cpu, string Isa, int Cores, IReadOnlyDictionary<int, double> ReadGBs, IReadOnlyDictionary<int, double> Int8Gops,
-    IReadOnlyDictionary<int, double> Fp32Gflops);
+    IReadOnlyDictionary<int, double> Fp32Gflops, IReadOnlyList<DeviceRecord> Devices);
+
+/// <summary>The ceilings of a device.</summary>
+/// <param name="Backend">What runs on it.</param>
+/// <param name="Name">What it is.</param>
+/// <param name="ReadGBs">10⁹ bytes a second read from its memory.</param>
+/// <param name="HalfGflops">10⁹ operations a second of F16 products; NaN where its tensor cores are not used.</param>
+public sealed record DeviceRecord(string Backend, string Name, double ReadGBs, double HalfGflops);
 
 /// <summary>What a model is made of.</summary>
 /// <param name="Name">Its name.</param>
@@ -85,7 +93,10 @@ public sealed record TimeShares(double Linear, double Conv, double Scan, double 
 /// <param name="Spread">(fastest − slowest) / median.</param>
 /// <param name="GigabytesPerSecond">10⁹ bytes of weights and states a second; weights counted once a run of the network, each state once.</param>
 /// <param name="Gops">10⁹ operations of the matrix products a second: of the time spent in them where that is known, else of all time.</param>
-/// <param name="ShareOfPeak">Decode: of the read bandwidth. Prefill: of the arithmetic peak of the types multiplied; beyond 1 where VNNI is used. NaN when the peak is not known.</param>
+/// <param name="ShareOfPeak">
+/// Decode: of the read bandwidth; on a device that reads and writes states in memory of its own, (weights + 2 × states) over it. Prefill: of the arithmetic peak of
+/// the types multiplied; beyond 1 where VNNI is used. NaN when the peak is not known.
+/// </param>
 /// <param name="TimeShare">Where the time went, or null where the backend does not say.</param>
 /// <param name="PeakMemoryBytes">Most memory resident, the mapped file included.</param>
 /// <param name="HeldBytes">Bytes held beyond the mapped file: states, scratch, decoded vectors.</param>

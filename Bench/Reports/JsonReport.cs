@@ -61,6 +61,17 @@ public static class JsonReport
         WriteByThreads(json, "readGBs", machine.ReadGBs);
         WriteByThreads(json, "int8Gops", machine.Int8Gops);
         WriteByThreads(json, "fp32Gflops", machine.Fp32Gflops);
+        json.WriteStartArray("devices");
+        foreach (DeviceRecord device in machine.Devices)
+        {
+            json.WriteStartObject();
+            json.WriteString("backend", device.Backend);
+            json.WriteString("name", device.Name);
+            Number(json, "readGBs", device.ReadGBs, 1);
+            Number(json, "halfGflops", device.HalfGflops, 1);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
         json.WriteEndObject();
     }
 

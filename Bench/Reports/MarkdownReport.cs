@@ -12,7 +12,7 @@ public static class MarkdownReport
         var text = new StringBuilder();
         text.Append($"# {Plain(run.Model.Name)}\n\n{run.Version}\n\n");
         foreach (string line in Summary(run)) text.Append($"- {Plain(line)}\n");
-        text.Append("\n| threads | reads GB/s | int8 GOP/s | fp32 GFLOP/s |\n|---:|---:|---:|---:|\n");
+        if (run.Machine.ReadGBs.Count > 0) text.Append("\n| threads | reads GB/s | int8 GOP/s | fp32 GFLOP/s |\n|---:|---:|---:|---:|\n");
         foreach ((int threads, double read) in run.Machine.ReadGBs)
             text.Append($"| {threads} | {Text.Fixed(read, 1)} | {Text.Fixed(run.Machine.Int8Gops[threads], 0)} | {Text.Fixed(run.Machine.Fp32Gflops[threads], 0)} |\n");
         text.Append("\n| backend | threads | what | tokens/s | spread | GB/s | GOP/s | of peak | linear / conv / scan / norm / other | peak memory | first token |\n"
@@ -28,6 +28,10 @@ public static class MarkdownReport
         return text.ToString();
     }
 
+    /// <summary>What a device can do at best.</summary>
+    internal static string DeviceLine(DeviceRecord d) =>
+        $"{d.Backend}: {d.Name} reads {Text.Rate(d.ReadGBs)} GB/s, multiplies F16 at {(double.IsNaN(d.HalfGflops) ? "a rate that was not measured" : $"{Text.Rate(d.HalfGflops)} GFLOP/s")}";
+
     /// <summary>A few lines on machine, model and checks.</summary>
     internal static IEnumerable<string> Summary(RunRecord run)
     {
@@ -35,6 +39,7 @@ public static class MarkdownReport
         yield return $"machine: {run.Machine.Cpu}, {run.Machine.Cores} logical processors, {run.Machine.Isa}";
         yield return $"model: {m.Architecture}, {m.Type}, {Text.Fixed(m.Parameters / 1e6, 1)} M parameters, file {Text.MiB(m.FileBytes)}, a token reads {Text.MiB(m.WeightBytes)} of weights";
         yield return $"state: {Text.MiB(m.StateBytes)} a session, {m.SessionsPerGiB} sessions a GiB";
+        foreach (DeviceRecord device in run.Machine.Devices) yield return DeviceLine(device);
         foreach (CheckRecord c in run.Checks)
             yield return $"check: {c.Backend}, {c.Threads} thread(s): NMSE {c.Nmse:g3} against reference over {c.Tokens} tokens, {c.Bound:g3} allowed";
         if (run.Settings.Cores is { } cores) yield return $"threads pinned to cores {string.Join(", ", cores)}, the first of them with fewer threads";

@@ -24,7 +24,7 @@ typedef unsigned u32;
 typedef unsigned long long u64;
 typedef long long s64;
 
-struct EmulatedThread { int thread, threads, blockX, blockY; };
+struct EmulatedThread { int thread, threads, blockX, blockY, blocksX; };
 extern "C" EmulatedThread emulated;
 extern "C" void emulated_sync();
 extern "C" float emulated_exchange(float v, int mask);
@@ -32,6 +32,7 @@ extern "C" float emulated_exchange(float v, int mask);
 #define THREAD emulated.thread
 #define THREADS emulated.threads
 #define BLOCK_X emulated.blockX
+#define BLOCKS_X emulated.blocksX
 #define BLOCK_Y emulated.blockY
 
 #define sync emulated_sync

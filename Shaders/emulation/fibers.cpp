@@ -131,7 +131,7 @@ void run_grid(void (*body)(void*), void* args, int gridX, int gridY, int blockTh
     threads = blockThreads;
     for (int y = 0; y < gridY; y++)
         for (int x = 0; x < gridX; x++) {
-            emulated = EmulatedThread{0, threads, x, y};
+            emulated = EmulatedThread{0, threads, x, y, gridX};
             arrived = 0;
             alive = threads;
             for (int i = 0; i < threads; i++) {

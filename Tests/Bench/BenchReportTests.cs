@@ -115,7 +115,7 @@ public sealed class BenchReportTests
         var one = new Dictionary<int, double> { [2] = 40 };
         var shares = new TimeShares(0.6, 0.1, 0.2, 0.05, 0.05);
         ResultRecord result = new("cpu", "AVX2", BenchMode.Prefill, 2, 1, 128, 5, prefill, 0.1, 1.5, 200, 0.5, shares, 1 << 20, 1 << 10, 3, 4);
-        return new RunRecord("mambart", new SettingsRecord(15, 512, null), new MachineRecord("processor", "AVX2", 2, one, one, one), new ModelRecord("<b>", "mamba", "Q8_0", 1000, 2000, 1500, 100), [],
+        return new RunRecord("mambart", new SettingsRecord(15, 512, null), new MachineRecord("processor", "AVX2", 2, one, one, one, [new DeviceRecord("cuda", "a device", 3000, double.NaN)]), new ModelRecord("<b>", "mamba", "Q8_0", 1000, 2000, 1500, 100), [],
             [result, result with { Mode = BenchMode.Decode, TokensPerSecond = decode, TimeShare = null, ShareOfPeak = double.NaN }], new CurveRecord("cpu", 2, [new CurvePoint(10, 0.5, 1 << 20)]), []);
     }
 }
