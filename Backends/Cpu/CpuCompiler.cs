@@ -44,12 +44,20 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
             Parts[i] = new OpSteps(op, from, _steps.Count, At(op.Output));
         }
         Steps = [.. _steps];
+        CarriedIn = Array.ConvertAll(_plan.CarriedIn.ToArray(), At);
+        CarriedOut = Array.ConvertAll(_plan.CarriedOut.ToArray(), At);
     }
 
     public Step[] Steps { get; }
 
     /// <summary>Which of the steps each op became.</summary>
     public OpSteps[] Parts { get; }
+
+    /// <summary>Where what the piece of the plan before hands on is put, and what this one hands on lies.</summary>
+    public Matrix[] CarriedIn { get; }
+
+    /// <inheritdoc cref="CarriedIn"/>
+    public Matrix[] CarriedOut { get; }
 
     /// <summary>Bytes of panels, 8-bit rows and scan scratch.</summary>
     public long ScratchBytes => _scratch.Bytes + _pool.Sum(q => q.Rows.Bytes) + _steps.OfType<SsdScanStep>().Sum(s => s.ScratchBytes) + _steps.OfType<SelectiveScanStep>().Sum(s => s.ScratchBytes);
@@ -125,9 +133,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
 
     private Matrix At(Activation a)
     {
-        RegisterSpec register = _plan.Registers[a.Register];
-        int offset = _model.ArenaRows.Offset(a.Register);
-        return offset < 0 ? new Matrix(_logits + a.Offset, register.Width, a.Width)
-            : new Matrix(_arena + (long)offset * _capacity + a.Offset, ArenaRows.Stride(register.Width), a.Width);
+        int offset = _model.Layout.Offset(a.Register);
+        return new Matrix((offset < 0 ? _logits : _arena + (long)offset * _capacity) + a.Offset, _model.Layout.Stride(a.Register), a.Width);
     }
 }

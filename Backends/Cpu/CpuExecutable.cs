@@ -5,6 +5,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
 {
     private readonly CpuModel _model;
     private readonly HostPicks _picks;
+    private readonly float[] _carried;
     private CpuCompiler? _compiled;
     private Step[] _steps = [];
     private int _outputs;
@@ -21,6 +22,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         Shape = shape;
         Rows = new BatchRows(shape);
         _picks = new HostPicks(shape.Sequences, model.NeverPicked);
+        _carried = new float[checked(model.Plan.CarriedOutWidth * shape.Tokens)];
     }
 
     public BatchShape Shape { get; }
@@ -29,7 +31,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
     public BatchRows Rows { get; }
 
     /// <summary>Bytes of activations that it needs of the model's arena.</summary>
-    public long ArenaBytes => (long)_model.ArenaRows.FloatsPerRow * Capacity * sizeof(float);
+    public long ArenaBytes => (long)_model.Layout.FloatsPerRow * Capacity * sizeof(float);
 
     /// <summary>Bytes of its own.</summary>
     public long ScratchBytes => _compiled?.ScratchBytes ?? 0;
@@ -109,9 +111,10 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
     private void Take(scoped in Batch batch)
     {
         _model.EnsureNoneUnderWay();
-        int outputs = _model.Table.Check(batch, Shape, _model.Plan.VocabularySize);
+        int outputs = _model.Table.Check(batch, Shape, _model.Plan);
         _model.EnsureReadable();
         Rows.Set(batch, outputs, _model.Table);
+        TakeCarried(batch.Carried);
     }
 
     /// <summary>Notes that the batch was run, and picks.</summary>
@@ -123,7 +126,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         return new RunTicket(_model.Runs);
     }
 
-    public RunOutput Await(RunTicket run) => new(_model.LogitRows(_outputs), _picks.Of(run));
+    public RunOutput Await(RunTicket run) => new(_model.LogitRows(_outputs), _picks.Of(run), HandOn());
 
     public void Dispose()
     {
@@ -132,5 +135,20 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         _disposed = true;
         _compiled?.Dispose();
         _model.Forget(this);
+    }
+
+    private void TakeCarried(ReadOnlySpan<float> from)
+    {
+        foreach (Matrix value in _compiled!.CarriedIn)   // compiled when it was made
+            for (int t = 0; t < Rows.Tokens; t++, from = from[value.Width..]) from[..value.Width].CopyTo(new Span<float>(value.Row(t), value.Width));
+    }
+
+    private ReadOnlySpan<float> HandOn()
+    {
+        if (_carried.Length == 0) return default;
+        Span<float> to = _carried;
+        foreach (Matrix value in _compiled!.CarriedOut)   // compiled when it was made
+            for (int t = 0; t < Rows.Tokens; t++, to = to[value.Width..]) new ReadOnlySpan<float>(value.Row(t), value.Width).CopyTo(to);
+        return _carried.AsSpan(0, _carried.Length - to.Length);
     }
 }

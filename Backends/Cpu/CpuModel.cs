@@ -35,7 +35,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
         _chunk = options.ChunkTokens;
         NeverPicked = options.NeverPicked;
         _transfer = new SlotTransfer(plan.States);
-        ArenaRows = new ArenaRows(plan);
+        Layout = new ArenaLayout(plan, ArenaRows.Stride);
         Team = team;
         Isa = isa;
         _code = isa == CpuIsa.Auto && Avx512Support.IsAvailable ? new CodeCache() : null;
@@ -76,7 +76,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     public Plan Plan { get; }
 
     /// <summary>Where the values of the plan lie in an executable's arena.</summary>
-    public ArenaRows ArenaRows { get; }
+    public ArenaLayout Layout { get; }
 
     public ThreadTeam Team { get; }
 
@@ -177,7 +177,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     {
         EnsureNoneUnderWay();
         var executable = new CpuExecutable(this, Bucket(shape));
-        int logits = checked(Plan.VocabularySize * executable.Shape.Outputs);
+        int logits = Plan.Logits is null ? 0 : checked(Plan.VocabularySize * executable.Shape.Outputs);
         if (executable.ArenaBytes > _arena.Bytes || logits > _logits.Length)
         {
             NativeBuffer arena = _arena;
@@ -198,7 +198,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     }
 
     /// <summary>The first rows of logits of the last run.</summary>
-    public ReadOnlySpan<float> LogitRows(int rows) => _logits.AsSpan(0, rows * Plan.VocabularySize);
+    public ReadOnlySpan<float> LogitRows(int rows) => _logits.AsSpan(0, Plan.Logits is null ? 0 : rows * Plan.VocabularySize);
 
     /// <summary>Forgets an executable that was disposed.</summary>
     public void Forget(CpuExecutable executable) => _executables.Remove(executable);

@@ -5,15 +5,15 @@ internal sealed class ArenaMemory : IDisposable
 {
     private const int Alignment = 16;
 
-    private readonly Plan _plan;
+    private readonly ArenaLayout _layout;
     private readonly CudaDeviceMemory _arena, _logits;
     private readonly int _capacity;
 
     public ArenaMemory(Plan plan, BatchShape shape)
     {
-        _plan = plan;
+        _layout = new ArenaLayout(plan, width => (width + Alignment - 1) / Alignment * Alignment);
         _capacity = Math.Max(shape.Tokens, shape.Outputs);
-        _arena = new CudaDeviceMemory((long)plan.ArenaFloatsPerRow * _capacity * sizeof(float), $"the scratch for {_capacity} rows");
+        _arena = new CudaDeviceMemory((long)_layout.FloatsPerRow * _capacity * sizeof(float), $"the scratch for {_capacity} rows");
         try
         {
             _logits = new CudaDeviceMemory((long)plan.VocabularySize * shape.Outputs * sizeof(float), $"the logits of {shape.Outputs} rows");
@@ -34,13 +34,12 @@ internal sealed class ArenaMemory : IDisposable
     {
         get
         {
-            RegisterSpec register = _plan.Registers[a.Register];
-            bool logits = register.ArenaOffset < 0;
-            ulong start = logits ? _logits.Address : _arena.Address + (ulong)register.ArenaOffset * (ulong)_capacity * sizeof(float);
+            int offset = _layout.Offset(a.Register);
+            ulong start = offset < 0 ? _logits.Address : _arena.Address + (ulong)offset * (ulong)_capacity * sizeof(float);
             return new MatrixPointer
             {
                 Data = start + (ulong)a.Offset * sizeof(float),
-                Stride = logits ? register.Width : (register.Width + Alignment - 1) / Alignment * Alignment,
+                Stride = _layout.Stride(a.Register),
                 Width = a.Width,
             };
         }

@@ -21,7 +21,8 @@ internal static class PlanKernels
             };
             if (states > most) return $"Op '{op.Name}' has {states} states a channel; the cuda backend runs up to {most}. Choose --backend cpu.";
         }
-        return null;
+        return plan.CarriedIn.IsEmpty && plan.CarriedOut.IsEmpty ? null
+            : $"Op '{plan.Ops[0].Name}' begins a piece of a plan that was cut, which the cuda backend does not run yet. Choose --backend cpu.";
     }
 
     /// <summary>The modules, by the names of the files in Shaders/cuda.</summary>

@@ -6,7 +6,9 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
     private readonly ReferenceModel _model;
     private readonly Plan _plan;
     private readonly float[] _arena;
+    private readonly ArenaLayout _layout;
     private readonly float[] _logits;
+    private readonly float[] _carried;
     private readonly float[] _row;
     private readonly int[] _tokens;
     private readonly SequenceSpan[] _spans;
@@ -19,8 +21,10 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         _model = model;
         _plan = model.Plan;
         Shape = shape;
-        _arena = new float[checked(_plan.ArenaFloatsPerRow * Math.Max(shape.Tokens, shape.Outputs))];
-        _logits = new float[checked(_plan.VocabularySize * shape.Outputs)];
+        _layout = new ArenaLayout(_plan, width => width);
+        _arena = new float[checked(_layout.FloatsPerRow * Math.Max(shape.Tokens, shape.Outputs))];
+        _logits = new float[_plan.Logits is null ? 0 : checked(_plan.VocabularySize * shape.Outputs)];
+        _carried = new float[checked(_plan.CarriedOutWidth * shape.Tokens)];
         _tokens = new int[shape.Tokens];
         _spans = new SequenceSpan[shape.Sequences];
         int widest = 1;
@@ -39,7 +43,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
     private RunTicket Run(scoped in Batch batch, IOpObserver? observer, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        _outputs = _model.Table.Check(batch, Shape, _plan.VocabularySize);
+        _outputs = _model.Table.Check(batch, Shape, _plan);
         _model.EnsureReadable();
         _rows = batch.Tokens.Length;
         _sequences = batch.Sequences.Length;
@@ -47,6 +51,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         batch.Sequences.CopyTo(_spans);
         foreach (SequenceSpan span in batch.Sequences)
             if (_tokens[span.Start] == Batch.LastPick) _tokens[span.Start] = _model.Table.LastPick(span.Slot);
+        TakeCarried(batch.Carried);
         try
         {
             foreach (Op op in _plan.Ops)
@@ -56,7 +61,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
                 observer?.Observe(op, Copy(op.Output));
             }
             _model.Table.Advance(batch);
-            _picks.Pick(++_model.Runs, batch, _logits.AsSpan(0, _outputs * _plan.VocabularySize), _model.Table);
+            _picks.Pick(++_model.Runs, batch, LogitRows, _model.Table);
         }
         catch
         {
@@ -67,7 +72,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         return new RunTicket(_model.Runs);
     }
 
-    public RunOutput Await(RunTicket run) => new(_wantsLogits ? _logits.AsSpan(0, _outputs * _plan.VocabularySize) : default, _picks.Of(run));
+    public RunOutput Await(RunTicket run) => new(_wantsLogits ? LogitRows : default, _picks.Of(run), HandOn());
 
     public void Embed(EmbedOp op)
     {
@@ -215,6 +220,22 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
 
     public void Dispose() => _model.ScratchFloats -= _arena.Length + _logits.Length;
 
+    private ReadOnlySpan<float> LogitRows => _logits.AsSpan(0, _plan.Logits is null ? 0 : _outputs * _plan.VocabularySize);
+
+    private void TakeCarried(ReadOnlySpan<float> from)
+    {
+        foreach (Activation value in _plan.CarriedIn)
+            for (int t = 0; t < _rows; t++, from = from[value.Width..]) from[..value.Width].CopyTo(Row(value, t));
+    }
+
+    private ReadOnlySpan<float> HandOn()
+    {
+        Span<float> to = _carried;
+        foreach (Activation value in _plan.CarriedOut)
+            for (int t = 0; t < _rows; t++, to = to[value.Width..]) Row(value, t).CopyTo(to);
+        return _carried.AsSpan(0, _carried.Length - to.Length);
+    }
+
     private ReadOnlySpan<SequenceSpan> Spans => _spans.AsSpan(0, _sequences);
 
     private int RowsOf(Activation a) => a.Rows == RowDomain.Tokens ? _rows : _outputs;
@@ -222,9 +243,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
     private Span<float> Row(Activation a, int row)
     {
         RegisterSpec register = _plan.Registers[a.Register];
-        (float[] memory, int start) = register.ArenaOffset < 0
-            ? (_logits, 0)
-            : (_arena, register.ArenaOffset * Math.Max(Shape.Tokens, Shape.Outputs));
+        (float[] memory, int start) = _layout.Offset(a.Register) is >= 0 and int offset ? (_arena, offset * Math.Max(Shape.Tokens, Shape.Outputs)) : (_logits, 0);
         return memory.AsSpan(start + row * register.Width + a.Offset, a.Width);
     }
 

@@ -53,6 +53,12 @@ public readonly ref struct Batch
     /// <summary>How a token is picked from the last row of each sequence; empty: none is picked.</summary>
     public ReadOnlySpan<TokenPick> Picks { get; init; }
 
+    /// <summary>
+    /// For a plan that goes on where another was cut: what that one handed on (<see cref="RunOutput.Carried"/>) for the same rows, in float32; empty for a plan that begins
+    /// with the tokens.
+    /// </summary>
+    public ReadOnlySpan<float> Carried { get; init; }
+
     /// <summary>Whether rows of logits are handed out; a run that only picks leaves them on the device.</summary>
     public bool WantsLogits { get; init; } = true;
 }

@@ -75,14 +75,27 @@ public sealed class SlotTable
     /// <summary>Notes the token that a run picked for a slot.</summary>
     public void SetLastPick(int slot, int token) => _entries[slot].Picked = token;
 
+    /// <summary>Checks everything a device relies on that runs pieces of plans too.</summary>
+    /// <inheritdoc cref="Check(in Batch, BatchShape, int, int)"/>
+    /// <param name="batch">What is to be run.</param>
+    /// <param name="shape">The executable's capacities.</param>
+    /// <param name="plan">What it runs.</param>
+    public int Check(scoped in Batch batch, BatchShape shape, Plan plan)
+    {
+        if (plan.Logits is null && batch.Picks.Length > 0)
+            throw new ArgumentException("A batch came with picks to a piece of a plan that ends before its head; give them to the last piece.");
+        return Check(batch, shape, plan.VocabularySize, plan.CarriedInWidth);
+    }
+
     /// <summary>Checks everything a device relies on.</summary>
     /// <param name="batch">What is to be run.</param>
     /// <param name="shape">The executable's capacities.</param>
     /// <param name="vocabulary">Token ids that there are.</param>
+    /// <param name="carried">Floats a row that another piece of the plan has to have handed on.</param>
     /// <returns>Rows of logits that the batch yields.</returns>
     /// <exception cref="ArgumentException">The batch does not fit the shape, tiles badly, or names an unknown token, slot or position.</exception>
     /// <exception cref="InvalidOperationException">A slot's state was lost in a run that failed.</exception>
-    public int Check(scoped in Batch batch, BatchShape shape, int vocabulary)
+    public int Check(scoped in Batch batch, BatchShape shape, int vocabulary, int carried = 0)
     {
         ReadOnlySpan<int> tokens = batch.Tokens;
         ReadOnlySpan<SequenceSpan> sequences = batch.Sequences;
@@ -90,6 +103,8 @@ public sealed class SlotTable
             throw new ArgumentException($"A batch of {tokens.Length} tokens in {sequences.Length} sequences was run on an executable for {shape.Tokens} in {shape.Sequences}; compile a larger shape.");
         if (batch.Picks.Length > 0 && batch.Picks.Length != sequences.Length)
             throw new ArgumentException($"A batch of {sequences.Length} sequences came with {batch.Picks.Length} picks; give one for each, or none.");
+        if (batch.Carried.Length != (long)tokens.Length * carried)
+            throw new ArgumentException($"A batch of {tokens.Length} rows came with {batch.Carried.Length} carried values; this plan takes {carried} a row from the piece before it.");
         _stamp++;
         int next = 0, outputs = 0;
         for (int i = 0; i < sequences.Length; i++)

@@ -32,11 +32,12 @@ public readonly record struct WeightRef(int Index);
 /// <summary>Names an entry of <see cref="StateLayout.Entries"/>.</summary>
 public readonly record struct StateRef(int Index);
 
-/// <summary>Where a recorded value lives: <paramref name="Width"/> floats a row, from <paramref name="ArenaOffset"/> floats a row on.</summary>
-/// <param name="Width">Columns of the whole value; the row stride of every window of it.</param>
+/// <summary>A recorded value, and how long it lives.</summary>
+/// <param name="Width">Columns of the whole value.</param>
 /// <param name="Rows">What a row stands for.</param>
-/// <param name="ArenaOffset">Offset in floats per row of capacity: the value begins at ArenaOffset × rows of capacity. −1: the logits, which live apart.</param>
-public readonly record struct RegisterSpec(int Width, RowDomain Rows, int ArenaOffset);
+/// <param name="First">The op that yields it; −1 where the piece of the plan before has.</param>
+/// <param name="Last">The last op that reads it; the number of ops where it outlives them: the logits, and what the next piece of the plan needs.</param>
+public readonly record struct RegisterSpec(int Width, RowDomain Rows, int First, int Last);
 
 /// <summary>A weight that the plan reads.</summary>
 /// <param name="Name">Its GGUF name.</param>

@@ -1,53 +1,70 @@
 namespace MambaRT.Plans;
 
-/// <summary>Packs the values of a plan into one arena: values that never live at the same time share memory.</summary>
-internal static class ArenaLayout
+/// <summary>Packs the values of a plan into one arena by their lifetimes: values that never live at the same time share memory.</summary>
+/// <remarks>
+/// A backend says how far apart rows lie; where a value then begins and how large the arena is follows. First fit, in order of definition; an op's output
+/// takes over the memory of a dying input where the op allows it. The logits lie apart. Immutable.
+/// </remarks>
+public sealed class ArenaLayout
 {
     /// <summary>Sixteen floats, one cache line: every value begins on one whatever the row capacity.</summary>
     private const int Alignment = 16;
 
-    /// <summary>First fit over lifetimes, in order of definition; an op's output takes over the memory of a dying input where the op allows it.</summary>
-    /// <param name="ops">The recorded ops.</param>
-    /// <param name="registers">Width and domain of each value; offsets are filled in.</param>
-    /// <param name="logits">The result's register, which gets no room here.</param>
-    /// <returns>Floats per row of capacity.</returns>
-    public static int Pack(ReadOnlySpan<Op> ops, Span<RegisterSpec> registers, int logits)
-    {
-        int[] lastRead = new int[registers.Length];
-        for (int i = 0; i < ops.Length; i++)
-        {
-            lastRead[ops[i].Output.Register] = i;
-            foreach (Activation input in ops[i].Inputs) lastRead[input.Register] = i;
-        }
+    private readonly int[] _offsets, _strides;
 
-        var live = new List<(int Offset, int Size, int End)>();
-        int total = 0;
-        for (int i = 0; i < ops.Length; i++)
+    /// <summary>Packs.</summary>
+    /// <param name="plan">Whose values.</param>
+    /// <param name="stride">Floats from one row to the next of a value of some width, at least the width.</param>
+    /// <exception cref="ArgumentOutOfRangeException">They are fewer.</exception>
+    public ArenaLayout(Plan plan, Func<int, int> stride)
+    {
+        ReadOnlySpan<RegisterSpec> registers = plan.Registers;
+        _offsets = new int[registers.Length];
+        _strides = new int[registers.Length];
+        for (int i = 0; i < registers.Length; i++)
         {
-            int register = ops[i].Output.Register;
-            if (register == logits)
+            _strides[i] = stride(registers[i].Width);
+            ArgumentOutOfRangeException.ThrowIfLessThan(_strides[i], registers[i].Width, nameof(stride));
+        }
+        var live = new List<(int Offset, int Size, int End)>();
+        foreach (Activation carried in plan.CarriedIn) Place(carried.Register, registers, live, over: -1);
+        for (int i = 0; i < plan.Ops.Length; i++)
+        {
+            int register = plan.Ops[i].Output.Register;
+            if (register == plan.Logits?.Register)
             {
-                registers[register] = registers[register] with { ArenaOffset = -1 };
+                (_offsets[register], _strides[register]) = (-1, registers[register].Width);
                 continue;
             }
             live.RemoveAll(v => v.End < i);
-            int size = (registers[register].Width + Alignment - 1) / Alignment * Alignment;
-            int offset = TakenOver(ops[i], registers, lastRead, i);
-            if (offset >= 0) live.RemoveAll(v => v.Offset == offset);
-            else offset = FirstGap(live, size);
-            live.Add((offset, size, lastRead[register]));
-            live.Sort();
-            registers[register] = registers[register] with { ArenaOffset = offset };
-            total = Math.Max(total, offset + size);
+            Place(register, registers, live, TakenOver(plan.Ops[i], registers, i));
         }
-        return total;
     }
 
-    private static int TakenOver(Op op, ReadOnlySpan<RegisterSpec> registers, int[] lastRead, int now)
+    /// <summary>Floats of all values per row of capacity.</summary>
+    public int FloatsPerRow { get; private set; }
+
+    /// <summary>Where a value begins, in floats per row of capacity: at Offset × rows of capacity. −1 for the logits.</summary>
+    public int Offset(int register) => _offsets[register];
+
+    /// <summary>Floats from one row of a value to the next; of the logits, their width.</summary>
+    public int Stride(int register) => _strides[register];
+
+    private void Place(int register, ReadOnlySpan<RegisterSpec> registers, List<(int Offset, int Size, int End)> live, int over)
+    {
+        int size = (_strides[register] + Alignment - 1) / Alignment * Alignment, offset = over;
+        if (offset >= 0) live.RemoveAll(v => v.Offset == offset);
+        else offset = FirstGap(live, size);
+        live.Add((offset, size, registers[register].Last));
+        live.Sort();
+        _offsets[register] = offset;
+        FloatsPerRow = Math.Max(FloatsPerRow, checked(offset + size));
+    }
+
+    private int TakenOver(Op op, ReadOnlySpan<RegisterSpec> registers, int now)
     {
         int from = op.TakesOver;
-        return from >= 0 && lastRead[from] == now && registers[from].Width == registers[op.Output.Register].Width
-            ? registers[from].ArenaOffset : -1;
+        return from >= 0 && registers[from].Last == now && registers[from].Width == registers[op.Output.Register].Width ? _offsets[from] : -1;
     }
 
     private static int FirstGap(List<(int Offset, int Size, int End)> live, int size)

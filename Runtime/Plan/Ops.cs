@@ -45,6 +45,9 @@ public abstract class Op
     /// <summary>Calls the device's method for this kind of op.</summary>
     public abstract void Accept(IScanContract device);
 
+    /// <summary>The same op in a piece of the plan.</summary>
+    internal abstract Op MoveTo(PlanPiece piece);
+
     private protected static IEnumerable<T> Present<T>(params T?[] items) where T : struct
     {
         foreach (T? item in items)
@@ -69,6 +72,8 @@ public sealed class EmbedOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.Embed(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new EmbedOp { Name = Name, Output = piece.Value(Output), Table = piece.Weight(Table) };
 }
 
 /// <summary>
@@ -97,6 +102,8 @@ public sealed class RmsNormOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.RmsNorm(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new RmsNormOp { Name = Name, Output = piece.Value(Output), X = piece.Value(X), Weight = piece.Weight(Weight), Epsilon = Epsilon };
 }
 
 /// <summary>
@@ -132,6 +139,11 @@ public sealed class LinearOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.Linear(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new LinearOp
+    {
+        Name = Name, Output = piece.Value(Output), X = piece.Value(X), Weight = piece.Weight(Weight), Bias = piece.Weight(Bias), AddTo = piece.Value(AddTo),
+    };
 }
 
 /// <summary>
@@ -170,6 +182,11 @@ public sealed class CausalConvOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.CausalConv(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new CausalConvOp
+    {
+        Name = Name, Output = piece.Value(Output), X = piece.Value(X), Weight = piece.Weight(Weight), Bias = piece.Weight(Bias), Window = piece.State(Window), DConv = DConv,
+    };
 }
 
 /// <summary>
@@ -225,6 +242,12 @@ public sealed class SelectiveScanOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.SelectiveScan(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new SelectiveScanOp
+    {
+        Name = Name, Output = piece.Value(Output), U = piece.Value(U), Dt = piece.Value(Dt), B = piece.Value(B), C = piece.Value(C), Z = piece.Value(Z),
+        A = piece.Weight(A), D = piece.Weight(D), DtBias = piece.Weight(DtBias), State = piece.State(State), DState = DState,
+    };
 }
 
 /// <summary>
@@ -286,6 +309,13 @@ public sealed class SsdScanOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.SsdScan(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new SsdScanOp
+    {
+        Name = Name, Output = piece.Value(Output), X = piece.Value(X), Dt = piece.Value(Dt), B = piece.Value(B), C = piece.Value(C),
+        A = piece.Weight(A), D = piece.Weight(D), DtBias = piece.Weight(DtBias), State = piece.State(State),
+        NHeads = NHeads, HeadDim = HeadDim, NGroups = NGroups, DState = DState,
+    };
 }
 
 /// <summary>
@@ -320,6 +350,11 @@ public sealed class GatedRmsNormOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.GatedRmsNorm(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new GatedRmsNormOp
+    {
+        Name = Name, Output = piece.Value(Output), X = piece.Value(X), Z = piece.Value(Z), Weight = piece.Weight(Weight), NGroups = NGroups, Epsilon = Epsilon,
+    };
 }
 
 /// <summary>Copies the rows whose logits are wanted, in order: Tokens rows [rows, width] → Outputs rows [outputs, width], before the final norm and head.</summary>
@@ -336,4 +371,6 @@ public sealed class SelectOutputsOp : Op
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.SelectOutputs(this);
+
+    internal override Op MoveTo(PlanPiece piece) => new SelectOutputsOp { Name = Name, Output = piece.Value(Output), X = piece.Value(X) };
 }

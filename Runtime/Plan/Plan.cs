@@ -1,23 +1,27 @@
 namespace MambaRT.Plans;
 
-/// <summary>An architecture, recorded once: a straight line of ops. Immutable and device-free; safe to share between threads.</summary>
+/// <summary>An architecture, recorded once: a straight line of ops; or a piece of one, see <see cref="Cut"/>. Immutable and device-free; safe to share between threads.</summary>
 public sealed class Plan
 {
     private readonly Op[] _ops;
     private readonly WeightSpec[] _weights;
     private readonly RegisterSpec[] _registers;
+    private readonly Activation[] _carriedIn, _carriedOut;
     private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
 
-    internal Plan(string architecture, Op[] ops, WeightSpec[] weights, RegisterSpec[] registers, int arenaFloatsPerRow, StateLayout states, Activation logits)
+    internal Plan(string architecture, Op[] ops, WeightSpec[] weights, RegisterSpec[] registers, StateLayout states, Activation? logits, int vocabularySize,
+        Activation[] carriedIn, Activation[] carriedOut)
     {
         Architecture = architecture;
         _ops = ops;
         _weights = weights;
         _registers = registers;
-        ArenaFloatsPerRow = arenaFloatsPerRow;
+        (_carriedIn, _carriedOut) = (carriedIn, carriedOut);
         States = states;
         Logits = logits;
+        VocabularySize = vocabularySize;
         for (int i = 0; i < weights.Length; i++) _byName.Add(weights[i].Name, i);
+        SetLifetimes();
     }
 
     /// <summary>The architecture's id, such as "mamba2".</summary>
@@ -29,23 +33,32 @@ public sealed class Plan
     /// <summary>The weights, by <see cref="WeightRef.Index"/>.</summary>
     public ReadOnlySpan<WeightSpec> Weights => _weights;
 
-    /// <summary>Where each value lives, by <see cref="Activation.Register"/>.</summary>
+    /// <summary>Width and lifetime of each value, by <see cref="Activation.Register"/>; <see cref="ArenaLayout"/> packs them.</summary>
     public ReadOnlySpan<RegisterSpec> Registers => _registers;
 
-    /// <summary>Floats of scratch per row of capacity, after lifetimes are packed.</summary>
-    public int ArenaFloatsPerRow { get; }
+    /// <summary>Values that the piece before has computed: whole ones, on Tokens rows, in the order of <see cref="Batch.Carried"/>. None where a plan is whole.</summary>
+    public ReadOnlySpan<Activation> CarriedIn => _carriedIn;
+
+    /// <summary>Values that the next piece needs, in the order of <see cref="RunOutput.Carried"/>. None where a plan is whole.</summary>
+    public ReadOnlySpan<Activation> CarriedOut => _carriedOut;
+
+    /// <summary>Floats a row that <see cref="CarriedIn"/> takes.</summary>
+    public int CarriedInWidth => WidthOf(_carriedIn);
+
+    /// <summary>Floats a row that <see cref="CarriedOut"/> yields.</summary>
+    public int CarriedOutWidth => WidthOf(_carriedOut);
 
     /// <summary>What one slot holds.</summary>
     public StateLayout States { get; }
 
-    /// <summary>The result: [outputs, vocabulary].</summary>
-    public Activation Logits { get; }
+    /// <summary>The result: [outputs, vocabulary]; null for a piece that ends before the head.</summary>
+    public Activation? Logits { get; }
 
     /// <summary>Columns of the residual stream: what a token is looked up as.</summary>
     public int ModelWidth => _ops[0].Output.Width;
 
     /// <summary>Token ids the model knows.</summary>
-    public int VocabularySize => Logits.Width;
+    public int VocabularySize { get; }
 
     /// <summary>Finds a weight by its GGUF name.</summary>
     public bool TryFind(string name, out WeightSpec weight)
@@ -59,5 +72,48 @@ public sealed class Plan
     public void Visit(IScanContract device)
     {
         foreach (Op op in _ops) op.Accept(device);
+    }
+
+    /// <summary>
+    /// Cuts at a layer into two plans, each with the weights and states of its own ops, to be run one after the other over the same batches: what the first
+    /// hands on (<see cref="RunOutput.Carried"/>) is given to the second (<see cref="Batch.Carried"/>). A piece may be cut again.
+    /// </summary>
+    /// <param name="layer">The first layer of the second plan.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such layer, or it is the first one.</exception>
+    public (Plan First, Plan Second) Cut(int layer)
+    {
+        int at = Array.FindIndex(_ops, op => op.Layer == layer), first = Array.FindIndex(_ops, op => op.Layer is not null);
+        if (at <= first)
+            throw new ArgumentOutOfRangeException(nameof(layer), $"The plan of '{Architecture}' cannot be cut at layer {layer}; it can at those between its first and its last, that one included.");
+        Activation[] crossing = [.. Crossing(at)];
+        return (new PlanPiece(this).Of(_ops.AsSpan(0, at), _carriedIn, crossing, null),
+            new PlanPiece(this).Of(_ops.AsSpan(at), crossing, _carriedOut, Logits));
+    }
+
+    /// <summary>The values that are there before an op and are read by it or a later one.</summary>
+    private IEnumerable<Activation> Crossing(int op)
+    {
+        for (int i = 0; i < _registers.Length; i++)
+            if (_registers[i].First < op && _registers[i].Last >= op) yield return new Activation(i, 0, _registers[i].Width, _registers[i].Rows);
+    }
+
+    private static int WidthOf(Activation[] values)
+    {
+        int width = 0;
+        foreach (Activation value in values) width = checked(width + value.Width);
+        return width;
+    }
+
+    private void SetLifetimes()
+    {
+        foreach (Activation carried in _carriedIn) _registers[carried.Register] = _registers[carried.Register] with { First = -1, Last = -1 };
+        for (int i = 0; i < _ops.Length; i++)
+        {
+            foreach (Activation input in _ops[i].Inputs) _registers[input.Register] = _registers[input.Register] with { Last = i };
+            int output = _ops[i].Output.Register;
+            _registers[output] = _registers[output] with { First = i, Last = i };
+        }
+        foreach (Activation carried in _carriedOut) _registers[carried.Register] = _registers[carried.Register] with { Last = _ops.Length };
+        if (Logits is Activation logits) _registers[logits.Register] = _registers[logits.Register] with { Last = _ops.Length };
     }
 }

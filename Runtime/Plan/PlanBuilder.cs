@@ -12,6 +12,8 @@ internal sealed class PlanBuilder
     private readonly IWeightSource? _source;
     private readonly Func<string, bool> _hasOptional = _ => false;
     private readonly int _vocabulary;
+    private int? _layer;
+    private int _lastLayer = -1;
     private readonly List<Op> _ops = [];
     private readonly List<WeightSpec> _weights = [];
     private readonly Dictionary<string, int> _weightIndex = new(StringComparer.Ordinal);
@@ -39,7 +41,18 @@ internal sealed class PlanBuilder
     public ModelMetadata Metadata { get; }
 
     /// <summary>The layer that what is asked for and recorded from now on belongs to, from 0; null before the first layer and behind the last.</summary>
-    public int? Layer { get; set; }
+    /// <exception cref="ArgumentException">It is before the layer that is being recorded.</exception>
+    public int? Layer
+    {
+        get => _layer;
+        set
+        {
+            if (value < 0 || value <= _lastLayer && value != _layer)
+                throw new ArgumentException($"Layer {value} of architecture '{Metadata.Architecture}' is recorded behind layer {_lastLayer}; layers are recorded in order, each once.");
+            _layer = value;
+            _lastLayer = value ?? _lastLayer;
+        }
+    }
 
     /// <summary>Rows of the embedding table: the vocabulary.</summary>
     public int RowsOf(string tensor) => _source is null ? _vocabulary : _source.TryGet(tensor, out TensorView view) ? view.Rows : throw Missing(tensor);
@@ -159,9 +172,7 @@ internal sealed class PlanBuilder
     {
         if (_ops.Count == 0 || _ops[^1].Output != logits || logits.Rows != RowDomain.Outputs)
             throw new ArgumentException($"Architecture '{Metadata.Architecture}' must end with the op that yields its logits, on Outputs rows.");
-        RegisterSpec[] registers = [.. _registers];
-        int arena = ArenaLayout.Pack(_ops.ToArray(), registers, logits.Register);
-        return new Plan(Metadata.Architecture, [.. _ops], [.. _weights], registers, arena, new StateLayout(_states), logits);
+        return new Plan(Metadata.Architecture, [.. _ops], [.. _weights], [.. _registers], new StateLayout(_states), logits, logits.Width, [], []);
     }
 
     private WeightRef? Find(string name, int rows, int columns, WeightRole role, bool mustBe)
@@ -188,7 +199,7 @@ internal sealed class PlanBuilder
 
     private Activation New(int width, RowDomain rows)
     {
-        _registers.Add(new RegisterSpec(width, rows, -1));
+        _registers.Add(new RegisterSpec(width, rows, First: -1, Last: -1));
         return new Activation(_registers.Count - 1, 0, width, rows);
     }
 

@@ -55,7 +55,7 @@ internal static class TinyModels
     public static int[] Tokens(int count, int stream = 0) => [.. Enumerable.Range(0, count).Select(i => Token(i, stream))];
 
     /// <summary>The model's hyper-parameters.</summary>
-    public static GgufMetadata Metadata(string name)
+    public static GgufMetadata Metadata(string name, int layers = Layers)
     {
         Kind kind = KindOf(name);
         var metadata = new GgufMetadata(name);
@@ -63,7 +63,7 @@ internal static class TinyModels
         metadata.Set("general.name", name);
         (string, object)[] stack =
         [
-            ("vocab_size", (uint)Vocabulary), ("block_count", (uint)Layers), ("embedding_length", (uint)DModel),
+            ("vocab_size", (uint)Vocabulary), ("block_count", (uint)layers), ("embedding_length", (uint)DModel),
             ("attention.layer_norm_rms_epsilon", 1e-5f), ("ssm.conv_kernel", (uint)DConv),
         ];
         foreach ((string key, object value) in stack.Concat(kind.Keys)) metadata.Set($"{kind.Architecture}.{key}", value);
@@ -72,10 +72,10 @@ internal static class TinyModels
     }
 
     /// <summary>Every tensor of the model: what its definition asks for.</summary>
-    public static IReadOnlyList<TinyTensor> Tensors(string name)
+    public static IReadOnlyList<TinyTensor> Tensors(string name, int layers = Layers)
     {
         Kind kind = KindOf(name);
-        GgufMetadata metadata = Metadata(name);
+        GgufMetadata metadata = Metadata(name, layers);
         Architecture architecture = Architecture.Of(metadata, Architectures);
         Plan plan = architecture.Outline(metadata, Vocabulary, tensor => kind.Optional.Contains(TensorRule.General(tensor)));
         return [.. ModelTensor.Of(architecture, metadata, plan).Select(Tiny)];
@@ -85,15 +85,16 @@ internal static class TinyModels
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="type">Storage of embedding and projections.</param>
     /// <param name="edit">Replaces a tensor before it is made, or leaves it out by null.</param>
-    public static TinyWeights Make(string name, QuantType type, Func<TinyTensor, TinyTensor?>? edit = null)
+    /// <param name="layers">Layers it has.</param>
+    public static TinyWeights Make(string name, QuantType type, Func<TinyTensor, TinyTensor?>? edit = null, int layers = Layers)
     {
         var weights = new MemoryWeights();
-        foreach (TinyTensor original in Tensors(name))
+        foreach (TinyTensor original in Tensors(name, layers))
         {
             TinyTensor? tensor = edit is null ? original : edit(original);
             if (tensor is not null) weights.Add(tensor.Name, Storage(tensor, type), tensor.Rows, tensor.Columns, Values(tensor));
         }
-        return new TinyWeights(Metadata(name), weights);
+        return new TinyWeights(Metadata(name, layers), weights);
     }
 
     /// <summary>The model with the first value of one tensor made another.</summary>

@@ -123,10 +123,9 @@ public sealed class PlanTests
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
         Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
-        AssertApart(plan);
-        int sum = 0;
+        int floats = AssertApart(plan).FloatsPerRow, sum = 0;
         foreach (RegisterSpec register in plan.Registers) sum += register.Width;
-        Assert.True(plan.ArenaFloatsPerRow < sum / 2, $"{plan.ArenaFloatsPerRow} floats a row for values of {sum} in all: nothing is shared.");
+        Assert.True(floats < sum / 2, $"{floats} floats a row for values of {sum} in all: nothing is shared.");
     }
 
     [Fact]
@@ -157,6 +156,20 @@ public sealed class PlanTests
         Assert.Equal(4 * next, states.Bytes(0));
     }
 
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Plan_OpsAndWeights_KnowTheirLayer(string model)
+    {
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
+        Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+
+        foreach (Op op in plan.Ops) Assert.Equal(LayerOf(op.Name), op.Layer);
+        foreach (WeightSpec weight in plan.Weights) Assert.Equal(LayerOf(weight.Name), weight.Layer);
+        foreach (Op op in plan.Ops) Assert.Equal(op.GetType().Name, op.Kind + "Op");
+
+        static int? LayerOf(string name) => name.StartsWith("blk.", StringComparison.Ordinal) ? name[4] - '0' : null;
+    }
+
     [Fact]
     public void Builder_OpsThatDoNotFit_AreRefusedByName()
     {
@@ -169,6 +182,8 @@ public sealed class PlanTests
         Assert.Contains("'linear'", Assert.Throws<FormatException>(() => builder.Plan.Linear("linear", x, narrow)).Message);
         Assert.Contains("'norm'", Assert.Throws<FormatException>(() => builder.Plan.RmsNorm("norm", x, builder.Vector("w", 31, 0, 1), 1e-5f)).Message);
         Assert.Contains("'short'", Assert.Throws<ArgumentException>(() => builder.Plan.CausalConv("conv", x, taps, null, shortWindow)).Message);
+        builder.Plan.Layer = 1;
+        Assert.Contains("Layer 0", Assert.Throws<ArgumentException>(() => builder.Plan.Layer = 0).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(1, 32));
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(-1, 4));
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(int.MaxValue, 4));
@@ -177,31 +192,36 @@ public sealed class PlanTests
     }
 
     /// <summary>Lifetimes as the ops tell them, worked out anew: from the op that yields a value to the last that reads it.</summary>
-    private static void AssertApart(Plan plan)
+    internal static ArenaLayout AssertApart(Plan plan)
     {
+        var layout = new ArenaLayout(plan, width => width + 3);   // a backend may keep rows further apart than they are wide
         int count = plan.Registers.Length;
         int[] born = new int[count], dies = new int[count];
+        foreach (Activation carried in plan.CarriedIn) born[carried.Register] = -1;
         for (int i = 0; i < plan.Ops.Length; i++)
         {
             Op op = plan.Ops[i];
             born[op.Output.Register] = dies[op.Output.Register] = i;
             foreach (Activation input in op.Inputs) dies[input.Register] = i;
         }
+        foreach (Activation carried in plan.CarriedOut) dies[carried.Register] = plan.Ops.Length;
+        if (plan.Logits is Activation logits) dies[logits.Register] = plan.Ops.Length;
         for (int a = 0; a < count; a++)
         {
-            RegisterSpec left = plan.Registers[a];
-            Assert.Equal(a == plan.Logits.Register, left.ArenaOffset < 0);
-            Assert.True(left.ArenaOffset + left.Width <= plan.ArenaFloatsPerRow || left.ArenaOffset < 0);
+            Assert.Equal((born[a], dies[a]), (plan.Registers[a].First, plan.Registers[a].Last));
+            int left = layout.Offset(a), leftEnd = left + layout.Stride(a);
+            Assert.Equal(a == plan.Logits?.Register, left < 0);
+            Assert.True(leftEnd <= layout.FloatsPerRow || left < 0);
             for (int b = 0; b < count; b++)
             {
-                RegisterSpec right = plan.Registers[b];
-                if (a == b || left.ArenaOffset < 0 || right.ArenaOffset < 0 || born[b] < born[a] || born[b] > dies[a]) continue;
+                int right = layout.Offset(b), rightEnd = right + layout.Stride(b);
+                if (a == b || left < 0 || right < 0 || born[b] < born[a] || born[b] > dies[a]) continue;
                 // b is born while a lives: they may only meet where b's op allows it to take over a, its dying input.
-                bool takesOver = dies[a] == born[b] && plan.Ops[born[b]].TakesOver == a && left.ArenaOffset == right.ArenaOffset && left.Width == right.Width;
-                bool apart = left.ArenaOffset + left.Width <= right.ArenaOffset || right.ArenaOffset + right.Width <= left.ArenaOffset;
-                Assert.True(apart || takesOver, $"Values {a} and {b} overlap while both live.");
+                bool takesOver = born[b] >= 0 && dies[a] == born[b] && plan.Ops[born[b]].TakesOver == a && (left, leftEnd) == (right, rightEnd);
+                Assert.True(leftEnd <= right || rightEnd <= left || takesOver, $"Values {a} and {b} overlap while both live.");
             }
         }
+        return layout;
     }
 
     private static string Id(string model) => model.StartsWith("mamba2", StringComparison.Ordinal) ? "mamba2" : "mamba";
