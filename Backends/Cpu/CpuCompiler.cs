@@ -63,7 +63,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
     public long ScratchBytes => _scratch.Bytes + _pool.Sum(q => q.Rows.Bytes) + _steps.OfType<SsdScanStep>().Sum(s => s.ScratchBytes) + _steps.OfType<SelectiveScanStep>().Sum(s => s.ScratchBytes);
 
     public void Embed(EmbedOp op) =>
-        _steps.Add(new EmbedStep(_rows, _model.Views[op.Table.Index], At(op.Output)) { Name = op.Name });
+        _steps.Add(new EmbedStep(_rows, _model.Views[op.Table.Index], op.Scale, At(op.Output)) { Name = op.Name });
 
     public void RmsNorm(RmsNormOp op) =>
         Add(op, new RmsNormStep(_model.Finite, _rows, op.X.Rows, At(op.X), op.Weight is WeightRef w ? _model.Decoded(w) : null, op.Epsilon, At(op.Output)) { Name = op.Name });
@@ -86,8 +86,12 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
         if (_model.Observer is { } observer) _steps.Add(new ObserveStep(_rows, op.X.Rows, At(op.X), op.Weight, observer) { Name = op.Name + ".observe" });
         WeightKernel kernel = _kernels[op.Weight.Index]!;   // the constructor made one for every projection
         var input = new LinearInput(At(op.X), kernel.ReadsQuantized ? Quantized(op) : null);
-        var store = new Epilogue(At(op.Output), op.Bias is WeightRef b ? _model.Decoded(b) : null, op.AddTo is Activation a ? At(a) : default);
+        float* bias = op.Bias is WeightRef b ? _model.Decoded(b) : null;
+        Matrix y = At(op.Output), addTo = op.AddTo is Activation a ? At(a) : default;
+        // A scale is rare: kernels do without, and a step of its own finishes.
+        Epilogue store = op.Scale == 1 ? new Epilogue(y, bias, addTo) : new Epilogue(y, null, default);
         Add(op, new LinearStep(_model, _rows, op, kernel, input, store, (byte*)_scratch.Address, _scratchPerMember) { Name = op.Name });
+        if (op.Scale != 1) Add(op, new ScaleStep(_rows, op.Output.Rows, op.Scale, bias, addTo, y) { Name = op.Name + ".scale" });
     }
 
     public void Dispose()

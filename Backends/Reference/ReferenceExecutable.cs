@@ -76,7 +76,12 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
 
     public void Embed(EmbedOp op)
     {
-        for (int t = 0; t < _rows; t++) _model.Views[op.Table.Index].DecodeRow(_tokens[t], Row(op.Output, t));
+        for (int t = 0; t < _rows; t++)
+        {
+            Span<float> y = Row(op.Output, t);
+            _model.Views[op.Table.Index].DecodeRow(_tokens[t], y);
+            foreach (ref float value in y) value *= op.Scale;
+        }
     }
 
     public void RmsNorm(RmsNormOp op)
@@ -105,6 +110,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
             {
                 double sum = Dot(weight, Row(op.X, t));
                 if (bias is not null) sum += bias[r];
+                sum *= op.Scale;
                 // The output may lie in addTo's memory: each element is read before it is written.
                 if (op.AddTo is Activation residual) sum += Row(residual, t)[r];
                 Row(op.Output, t)[r] = (float)sum;

@@ -55,7 +55,10 @@ public abstract class Op
     }
 }
 
-/// <summary>Looks up token embeddings: <c>y[t] = table[token[t]]</c>, decoded exactly. Shapes: table [vocabulary, dModel], y [rows, dModel].</summary>
+/// <summary>
+/// Looks up token embeddings: <c>y[t] = scale · table[token[t]]</c>, decoded exactly, and multiplied in float32.
+/// Shapes: table [vocabulary, dModel], y [rows, dModel]. Source of the scale: embedding_multiplier of Granite, normalizer of Gemma.
+/// </summary>
 public sealed class EmbedOp : Op
 {
     /// <inheritdoc/>
@@ -63,6 +66,9 @@ public sealed class EmbedOp : Op
 
     /// <summary>[vocabulary, dModel].</summary>
     public required WeightRef Table { get; init; }
+
+    /// <summary>A factor for every value; 1 = none.</summary>
+    public float Scale { get; init; } = 1;
 
     /// <inheritdoc/>
     public override IEnumerable<Activation> Inputs => [];
@@ -73,7 +79,7 @@ public sealed class EmbedOp : Op
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.Embed(this);
 
-    internal override Op MoveTo(PlanPiece piece) => new EmbedOp { Name = Name, Output = piece.Value(Output), Table = piece.Weight(Table) };
+    internal override Op MoveTo(PlanPiece piece) => new EmbedOp { Name = Name, Output = piece.Value(Output), Table = piece.Weight(Table), Scale = Scale };
 }
 
 /// <summary>
@@ -107,8 +113,9 @@ public sealed class RmsNormOp : Op
 }
 
 /// <summary>
-/// Projection: <c>y = x·Wᵀ (+ bias) (+ addTo)</c>. Shapes: x [rows, in], W [out, in] of any storage type, bias [out], addTo and y [rows, out].
-/// The output may take over addTo's memory. A backend may quantize x to 8 bit per block of at most 32 values when W is quantized; never when W is a float type.
+/// Projection: <c>y = scale · (x·Wᵀ (+ bias)) (+ addTo)</c>. Shapes: x [rows, in], W [out, in] of any storage type, bias [out], addTo and y [rows, out].
+/// Source of the scale: residual_multiplier and logits_scaling of Granite. The output may take over addTo's memory where the scale is 1, as a backend may
+/// apply another one after the product. A backend may quantize x to 8 bit per block of at most 32 values when W is quantized; never when W is a float type.
 /// In products of many rows it may round x to W's own type where that is F16 or BF16, as tensor cores multiply them.
 /// </summary>
 public sealed class LinearOp : Op
@@ -128,6 +135,9 @@ public sealed class LinearOp : Op
     /// <summary>[rows, out] to add to the product (the residual), or null.</summary>
     public required Activation? AddTo { get; init; }
 
+    /// <summary>A factor for the product and the bias; 1 = none.</summary>
+    public float Scale { get; init; } = 1;
+
     /// <inheritdoc/>
     public override IEnumerable<Activation> Inputs => Present(X, AddTo);
 
@@ -135,14 +145,14 @@ public sealed class LinearOp : Op
     public override IEnumerable<WeightRef> Weights => Present(Weight, Bias);
 
     /// <inheritdoc/>
-    public override int TakesOver => AddTo?.Register ?? -1;
+    public override int TakesOver => Scale == 1 && AddTo is Activation residual ? residual.Register : -1;
 
     /// <inheritdoc/>
     public override void Accept(IScanContract device) => device.Linear(this);
 
     internal override Op MoveTo(PlanPiece piece) => new LinearOp
     {
-        Name = Name, Output = piece.Value(Output), X = piece.Value(X), Weight = piece.Weight(Weight), Bias = piece.Weight(Bias), AddTo = piece.Value(AddTo),
+        Name = Name, Output = piece.Value(Output), X = piece.Value(X), Weight = piece.Weight(Weight), Bias = piece.Weight(Bias), AddTo = piece.Value(AddTo), Scale = Scale,
     };
 }
 

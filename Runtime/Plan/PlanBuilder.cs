@@ -84,8 +84,11 @@ internal sealed class PlanBuilder
     public StateRef ScanState(string name, int channels, int dState) => AddState(name, StateKind.Scan, channels, dState);
 
     /// <summary>Records <see cref="EmbedOp"/>.</summary>
-    public Activation Embed(string name, WeightRef table) =>
-        Record(new EmbedOp { Name = name, Table = table, Output = New(_weights[table.Index].Columns, RowDomain.Tokens) });
+    public Activation Embed(string name, WeightRef table, float scale = 1)
+    {
+        RequireScale(name, scale);
+        return Record(new EmbedOp { Name = name, Table = table, Scale = scale, Output = New(_weights[table.Index].Columns, RowDomain.Tokens) });
+    }
 
     /// <summary>Records <see cref="RmsNormOp"/>.</summary>
     public Activation RmsNorm(string name, Activation x, WeightRef? weight, float epsilon)
@@ -95,13 +98,14 @@ internal sealed class PlanBuilder
     }
 
     /// <summary>Records <see cref="LinearOp"/>.</summary>
-    public Activation Linear(string name, Activation x, WeightRef weight, WeightRef? bias = null, Activation? addTo = null)
+    public Activation Linear(string name, Activation x, WeightRef weight, WeightRef? bias = null, Activation? addTo = null, float scale = 1)
     {
+        RequireScale(name, scale);
         WeightSpec w = _weights[weight.Index];
         Require(name, "input", x.Width, w.Columns);
         if (bias is WeightRef b) Require(name, "bias", Length(b), w.Rows);
         if (addTo is Activation a) Require(name, "addTo", a.Width, w.Rows);
-        return Record(new LinearOp { Name = name, X = x, Weight = weight, Bias = bias, AddTo = addTo, Output = New(w.Rows, x.Rows) });
+        return Record(new LinearOp { Name = name, X = x, Weight = weight, Bias = bias, AddTo = addTo, Scale = scale, Output = New(w.Rows, x.Rows) });
     }
 
     /// <summary>Records <see cref="CausalConvOp"/>.</summary>
@@ -215,6 +219,12 @@ internal sealed class PlanBuilder
     {
         if (found != needed)
             throw new FormatException($"{Metadata.File.Subject}: '{op}' of architecture '{Metadata.Architecture}' got {found} for its {what}; it needs {needed}. Re-convert the model.");
+    }
+
+    private void RequireScale(string op, float scale)
+    {
+        if (!float.IsFinite(scale) || scale == 0)
+            throw new FormatException($"{Metadata.File.Subject}: '{op}' of architecture '{Metadata.Architecture}' got {scale} for its scale; it needs a finite number other than 0. Re-convert the model.");
     }
 
     private void RequireState(string op, StateRef state, StateKind kind, int rows, int columns)

@@ -1,3 +1,4 @@
+using MambaRT.Formats;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -5,7 +6,18 @@ namespace MambaRT.Tests;
 /// <summary>Every case on every backend, cut in every way, against the reference fed one token at a time.</summary>
 public sealed class ContractTests
 {
-    public static TheoryData<string, string> Cases => TestBackends.With(OpCases.All.Select(c => c.Name));
+    /// <summary>Every case on every backend but those that it refuses by name, as PlanCutTests checks.</summary>
+    public static TheoryData<string, string> Cases
+    {
+        get
+        {
+            var rows = new TheoryData<string, string>();
+            foreach (OpCase op in OpCases.All)
+                foreach (string backend in TestBackends.Names)
+                    if (!op.IsScaled || TestBackends.Scales(backend)) rows.Add(backend, op.Name);
+            return rows;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -41,6 +53,28 @@ public sealed class ContractTests
             rows = new Comparison($"{backend}: {name}, output", output);
         }
         rows.Check();
+    }
+
+    /// <summary>Logits lie apart from other values; their scale is applied there.</summary>
+    [Fact]
+    public void Head_Scaled_GivesScaledLogits()
+    {
+        foreach (string name in TestBackends.Names.Where(TestBackends.Scales))
+        {
+            float[] plain = Logits(name, 1), scaled = Logits(name, 0.125f);
+            Assert.Equal(plain.Select(v => v * 0.125f), scaled);   // a power of two: exact
+        }
+
+        static float[] Logits(string backendName, float scale)
+        {
+            var builder = new CaseBuilder("head");
+            using MemoryWeights weights = builder.Weights;
+            Activation rows = builder.Plan.SelectOutputs("outputs", builder.Input(48));
+            Plan plan = builder.Plan.Build(builder.Plan.Linear("head", rows, builder.Matrix("weight", QuantTypes.F32, 5003, 48), scale: scale));
+            using IBackend backend = TestBackends.Create(backendName);
+            var cut = new BatchCut("3 rows", [[new Piece(0, 3)]]);
+            return [.. CaseRun.Run(backend, new PreparedCase(plan, weights), cut).Rows[0].SelectMany(row => row!)];
+        }
     }
 
     [Fact]

@@ -48,6 +48,8 @@ internal static class OpCases
                 if (width < CaseBuilder.Tokens) width = CaseBuilder.Tokens;
                 yield return Row($"embed {type} width={width}", Exact, b =>
                     b.Plan.Embed("embed", b.Matrix("table", type, CaseBuilder.Tokens, width, WeightRole.Embedding)));
+                if (blocks > 1) yield return Row($"embed {type} width={width} scale", Exact, b =>
+                    b.Plan.Embed("embed", b.Matrix("table", type, CaseBuilder.Tokens, width, WeightRole.Embedding), scale: 12.3f));
             }
     }
 
@@ -79,6 +81,14 @@ internal static class OpCases
             {
                 Activation input = b.Input(columns + 49 + 3);
                 return b.Plan.Linear("linear", input.Columns(3, columns), b.Matrix("weight", type, 49, columns), b.Vector("bias", 49, -1, 1), input.Columns(3 + columns, 49));
+            });
+            yield return Row($"linear {type} in={columns} out=49 scale", bound, b =>
+                b.Plan.Linear("linear", b.Input(columns), b.Matrix("weight", type, 49, columns), scale: -0.22f));
+            yield return Row($"linear {type} in={columns} out={columns} scale, bias and addTo", bound, b =>
+            {
+                Activation residual = b.Input(columns);
+                Activation x = b.Plan.RmsNorm("norm", residual, null, Epsilon);
+                return b.Plan.Linear("linear", x, b.Matrix("weight", type, columns, columns), b.Vector("bias", columns, -1, 1), residual, scale: 0.22f);
             });
             yield return Row($"linear {type} in={columns} out={columns} taking over addTo", bound, b =>
             {

@@ -118,15 +118,20 @@ public sealed class PlanCutTests
         Assert.Contains("picks", Assert.Throws<ArgumentException>(() => run.Start(new Batch { Tokens = [1], Sequences = [new(1, 0, 0, 1, OutputRows.Last)], Picks = [default] })).Message);
     }
 
-    /// <summary>What the cuda backend does not run it refuses, by the op's name.</summary>
+    /// <summary>What the cuda backend has no kernels for it refuses, by the op's name.</summary>
     [Fact]
-    public void Cuda_Pieces_AreRefusedByName()
+    public void Cuda_PiecesAndScales_AreRefusedByName()
     {
         using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
         Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
         Assert.Null(PlanKernels.WhyNot(plan));
         Assert.Contains("'token_embd'", PlanKernels.WhyNot(plan.Cut(1).First), StringComparison.Ordinal);
         Assert.Contains("'blk.1.norm'", PlanKernels.WhyNot(plan.Cut(1).Second), StringComparison.Ordinal);
+        foreach (OpCase op in OpCases.All.Where(c => c.IsScaled))
+        {
+            using PreparedCase prepared = op.Prepare();
+            Assert.Contains($"'{op.Name.Split(' ')[0]}'", PlanKernels.WhyNot(prepared.Plan), StringComparison.Ordinal);
+        }
     }
 
     private static Plan[] Pieces(Plan plan, int[] cuts)

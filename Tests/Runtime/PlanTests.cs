@@ -182,6 +182,8 @@ public sealed class PlanTests
         Assert.Contains("'linear'", Assert.Throws<FormatException>(() => builder.Plan.Linear("linear", x, narrow)).Message);
         Assert.Contains("'norm'", Assert.Throws<FormatException>(() => builder.Plan.RmsNorm("norm", x, builder.Vector("w", 31, 0, 1), 1e-5f)).Message);
         Assert.Contains("'short'", Assert.Throws<ArgumentException>(() => builder.Plan.CausalConv("conv", x, taps, null, shortWindow)).Message);
+        Assert.Contains("'scaled'", Assert.Throws<FormatException>(() => builder.Plan.Linear("scaled", x, narrow, scale: float.PositiveInfinity)).Message);
+        Assert.Contains("'scaled'", Assert.Throws<FormatException>(() => builder.Plan.Embed("scaled", narrow, scale: 0)).Message);
         builder.Plan.Layer = 1;
         Assert.Contains("Layer 0", Assert.Throws<ArgumentException>(() => builder.Plan.Layer = 0).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(1, 32));
