@@ -45,6 +45,7 @@ internal static class TraceListing
         json.Writer.WriteStartObject();
         json.Writer.WriteString("name", op.Op.Name);
         json.Writer.WriteString("kind", op.Op.Kind.ToString());
+        if (op.Op.Layer is int layer) json.Writer.WriteNumber("layer", layer);
         json.Writer.WriteNumber("rows", op.Rows);
         json.Writer.WriteNumber("columns", op.Op.Output.Width);
         json.Number("norm", op.Norm);

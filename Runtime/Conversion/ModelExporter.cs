@@ -31,6 +31,8 @@ public static class ModelExporter
         WholeFolder.EnsureNoInput(directory, file.PartPaths, [WeightsName]);   // before the work; all names are looked at after it
         Architecture architecture = Architecture.Of(file.Metadata, options.Architectures);
         Plan plan = Architecture.Record(file.Metadata, file, options.Architectures);   // refuses what does not fit together
+        var model = new ExportedModel(file);
+        string modelType = architecture.Import.ModelTypeOf?.Invoke(model) ?? architecture.Import.ModelTypes[0];
         IReadOnlyList<TensorExport> tensors = Map(file, architecture, plan, options.Type);
         SafetensorsWriter weights = Announce(tensors, progress, cancel);
         List<string> notes = [];
@@ -38,13 +40,18 @@ public static class ModelExporter
         WholeFolder.Write(directory, options.Replace, file.PartPaths, folder =>
         {
             WriteFile(folder, WeightsName, weights.WriteTo);
-            WriteJson(folder, "config.json", json => WriteConfig(json, file, architecture, tensors[0].Type));
+            WriteJson(folder, "config.json", json =>
+            {
+                json.WriteString("model_type", modelType);
+                architecture.Import.WriteConfig(model, json);
+                WriteConfig(json, file, tensors[0].Type);
+            });
             TokenizerExport.Write(folder, file.Metadata, notes);
             files = [.. new DirectoryInfo(folder).GetFiles().Select(f => (f.Name, f.Length)).Order()];
         });
         return new ExportReport
         {
-            ModelType = architecture.Id == "mamba" && new ModelMetadata(file.Metadata).Flag("ssm.dt_b_c_rms") ? "falcon_mamba" : architecture.Id,
+            ModelType = modelType,
             Tensors = tensors.Count,
             Files = [.. files.Select(f => f.Item1)],
             Bytes = files.Sum(f => f.Item2),
@@ -105,9 +112,8 @@ public static class ModelExporter
         return writer;
     }
 
-    private static void WriteConfig(Utf8JsonWriter json, GgufFile file, Architecture architecture, QuantType type)
+    private static void WriteConfig(Utf8JsonWriter json, GgufFile file, QuantType type)
     {
-        architecture.Import.WriteConfig(new ExportedModel(file), json);
         string name = type == QuantTypes.F32 ? "float32" : type == QuantTypes.F16 ? "float16" : "bfloat16";
         json.WriteString("torch_dtype", name);   // up to transformers 4
         json.WriteString("dtype", name);

@@ -15,6 +15,9 @@ internal sealed record ImportRules
     /// <summary>Writes the architecture's own keys and refuses settings that change the computation in ways it does not know.</summary>
     public required Action<HubConfig, GgufMetadata> WriteKeys { get; init; }
 
-    /// <summary>Writes the architecture's keys of config.json into an open object: what <see cref="WriteKeys"/> reads.</summary>
+    /// <summary>Which of <see cref="ModelTypes"/> a model is; null where there is one only.</summary>
+    public Func<ExportedModel, string>? ModelTypeOf { get; init; }
+
+    /// <summary>Writes the architecture's keys of config.json into an open object, all but "model_type": what <see cref="WriteKeys"/> reads.</summary>
     public required Action<ExportedModel, Utf8JsonWriter> WriteConfig { get; init; }
 }

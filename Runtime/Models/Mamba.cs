@@ -26,6 +26,7 @@ internal sealed class Mamba : Architecture
             new(Backbone.HubMixer + "D", "blk.{i}.ssm_d"),
         ],
         WriteKeys = WriteKeys,
+        ModelTypeOf = model => IsFalcon(model) ? FalconType : "mamba",
         WriteConfig = WriteConfig,
     };
 
@@ -72,11 +73,12 @@ internal sealed class Mamba : Architecture
         if (epsilon != config.Positive("layer_norm_epsilon", missing: Backbone.DefaultEpsilon)) keys.Set("mamba.ssm.dt_b_c_rms_epsilon", epsilon);
     }
 
+    private static bool IsFalcon(ExportedModel model) => model.Metadata.Flag("ssm.dt_b_c_rms");
+
     private static void WriteConfig(ExportedModel model, Utf8JsonWriter json)
     {
         ModelMetadata meta = model.Metadata;
-        bool falcon = meta.Flag("ssm.dt_b_c_rms");
-        json.WriteString("model_type", falcon ? FalconType : "mamba");
+        bool falcon = IsFalcon(model);
         Backbone.WriteConfig(json, model, falcon ? "FalconMambaForCausalLM" : "MambaForCausalLM");
         json.WriteNumber("time_step_rank", meta.Size("ssm.time_step_rank"));
         if (falcon) json.WriteNumber("mixer_rms_eps", meta.Positive("ssm.dt_b_c_rms_epsilon", missing: meta.Positive("attention.layer_norm_rms_epsilon")));

@@ -73,7 +73,6 @@ internal sealed class Mamba2 : Architecture
     {
         ModelMetadata meta = model.Metadata;
         int heads = meta.Size("ssm.time_step_rank");
-        json.WriteString("model_type", "mamba2");
         Backbone.WriteConfig(json, model, "Mamba2ForCausalLM");
         json.WriteNumber("num_heads", heads);
         json.WriteNumber("head_dim", meta.Size("ssm.inner_size") / heads);

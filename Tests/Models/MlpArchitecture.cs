@@ -67,7 +67,6 @@ internal sealed class MlpArchitecture : Architecture
     private static void WriteConfig(ExportedModel model, Utf8JsonWriter json)
     {
         ModelMetadata meta = model.Metadata;
-        json.WriteString("model_type", "mamba2_mlp");
         Backbone.WriteConfig(json, model, "Mamba2MlpForCausalLM");
         json.WriteNumber("num_heads", meta.Size("ssm.time_step_rank"));
         json.WriteNumber("n_groups", meta.Groups);

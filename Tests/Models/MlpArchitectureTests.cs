@@ -43,7 +43,7 @@ public sealed class MlpArchitectureTests
         using var folder = new TemporaryFolder();
         IReadOnlyList<Architecture> among = TinyModels.Architectures;
         TinyModels.WriteFile(folder["tiny.gguf"], "mlp", QuantTypes.F32);
-        ModelExporter.Export(folder["tiny.gguf"], folder["hub"], new ExportOptions { Architectures = among });
+        Assert.Equal("mamba2_mlp", ModelExporter.Export(folder["tiny.gguf"], folder["hub"], new ExportOptions { Architectures = among }).ModelType);
         ModelConverter.Convert(folder["hub"], folder["f32.gguf"], new ConversionOptions { Target = QuantTarget.ByName("F32")!, Architectures = among });
         ModelConverter.Convert(folder["hub"], folder["q8.gguf"], new ConversionOptions { Target = QuantTarget.ByName("Q8_0")!, Architectures = among });
         var options = new QuantizationOptions { Target = QuantTarget.ByName("Q8_0")!, Architectures = among };
