@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>The x86-64 and AVX-512 instructions that the kernels of this folder are written in, by their usual names.</summary>
+/// <summary>The x86-64 and AVX-512 instructions that emitted code consists of, by their usual names.</summary>
 /// <remarks>
 /// .NET has no AVX-512 VNNI and no run-time choice of AVX-512 in an executable built for AVX2, so these few kernels are written as machine code when a model
 /// is loaded. Operands stand in Intel's order, destination first.

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MambaRT.Backends.Cpu;
 
-/// <summary>Whether this process can run the kernels of this folder: the processor, the system's register saving, and memory for code.</summary>
+/// <summary>Whether this process can run emitted code: the processor, the system's register saving, and memory for code.</summary>
 internal static unsafe class Avx512Support
 {
     private static readonly bool Detected =

@@ -16,9 +16,6 @@ internal sealed unsafe class LinearStep(
     /// <summary>Multiply-adds of a slice of a prompt: about 0.1 ms of a core that has AVX2 and no more.</summary>
     private const long MultiplyAddsPerSlice = 4 << 20;
 
-    /// <summary>Rows of the tiles of all kernels.</summary>
-    private const int TileRows = 6;
-
     private readonly int _dotColumns = DotColumns(kernel, model.Team.Size);
 
     private readonly int _panelColumns = WeightKernel.PanelRows * kernel.PanelsTogether;
@@ -28,7 +25,7 @@ internal sealed unsafe class LinearStep(
     /// <summary>In a prompt each unit is cut once more, by rows; the weights are laid out for each part.</summary>
     public override int Slices => InPanels(rows.Count(op.X.Rows)) ? Units * Cover(rows.Count(op.X.Rows), SliceRows) : Units;
 
-    private int SliceRows => (int)Math.Max(1, MultiplyAddsPerSlice / ((long)Math.Min(_panelColumns, kernel.Rows) * kernel.Columns) / TileRows) * TileRows;
+    private int SliceRows => (int)Math.Max(1, MultiplyAddsPerSlice / ((long)Math.Min(_panelColumns, kernel.Rows) * kernel.Columns) / TileStore.Rows) * TileStore.Rows;
 
     private bool InPanels(int count) => count >= kernel.RowsForPanels;
 
