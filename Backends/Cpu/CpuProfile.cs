@@ -31,6 +31,7 @@ public sealed class CpuProfile
     internal long Add(Step step, long began)
     {
         long now = Stopwatch.GetTimestamp();
+        if (step is UnitRange { Whole: { } whole }) step = whole;
         ref long kind = ref _other;
         if (step is LinearStep) kind = ref _linear;
         else if (step is ConvStep) kind = ref _conv;

@@ -12,8 +12,8 @@ internal sealed class SlicedRun(ThreadTeam team)
     /// <summary>Long against handing out units, about 3 µs; with the longest unit it is what a caller's time may be exceeded by.</summary>
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMicroseconds(50);
 
-    private readonly UnitRange _range = new() { Name = "slice" };
-    private Step[] _steps = [], _one = [];
+    private readonly UnitRange[] _one = [new UnitRange { Name = "slice" }];
+    private Step[] _steps = [];
     private int[] _together = [];
     private int _rows, _step, _unit;
 
@@ -27,7 +27,6 @@ internal sealed class SlicedRun(ThreadTeam team)
             if (_together.Length < steps.Length) _together = new int[steps.Length];
             Array.Fill(_together, team.Size);
         }
-        _one = [_range];
         (_steps, _rows, _step, _unit) = (steps, rows, 0, 0);
     }
 
@@ -48,7 +47,7 @@ internal sealed class SlicedRun(ThreadTeam team)
     private void RunSome(int units)
     {
         int count = Math.Min(_together[_step], units - _unit);
-        _range.Set(_steps[_step], _unit, count);
+        _one[0].Set(_steps[_step], _unit, count);
         long began = Stopwatch.GetTimestamp();
         team.Run(_one, CancellationToken.None);
         _unit += count;

@@ -6,6 +6,9 @@ internal sealed class UnitRange : Step
     private Step? _step;
     private int _first, _count;
 
+    /// <summary>The step that they are of.</summary>
+    public Step? Whole => _step;
+
     public override int Units => _count;
 
     public void Set(Step step, int first, int count) => (_step, _first, _count) = (step, first, count);
