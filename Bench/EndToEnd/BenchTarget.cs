@@ -50,7 +50,7 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
 
         TimeShares? shares = Shares(() => Feed(tokens));
         double productSeconds = (shares?.Linear ?? 1) * median;
-        int runs = (tokens + model.Options.ChunkTokens - 1) / model.Options.ChunkTokens;
+        int runs = (tokens + model.ChunkTokens - 1) / model.ChunkTokens;
         double bytes = (double)runs * (work.WeightBytes + work.StateBytes);
         double gops = work.Operations(tokens, 1) / productSeconds / 1e9;
         double peak = device is not null ? gops / device.HalfGflops

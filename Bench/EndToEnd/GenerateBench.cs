@@ -47,7 +47,7 @@ public static class GenerateBench
             using Model model = Model.Open(options.Path, backend, options.Model);
             double loadMs = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
             work ??= new Workload(file, model.Plan);
-            if (chunk == 0) chunk = model.Options.ChunkTokens;
+            if (chunk == 0) chunk = model.ChunkTokens;
             if (failures.Count > 0) break;
             DeviceRecord? device = backend is CudaBackend cuda ? Measure(cuda, options) : null;
             if (device is not null) devices.Add(device);

@@ -39,8 +39,8 @@ public sealed class ModelTrace
             _makers[op.Output.Register] = i;
             floats += op.Output.Width;
         }
-        _chunk = model.Options.ChunkTokens;
-        if (basis is not null) _chunk = (int)Math.Clamp(KeptFloats / floats, 1, Math.Min(_chunk, basis.Options.ChunkTokens));
+        _chunk = model.ChunkTokens;
+        if (basis is not null) _chunk = (int)Math.Clamp(KeptFloats / floats, 1, Math.Min(_chunk, basis.ChunkTokens));
     }
 
     /// <summary>What was found of each op, in the plan's order. Where a run failed, those before have rows and those after have none.</summary>

@@ -33,8 +33,8 @@ public sealed class Model : IDisposable
 
     private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, IBackend backend, ModelOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(options.ChunkTokens, nameof(options));
-        if (options.ChunkTokens == 0) options = options with { ChunkTokens = backend.Device.ChunkTokens };
+        ChunkTokens = options.ChunkTokens ?? backend.Device.ChunkTokens;
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(ChunkTokens, nameof(options));
         Metadata = metadata;
         Options = options;
         BackendName = backend.Name;
@@ -48,14 +48,14 @@ public sealed class Model : IDisposable
         StateBudget = options.StateBudget ?? Math.Max(DeviceDescription.HostMemoryBytes / DefaultBudgetShare, LeastSessions * StateBytes);
         _loaded = backend.Load(Plan, weights, new LoadOptions
         {
-            Slots = 0, StateBudget = StateBudget, ChunkTokens = options.ChunkTokens, Observer = options.Observer, NeverPicked = NoTokens(Plan, Tokenizer),
+            Slots = 0, StateBudget = StateBudget, ChunkTokens = ChunkTokens, Observer = options.Observer, NeverPicked = NoTokens(Plan, Tokenizer),
             Subject = metadata.Subject, Progress = options.Progress,
         });
         _executables = new ExecutableCache(_loaded);
         _embedding = EmbeddingOf(Plan, weights);
         try
         {
-            _executables.For(new BatchShape(options.ChunkTokens, 1, 1));
+            _executables.For(new BatchShape(ChunkTokens, 1, 1));
         }
         catch
         {
@@ -76,8 +76,11 @@ public sealed class Model : IDisposable
     /// <summary>How it was opened.</summary>
     public ModelOptions Options { get; }
 
+    /// <summary>Tokens of a prompt that run at a time.</summary>
+    public int ChunkTokens { get; }
+
     /// <summary>Tokens whose logits are asked for at a time, at most: a row of them is as long as the vocabulary.</summary>
-    public int LogitsAtOnce => Math.Min(Options.ChunkTokens, 256);
+    public int LogitsAtOnce => Math.Min(ChunkTokens, 256);
 
     /// <summary>The backend it runs on, such as "cpu".</summary>
     public string BackendName { get; }

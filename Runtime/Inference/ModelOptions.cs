@@ -5,8 +5,8 @@ namespace MambaRT;
 /// <summary>How a model is opened.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>Tokens that a prompt is fed in at a time: what bounds the scratch memory, whatever the prompt's length. 0: as many as the device runs best; an open model says how many.</summary>
-    public int ChunkTokens { get; init; }
+    /// <summary>Tokens that a prompt is fed in at a time: what bounds the scratch memory, whatever the prompt's length. Null: as many as the device runs best; <see cref="Model.ChunkTokens"/> says how many.</summary>
+    public int? ChunkTokens { get; init; }
 
     /// <summary>Whether the weights are copied into memory instead of mapped, so that nothing done to the file can matter afterwards.</summary>
     public bool CopyToMemory { get; init; }

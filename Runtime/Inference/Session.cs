@@ -53,8 +53,8 @@ public sealed class Session : IDisposable
     /// <exception cref="ArgumentException">No token, more than a chunk, or one outside the vocabulary; nothing is fed.</exception>
     public ReadOnlySpan<float> FeedAll(scoped ReadOnlySpan<int> tokens, CancellationToken cancel = default)
     {
-        if (tokens.Length > Model.Options.ChunkTokens)
-            throw new ArgumentException($"FeedAll got {tokens.Length} tokens; it takes a chunk of at most {Model.Options.ChunkTokens}. Feed chunk by chunk.", nameof(tokens));
+        if (tokens.Length > Model.ChunkTokens)
+            throw new ArgumentException($"FeedAll got {tokens.Length} tokens; it takes a chunk of at most {Model.ChunkTokens}. Feed chunk by chunk.", nameof(tokens));
         return Feed(tokens, OutputRows.All, [], cancel).Logits;
     }
 
@@ -201,7 +201,7 @@ public sealed class Session : IDisposable
         CheckOpen();
         if (tokens.IsEmpty) throw new ArgumentException("There is no token to feed; at least one is needed.", nameof(tokens));
         using Model.Use use = Model.Enter();
-        int slot = Slot, chunk = Model.Options.ChunkTokens, done = 0;
+        int slot = Slot, chunk = Model.ChunkTokens, done = 0;
         Model.CheckTokens(tokens);
         cancel.ThrowIfCancellationRequested();
         bool returns = tokens.Length > 1 || !Model.IsProven, copied = returns && Position > 0;

@@ -79,7 +79,7 @@ public sealed class SlicedFeed : IDisposable
     }
 
     /// <summary>Tokens of the present chunk.</summary>
-    private int Count => Math.Min(Model.Options.ChunkTokens, _tokens.Length - _fed);
+    private int Count => Math.Min(Model.ChunkTokens, _tokens.Length - _fed);
 
     private void Begin()
     {
