@@ -44,13 +44,15 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     private void Norm(Op op, string kernel, NormArguments arguments)
     {
-        const int Threads = 256, MostWide = Threads * 4 * 5;
+        const int MostThreads = 256, ColumnsOfThread = 4 * 5;
         arguments.Batch = table.Pointers;
         arguments.Y = arena[op.Output];
         arguments.Half = halves.Rounding(op.Output, Rows(op.Output));
         int width = op.Output.Width / arguments.Groups;
-        bool wide = width % 4 == 0 && width <= MostWide && IsWide(arguments.X) && IsWide(arguments.Y) && (arguments.Z.Data == 0 || IsWide(arguments.Z));
-        Add(op, "norm", wide ? kernel + "_wide" : kernel, Rows(op.Output), arguments.Groups, Threads, arguments);
+        bool wide = width % 4 == 0 && width <= MostThreads * ColumnsOfThread && IsWide(arguments.X) && IsWide(arguments.Y) && (arguments.Z.Data == 0 || IsWide(arguments.Z));
+        int threads = MostThreads;
+        while (wide && threads > 64 && width <= threads / 2 * ColumnsOfThread) threads /= 2;
+        Add(op, "norm", wide ? kernel + "_wide" : kernel, Rows(op.Output), arguments.Groups, threads, arguments);
     }
 
     public void CausalConv(CausalConvOp op)
@@ -82,8 +84,9 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     public void SelectiveScan(SelectiveScanOp op)
     {
-        const int Threads = 128, Channels = 16;
+        const int Threads = 256, Channels = 16, Groups = 8, Padding = 16;
         int most = op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates;
+        int tile = most == PlanKernels.MostScanStates ? 16 : 32, bytesOfRow = 2 * sizeof(float) * (Channels + most) + sizeof(float) * (Groups * Channels + Padding);
         Add(op, "scan", $"selective_scan_{most}", Parts(op.U.Width, Channels), bucket.Sequences, Threads, new ScanArguments
         {
             Batch = table.Pointers,
@@ -99,14 +102,14 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             State = _plan.States.Entries[op.State.Index].CanonicalOffset,
             States = op.DState,
             Half = halves.Rounding(op.Output, bucket.Rows),
-        });
+        }, 2 * tile * bytesOfRow);
     }
 
     public void SsdScan(SsdScanOp op)
     {
-        const int Threads = 128, Channels = 32, Tile = 16, Groups = 16;
+        const int Threads = 256, Channels = 32, SumsOfChannel = 4;
         int most = op.DState <= 64 ? 64 : op.DState <= 128 ? 128 : PlanKernels.MostSsdStates;
-        const int FloatsOfRow = Channels + Groups * Channels + 1;
+        int tile = most == PlanKernels.MostSsdStates ? 8 : 16, bytesOfTile = (tile * (2 * most + Channels + SumsOfChannel * Channels + 1) * sizeof(float) + sizeof(float) + 15) / 16 * 16;
         MatrixPointer b = arena[op.B], c = arena[op.C];
         Add(op, "ssd", $"ssd_scan_{most}", (long)op.NHeads * Parts(op.HeadDim, Channels), bucket.Sequences, Threads, new SsdArguments
         {
@@ -125,7 +128,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Groups = op.NGroups,
             States = op.DState,
             Wide = IsWide(b) && IsWide(c) && op.DState % 4 == 0 ? 1 : 0,
-        }, Tile * (2 * most + FloatsOfRow) * sizeof(float));
+        }, 2 * bytesOfTile);
     }
 
     public void SelectOutputs(SelectOutputsOp op) =>

@@ -14,7 +14,7 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
     public const long MostParts = 4 << 20;
 
     /// <summary>Inner dimensions up to this are no work for the large tiles: what counts is to write the outputs, by many blocks.</summary>
-    private const int Shallow = 256;
+    private const int Shallow = 64;
 
     private const int MostSplits = 12, LeastSteps = 4, Padding = 8;
 

@@ -22,6 +22,7 @@ public sealed class Model : IDisposable
     private readonly Stack<int> _freeSlots = new();
     private readonly IWeightSource _weights;
     private readonly (string Name, TensorView View) _embedding;
+    private readonly ulong[] _finiteTokens;
     private UInt128? _fingerprint;
     private SequenceSpan[] _spans = new SequenceSpan[1];
     private volatile CancellationTokenSource _stop = new();
@@ -53,6 +54,7 @@ public sealed class Model : IDisposable
         });
         _executables = new ExecutableCache(_loaded);
         _embedding = EmbeddingOf(Plan, weights);
+        _finiteTokens = new ulong[Plan.VocabularySize / 64 + 1];
         try
         {
             _executables.For(new BatchShape(ChunkTokens, 1, 1));
@@ -273,7 +275,7 @@ public sealed class Model : IDisposable
     /// <summary>Whether an exception of a run may have come after states were changed.</summary>
     internal static bool LeavesStatesUndefined(Exception e) => e is not (ArgumentException or IOException or NotSupportedException);
 
-    /// <summary>Checks that tokens are in the vocabulary and their rows of the embedding finite.</summary>
+    /// <summary>Checks that tokens are in the vocabulary and their rows of the embedding finite, each row once.</summary>
     internal void CheckTokens(scoped ReadOnlySpan<int> tokens)
     {
         int vocabulary = Plan.VocabularySize;
@@ -281,7 +283,10 @@ public sealed class Model : IDisposable
         {
             if ((uint)token >= (uint)vocabulary)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {vocabulary}; ids run from 0 to {vocabulary - 1}.", nameof(tokens));
+            ref ulong known = ref _finiteTokens[token >> 6];
+            if ((known >> token & 1) != 0) continue;
             if (!_embedding.View.AreFinite(token, 1)) throw FiniteWeights.NotFinite(Metadata.Subject, _embedding.Name, _embedding.View);
+            known |= 1UL << token;
         }
     }
 

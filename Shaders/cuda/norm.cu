@@ -11,7 +11,7 @@ struct NormArguments {
     Rounding half;          // of y
 };
 
-static constexpr int Threads = 256, MostFours = 5;
+static constexpr int MostFours = 5;
 
 template<bool Gated> TEMPLATE_DEVICE float normed(const NormArguments& a, int row, int column) {
     float v = row_of(a.x, row)[column];
@@ -23,18 +23,18 @@ template<bool Gated> TEMPLATE_DEVICE void norm(const NormArguments& a) {
     if (row >= a.batch.counts[a.rows]) return;
     int width = a.x.width / a.groups, first = BLOCK_Y * width;
     float sum = 0;
-    for (int i = THREAD; i < width; i += Threads) {
+    for (int i = THREAD; i < width; i += THREADS) {
         float v = normed<Gated>(a, row, first + i);
         sum += v * v;
     }
     float scale = root_reciprocal(block_sum(sum, room) / (float)width + a.epsilon);
-    for (int i = THREAD; i < width; i += Threads)
+    for (int i = THREAD; i < width; i += THREADS)
         deliver(a.y, a.half, row, first + i, normed<Gated>(a, row, first + i) * scale * (a.weight ? a.weight[first + i] : 1.f));
 }
 KERNEL(rms_norm, NormArguments, 256) { norm<false>(a); }
 KERNEL(gated_rms_norm, NormArguments, 256) { norm<true>(a); }
 
-/// The same by accesses of sixteen bytes, the row in registers: up to Threads · 4 · MostFours columns.
+/// The same by accesses of sixteen bytes, the row in registers: up to 4 · MostFours columns a thread.
 template<bool Gated> TEMPLATE_DEVICE void norm_wide(const NormArguments& a) {
     SHARED float room[33];
     int row = BLOCK_X;
@@ -45,7 +45,7 @@ template<bool Gated> TEMPLATE_DEVICE void norm_wide(const NormArguments& a) {
     float sum = 0;
     UNROLL
     for (int i = 0; i < MostFours; i++) {
-        int column = (i * Threads + THREAD) * 4;
+        int column = (i * THREADS + THREAD) * 4;
         v[i] = column < width ? *(const F4*)(x + column) : F4{0, 0, 0, 0};
         if (Gated && column < width) {
             F4 g = *(const F4*)(z + column);
@@ -56,9 +56,9 @@ template<bool Gated> TEMPLATE_DEVICE void norm_wide(const NormArguments& a) {
     float scale = root_reciprocal(block_sum(sum, room) / (float)width + a.epsilon);
     UNROLL
     for (int i = 0; i < MostFours; i++) {
-        int column = (i * Threads + THREAD) * 4;
+        int column = (i * THREADS + THREAD) * 4;
         bool there = column < width;
-        if (i * Threads * 4 >= width) break;
+        if (i * THREADS * 4 >= width) break;
         F4 w = a.weight && there ? *(const F4*)(a.weight + first + column) : F4{1, 1, 1, 1};
         deliver_four(a.y, a.half, row, first + column, F4{v[i].x * scale * w.x, v[i].y * scale * w.y, v[i].z * scale * w.z, v[i].w * scale * w.w}, there);
     }
