@@ -40,7 +40,7 @@ public sealed class EquivalenceTests
     {
         using var run = new TinyRun(backend, model, QuantTypes.ByName(type)!, chunk: 64);
         using var small = new TinyRun(backend, model, QuantTypes.ByName(type)!, chunk: 8);
-        Tolerance tolerance = ToleranceOf(backend, type);
+        Tolerance tolerance = ToleranceOf(backend, type, model);
         int[] tokens = TinyModels.Tokens(Length);
         var steps = new List<float[]>();
         using Session stepped = run.Stepped(tokens, steps);
@@ -70,7 +70,7 @@ public sealed class EquivalenceTests
     public void Batch_OfSeveralSequences_EqualsEachAlone(string backend, string model, string type)
     {
         using var run = new TinyRun(backend, model, QuantTypes.ByName(type)!);
-        Tolerance tolerance = ToleranceOf(backend, type);
+        Tolerance tolerance = ToleranceOf(backend, type, model);
         int[] lengths = [12, 7, 9];
         ILoadedModel loaded = run.Model.Loaded;
         loaded.ReserveSlots(3);
@@ -132,10 +132,10 @@ public sealed class EquivalenceTests
     {
         using var source = new TinyRun(from, model, QuantTypes.ByName(type)!);
         using var target = new TinyRun(to, model, QuantTypes.ByName(type)!);
-        Tolerance tolerance = ToleranceOf(from, type);
+        Tolerance tolerance = ToleranceOf(from, type, model);
         if (TestBackends.RoundsActivations(from) != TestBackends.RoundsActivations(to) && type != QuantTypes.F32.Name)
             tolerance = new Tolerance(8e-2, "one of the two rounds the inputs of every projection to 8 bits, 0.4 % rms each; the worst of many values errs by some times their sum");
-        else if (from != to) tolerance = ToleranceOf(from == TestBackends.Reference ? to : from, type);
+        else if (from != to) tolerance = ToleranceOf(from == TestBackends.Reference ? to : from, type, model);
         int[] past = TinyModels.Tokens(17), future = TinyModels.Tokens(8, 1);
         using Session session = source.Stepped(past);
         using Session moved = target.Model.StartSession();
@@ -223,11 +223,13 @@ public sealed class EquivalenceTests
 
     private static float[] State(Session session) => MemoryMarshal.Cast<byte, float>(session.Save().State.Span).ToArray();
 
-    private static Tolerance ToleranceOf(string backend, string type)
+    private static Tolerance ToleranceOf(string backend, string type, string model)
     {
         if (backend == TestBackends.Reference) return new Tolerance(0, "the reference computes each row alone");
         return type == QuantTypes.F32.Name || !TestBackends.RoundsActivations(backend)
             ? new Tolerance(1e-5, "float32 sums in another order, through two layers")
+            // Rounding to 8 bits takes its logits 0.067 from the reference's, where it takes mamba-tied's 0.008: the same on every backend that rounds.
+            : model == "mlp" ? new Tolerance(6e-2, "a difference of one bit may round an activation to the next of 255 steps, in each of two mixers and two MLPs")
             : new Tolerance(3e-2, "a difference of one bit may round an activation to the next of 255 steps, in each of two layers");
     }
 
