@@ -27,7 +27,8 @@ if [ "${1:-}" = "--check" ]; then
     name=${ptx#"$made"/}
     if ! gzip -dc "$out/$name.gz" 2> /dev/null | cmp -s - "$ptx"; then echo "build-cuda: $out/$name.gz is not what its source compiles to; run Shaders/build-cuda.sh" >&2; failed=1; fi
     [ -n "$ptxas" ] || continue
-    said=$("$ptxas" -arch="$(dirname "$name")" -v "$ptx" -o /dev/null 2>&1) || { echo "$said" >&2; failed=1; }
+    sed -E -f sizes.sed "$ptx" > "$made/sized"
+    said=$("$ptxas" -arch="$(dirname "$name")" -v "$made/sized" -o /dev/null 2>&1) || { echo "$said" >&2; failed=1; }
     if grep -E "C75|error" <<< "$said" >&2; then failed=1; fi
     if grep -E "bytes stack frame" <<< "$said" | grep -vE "(^| )0 bytes stack frame" >&2; then echo "build-cuda: $name keeps an array or spills in memory" >&2; failed=1; fi
   done

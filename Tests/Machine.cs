@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using MambaRT.Backends.Cpu;
+using MambaRT.Backends.Cuda;
 
 namespace MambaRT.Tests;
 
@@ -27,6 +28,9 @@ internal enum Needs
     MovedThreads = 32,
 
     OtherThanLinux = 64,
+
+    /// <summary>A CUDA driver with a device, real or emulated.</summary>
+    Cuda = 128,
 }
 
 /// <summary>Why this machine cannot run a test, asked when tests are discovered.</summary>
@@ -40,6 +44,7 @@ internal static class Machine
         (Needs.EmittedCode, new(() => Avx512Support.IsAvailable), "This machine cannot run the emitted code: AVX-512 with VNNI on x86-64 Linux, and memory for code."),
         (Needs.Namespaces, new(GivesNamespaces), "This system gives a user no process numbers or mounts of their own (unshare)."),
         (Needs.MovedThreads, new(() => Stragglers.For(2) is not null), "Threads are moved on Linux only, and where there are two cores."),
+        (Needs.Cuda, new(() => CudaDriver.IsAvailable), "There is no CUDA device, and Shaders/build-emulation.sh's is not on LD_LIBRARY_PATH."),
         (Needs.OtherThanLinux, new(() => !OperatingSystem.IsLinux()), "Linux does otherwise."),
     ];
 

@@ -11,7 +11,7 @@ internal sealed class ArenaMemory : IDisposable
 
     public ArenaMemory(Plan plan, BatchShape shape)
     {
-        _layout = new ArenaLayout(plan, width => (width + Alignment - 1) / Alignment * Alignment);
+        _layout = LayoutOf(plan);
         _capacity = Math.Max(shape.Tokens, shape.Outputs);
         _arena = new CudaDeviceMemory((long)_layout.FloatsPerRow * _capacity * sizeof(float), $"the scratch for {_capacity} rows");
         try
@@ -24,6 +24,9 @@ internal sealed class ArenaMemory : IDisposable
             throw;
         }
     }
+
+    /// <summary>Where the values of a plan lie to one another.</summary>
+    public static ArenaLayout LayoutOf(Plan plan) => new(plan, width => (width + Alignment - 1) / Alignment * Alignment);
 
     public ulong Logits => _logits.Address;
 

@@ -3,7 +3,7 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>The running batch as the kernels read it: counts, tokens, slots and spans, filled in page-locked memory and sent in one copy.</summary>
 internal sealed unsafe class BatchTable : IDisposable
 {
-    private const int CountBytes = 16;
+    private const int CountBytes = 16, PartBytes = 16;
 
     private readonly CudaPageLockedHostMemory _host;
     private readonly CudaDeviceMemory _device;
@@ -12,7 +12,7 @@ internal sealed unsafe class BatchTable : IDisposable
     public BatchTable(BatchShape shape)
     {
         (_tokens, _sequences, _outputs) = (shape.Tokens, shape.Sequences, Math.Max(shape.Outputs, 1));
-        long bytes = CountBytes + (long)_sequences * (sizeof(ulong) + 2 * sizeof(int)) + (2L * _tokens + _outputs) * sizeof(int);
+        long bytes = CountBytes + (long)_sequences * (sizeof(ulong) + 2 * sizeof(int)) + (2L * _tokens + _outputs) * sizeof(int) + PartBytes;
         _host = new CudaPageLockedHostMemory(bytes);
         _device = new CudaDeviceMemory(bytes, "the table of a batch");
         Pointers = new BatchPointers
@@ -32,12 +32,18 @@ internal sealed unsafe class BatchTable : IDisposable
 
     public long Bytes => _device.Bytes;
 
+    /// <summary>Where it is filled; the device can read there.</summary>
+    public ulong Host => (ulong)_host.Address;
+
+    /// <summary>Pieces of sixteen bytes up to the tokens of so many rows, which is all that is read where each row is a sequence.</summary>
+    public int Parts(int rows) => (int)((TokensAt + rows * sizeof(int) + PartBytes - 1) / PartBytes);
+
     private static long SlotsAt => CountBytes;
     private long StartsAt => SlotsAt + (long)_sequences * sizeof(ulong);
     private long LengthsAt => StartsAt + (long)_sequences * sizeof(int);
-    private long TokensAt => LengthsAt + (long)_sequences * sizeof(int);
+    private long OutputRowsAt => LengthsAt + (long)_sequences * sizeof(int);
+    private long TokensAt => OutputRowsAt + (long)_outputs * sizeof(int);
     private long SequenceOfAt => TokensAt + (long)_tokens * sizeof(int);
-    private long OutputRowsAt => SequenceOfAt + (long)_tokens * sizeof(int);
 
     /// <summary>Writes a validated batch down; the one before must have run.</summary>
     public void Fill(scoped in Batch batch, int outputs, DeviceSlots slots)

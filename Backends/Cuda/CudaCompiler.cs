@@ -14,13 +14,24 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
     private readonly Plan _plan = model.Plan;
     private Activation? _rounded;
 
+    /// <summary>Whether the first kernel brings the batch table, for the rows of the bucket.</summary>
+    public bool BringsTable { get; init; }
+
     /// <summary>The launches so far.</summary>
-    public LaunchList Launches { get; } = new();
+    public LaunchList Launches { get; } = new(model.Kernels.WaitsForItself);
 
     public void Embed(EmbedOp op)
     {
         string form = weights.FormOf(op.Table).Kernels;
-        Add(op, "embed", $"embed_{form}", bucket.Rows, 1, 128, new EmbedArguments { Batch = table.Pointers, Table = weights[op.Table], Y = arena[op.Output] });
+        Add(op, "embed", $"embed_{form}", bucket.Rows, 1, 128, new EmbedArguments
+        {
+            Batch = table.Pointers,
+            Table = weights[op.Table],
+            Y = arena[op.Output],
+            From = table.Host,
+            To = table.Pointers.Counts,
+            Parts = BringsTable ? table.Parts(bucket.Rows) : 0,
+        });
     }
 
     public void RmsNorm(RmsNormOp op) => Norm(op, "rms_norm", new NormArguments

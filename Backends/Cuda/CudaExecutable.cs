@@ -15,7 +15,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private readonly BatchTable _table;
     private readonly RoundedMemory _rounded;
     private readonly HalfMemory _halves;
-    private readonly CudaPageLockedHostMemory _logits;
+    private readonly HostLogits _logits;
     private readonly Dictionary<Bucket, Compiled> _buckets = [];
     private readonly ActivationReader? _reader;
     private readonly HostPicks _picks;
@@ -23,9 +23,9 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private readonly TokenPick[] _wanted;
     private Exception? _failure;
     private int _sequences, _outputs, _pickCount;
-    private bool _wantsLogits, _disposed;
+    private bool _wantsLogits, _checksLogits, _disposed;
 
-    private sealed record Compiled(LaunchList Launches, int[] EndOfOp)
+    private sealed record Compiled(LaunchList Launches, int[] EndOfOp, bool BringsTable, bool WritesLogits)
     {
         public CudaGraphExec? Graph { get; set; }
 
@@ -41,7 +41,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _table = new BatchTable(shape);
         _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
         _halves = new HalfMemory(model.Plan, weights, shape, model);
-        _logits = new CudaPageLockedHostMemory((long)shape.Outputs * model.Plan.VocabularySize * sizeof(float));
+        _logits = new HostLogits(shape.Outputs, model.Plan.VocabularySize);
         _picks = new HostPicks(shape.Sequences, model.NeverPicked);
         _spans = new SequenceSpan[shape.Sequences];
         _wanted = new TokenPick[shape.Sequences];
@@ -67,6 +67,8 @@ internal sealed unsafe class CudaExecutable : IExecutable
         if (_reader is null && (compiled.HasRun || bucket.Rows <= MostCapturedAtOnce)) compiled.Graph ??= Capture(compiled, bucket);
         _table.Fill(batch, outputs, _slots);
         Keep(batch, outputs);
+        _checksLogits = compiled.WritesLogits;
+        _logits.Forget();
         try
         {
             Launch(compiled, batch.Tokens.Length, outputs, cancel);
@@ -90,8 +92,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
             Finish();
         }
         if (_failure is { } failure) throw failure;
-        int vocabulary = _model.Plan.VocabularySize;
-        return new RunOutput(_wantsLogits ? _logits.Span<float>(0, _outputs * vocabulary) : default, _picks.Of(run));
+        return new RunOutput(_wantsLogits ? _logits.Span(_outputs) : default, _picks.Of(run)) { IsKnownFinite = _checksLogits && _logits.AreFinite };
     }
 
     /// <summary>Waits for the run in flight and picks its tokens; what goes wrong is told by <see cref="Await"/>.</summary>
@@ -103,7 +104,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         {
             _model.Stream.Synchronize("a run");
             var ran = new Batch { Tokens = default, Sequences = spans, Picks = _wanted.AsSpan(0, _pickCount) };
-            _picks.Pick(_model.Runs, ran, _logits.Span<float>(0, _outputs * _model.Plan.VocabularySize), _slots.Table);
+            _picks.Pick(_model.Runs, ran, _logits.Span(_outputs), _slots.Table);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -131,7 +132,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _table.Send(_model.Stream);
         if (_model.Profile is { } profile) LaunchTimer.Run(profile, _model.Plan, compiled.Launches, compiled.EndOfOp, _model.Kernels, _model.Stream);
         else RunOps(compiled, tokens, outputs, cancel);
-        ReadLogits(outputs);
+        if (!compiled.WritesLogits) ReadLogits(outputs);
     }
 
     public void Dispose()
@@ -171,22 +172,27 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     private Compiled Compile(Bucket bucket)
     {
-        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, bucket);
+        StepGroups? steps = bucket.Single && bucket.Rows <= StepCompiler.MostRows && _reader is null ? _model.Steps : null;
         ReadOnlySpan<Op> ops = _model.Plan.Ops;
+        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, bucket) { BringsTable = steps is not null && ops[0] is EmbedOp };
         int[] ends = new int[ops.Length];
-        for (int i = 0; i < ops.Length; i++)
+        var step = new StepCompiler(_model, _weights, _arena, _table, _logits, bucket, compiler.Launches);
+        for (int i = 0; i < ops.Length;)
         {
-            ops[i].Accept(compiler);
-            ends[i] = compiler.Launches.Count;
+            int count = 1;
+            if (steps?[i] is { } group && step.TryAdd(group)) count = group.Count;
+            else ops[i].Accept(compiler);
+            ends.AsSpan(i, count).Fill(compiler.Launches.Count);
+            i += count;
         }
-        return new Compiled(compiler.Launches, ends);
+        return new Compiled(compiler.Launches, ends, compiler.BringsTable, step.WroteLogits);
     }
 
     private CudaGraphExec Capture(Compiled compiled, Bucket bucket) => _model.Stream.Capture(() =>
     {
-        _table.Send(_model.Stream);
+        if (!compiled.BringsTable) _table.Send(_model.Stream);
         compiled.Launches.Run(_model.Stream, 0, compiled.Launches.Count);
-        ReadLogits(bucket.Outputs);
+        if (!compiled.WritesLogits) ReadLogits(bucket.Outputs);
     });
 
     /// <summary>The next power of two, or the capacity where that is less.</summary>

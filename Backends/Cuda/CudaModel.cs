@@ -19,7 +19,13 @@ internal sealed class CudaModel : ILoadedModel
         NeverPicked = options.NeverPicked;
         _chunk = options.ChunkTokens;
         Stream = new CudaStream();
-        Task compiling = Task.Run(() => kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, HasTensorCores && kernels.HasWgmma)));
+        Task compiling = Task.Run(() =>
+        {
+            WeightForm FormOf(WeightRef weight) => PlanKernels.FormOf(plan, weight, source) ?? default;
+            Steps = kernels.Capability >= 80 ? new StepGroups(plan, FormOf) : null;
+            IEnumerable<KernelModule> steps = Steps is null ? [] : StepCompiler.Modules(plan, Steps, FormOf, kernels.MultiProcessors);
+            kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, HasTensorCores && kernels.HasWgmma).Select(m => new KernelModule(m)).Concat(steps));
+        });
         try
         {
             Weights = new DeviceWeights(plan, source, context, Stream, options, cancel);
@@ -51,6 +57,8 @@ internal sealed class CudaModel : ILoadedModel
 
     /// <summary>Where runs note their time, or null.</summary>
     public CudaProfile? Profile => _context.Profile;
+    /// <summary>The ops that kernels of a step do together, or null where the device has none of these.</summary>
+    public StepGroups? Steps { get; private set; }
 
     /// <summary>Sees what the projections read, or null.</summary>
     public IActivationObserver? Observer { get; }

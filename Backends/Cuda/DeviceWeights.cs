@@ -117,6 +117,9 @@ internal sealed unsafe class DeviceWeights : IDisposable
             case WeightLayout.AsStored:
                 ring.Send(memory.Address, data, 1, (from, piece) => Stored(view, from, piece));
                 break;
+            case WeightLayout.Padded:
+                ring.Send(memory.Address, data, WeightForm.PaddedBlock, (from, piece) => Pad(view, from, piece));
+                break;
             case WeightLayout.Repacked:
                 ring.Send(memory.Address, data, view.Columns, (from, piece) => Repack(view, from, piece));
                 ring.Send(apart, scales, view.Columns / 32 * sizeof(ushort), (from, piece) => RepackScales(view, from, piece));
@@ -136,6 +139,17 @@ internal sealed unsafe class DeviceWeights : IDisposable
         Span<float> values = MemoryMarshal.Cast<byte, float>(piece);
         int row = (int)(from / sizeof(float) / view.Columns);
         for (int at = 0; at < values.Length; at += view.Columns, row++) view.DecodeRow(row, values.Slice(at, view.Columns));
+    }
+
+    private static void Pad(TensorView view, long from, Span<byte> piece)
+    {
+        int block = view.Type.BlockBytes;
+        byte* next = (byte*)view.Address + from / WeightForm.PaddedBlock * block;
+        for (int at = 0; at < piece.Length; at += WeightForm.PaddedBlock, next += block)
+        {
+            new ReadOnlySpan<byte>(next, block).CopyTo(piece[at..]);
+            piece.Slice(at + block, WeightForm.PaddedBlock - block).Clear();
+        }
     }
 
     private static void Repack(TensorView view, long from, Span<byte> piece)

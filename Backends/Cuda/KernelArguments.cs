@@ -90,6 +90,8 @@ internal struct EmbedArguments
     public BatchPointers Batch;
     public WeightPointer Table;
     public MatrixPointer Y;
+    public ulong From, To;
+    public int Parts;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -210,4 +212,40 @@ internal struct WgmmaArguments
     public LinearArguments Linear;
     public ulong X, W;
     public PartsPointer Parts;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct StepArguments
+{
+    public BatchPointers Batch;
+    public WeightPointer Weights;
+    public MatrixPointer X, Z;
+    public ulong Norm;
+    public MatrixPointer AddTo, Y;
+    public ulong Bias;
+    public MatrixPointer U;
+    public ulong Taps, TapBias;
+    public long Window;
+    public ulong NotFinite;
+    public float Epsilon;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct StepScanArguments
+{
+    public BatchPointers Batch;
+    public WeightPointer Weights;
+    public MatrixPointer Dt, U, B, C, Z, Y;
+    public ulong A, D, Bias;
+    public long State;
+    public float Epsilon;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct StepSsdArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X, Dt, B, C, Y;
+    public ulong A, D, Bias;
+    public long State;
 }

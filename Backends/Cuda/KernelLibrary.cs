@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using System.Reflection;
+using System.Text;
 
 namespace MambaRT.Backends.Cuda;
 
@@ -12,8 +12,8 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     /// <summary>The targets that ship, newest first. PTX for 9.0a runs on 9.0 only.</summary>
     private static readonly (int Capability, string Folder)[] Targets = [(90, "sm_90a"), (80, "sm_80"), (75, "sm_75")];
 
-    private readonly Dictionary<string, CudaModule> _modules = [];
-    private readonly Dictionary<string, CudaKernel> _functions = [];
+    private readonly Dictionary<KernelModule, CudaModule> _modules = [];
+    private readonly Dictionary<(KernelModule, string), CudaKernel> _functions = [];
 
     /// <summary>The least compute capability there are kernels for.</summary>
     public static int Least => Targets[^1].Capability;
@@ -28,16 +28,16 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     public int MultiProcessors => context.MultiProcessors;
 
     /// <summary>Compiles the modules that are not there yet, each on a thread of its own.</summary>
-    public void Load(IEnumerable<string> modules)
+    public void Load(IEnumerable<KernelModule> modules)
     {
-        string[] missing = [.. modules.Distinct().Where(m => !_modules.ContainsKey(m))];
+        KernelModule[] missing = [.. modules.Distinct().Where(m => !_modules.ContainsKey(m))];
         var made = new CudaModule[missing.Length];
         try
         {
             Parallel.For(0, missing.Length, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, missing.Length) }, i =>
             {
                 context.MakeCurrent();
-                made[i] = new CudaModule(missing[i], Ptx(missing[i]));
+                made[i] = new CudaModule(missing[i].Name, Ptx(missing[i]));
             });
         }
         catch (AggregateException e)
@@ -52,14 +52,20 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     /// <param name="module">The name of its file.</param>
     /// <param name="kernel">Its own name.</param>
     /// <param name="sharedBytes">Shared memory that its launches ask for.</param>
-    public CudaKernel Function(string module, string kernel, int sharedBytes = 0)
+    public CudaKernel Function(string module, string kernel, int sharedBytes = 0) => Function(new KernelModule(module), kernel, sharedBytes);
+
+    /// <summary>A kernel of a module.</summary>
+    /// <param name="module">Its file and sizes.</param>
+    /// <param name="kernel">Its own name.</param>
+    /// <param name="sharedBytes">Shared memory that its launches ask for.</param>
+    public CudaKernel Function(KernelModule module, string kernel, int sharedBytes = 0)
     {
         const int FreelyGiven = 48 << 10;
-        if (_functions.TryGetValue(kernel, out CudaKernel known)) return known;
+        if (_functions.TryGetValue((module, kernel), out CudaKernel known)) return known;
         if (!_modules.ContainsKey(module)) Load([module]);
         nint function = _modules[module].Function(kernel);
         if (sharedBytes > FreelyGiven) CudaModule.AllowShared(function, sharedBytes, kernel);
-        return _functions[kernel] = new CudaKernel(function, kernel);
+        return _functions[(module, kernel)] = new CudaKernel(function, kernel);
     }
 
     public void Dispose()
@@ -69,20 +75,34 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
         _functions.Clear();
     }
 
+    /// <summary>Whether kernels wait by themselves for what was launched before them, and so may be launched early.</summary>
+    public bool WaitsForItself => Capability >= 90;
+
     /// <summary>The text of a module for this device, ended by a zero byte.</summary>
-    private byte[] Ptx(string module)
+    private byte[] Ptx(KernelModule module)
     {
-        Assembly assembly = typeof(KernelLibrary).Assembly;
         foreach ((int capability, string folder) in Targets)
         {
             if (capability > Capability || (capability == 90 && !HasWgmma)) continue;
-            using Stream? packed = assembly.GetManifestResourceStream($"ptx/{folder}/{module}.ptx");
+            using Stream? packed = typeof(KernelLibrary).Assembly.GetManifestResourceStream($"ptx/{folder}/{module.Name}.ptx");
             if (packed is null) continue;
-            using var text = new MemoryStream();
-            using (var unpacked = new GZipStream(packed, CompressionMode.Decompress)) unpacked.CopyTo(text);
-            text.WriteByte(0);
-            return text.ToArray();
+            using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
+            using var reader = new StreamReader(unpacked);
+            string text = reader.ReadToEnd();
+            if (module.Sizes is KernelSizes sizes) text = sizes.WriteInto(text);
+            return Encoding.ASCII.GetBytes(WithWaits(text) + "\0");
         }
-        throw new NotSupportedException($"There is no kernel module '{module}' for compute capability {context.Capability / 10}.{context.Capability % 10}.");
+        throw new NotSupportedException($"There is no kernel module '{module.Name}' for compute capability {context.Capability / 10}.{context.Capability % 10}.");
+    }
+
+    /// <summary>PTX in which kernels wait for those before them by the instructions of compute capability 9.0, or do not, as older devices start them in order.</summary>
+    private string WithWaits(string ptx)
+    {
+        if (!WaitsForItself) return ptx.Replace("WAIT_FOR_INPUTS;", "", StringComparison.Ordinal).Replace("START_DEPENDENTS;", "", StringComparison.Ordinal);
+        ptx = ptx.Replace("WAIT_FOR_INPUTS;", "griddepcontrol.wait;", StringComparison.Ordinal).Replace("START_DEPENDENTS;", "griddepcontrol.launch_dependents;", StringComparison.Ordinal);
+        foreach ((string version, string target) in (ReadOnlySpan<(string, string)>)[(".version 6.3", ".target sm_75"), (".version 7.5", ".target sm_80")])
+            if (ptx.Contains(target, StringComparison.Ordinal))
+                ptx = ptx.Replace(version, ".version 8.0", StringComparison.Ordinal).Replace(target, ".target sm_90", StringComparison.Ordinal);
+        return ptx;
     }
 }

@@ -4,7 +4,8 @@ using static MambaRT.Backends.Cuda.DriverAPINativeMethods;
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>The launches of a plan, in its order, with their arguments.</summary>
-internal sealed unsafe class LaunchList
+/// <param name="early">Whether a launch may begin before the one before it has ended, as kernels wait for that by themselves.</param>
+internal sealed unsafe class LaunchList(bool early)
 {
     private readonly List<Launch> _launches = [];
 
@@ -32,8 +33,33 @@ internal sealed unsafe class LaunchList
         {
             Launch launch = _launches[i];
             void* arguments = Unsafe.AsPointer(ref launch.Arguments[0]);   // pinned
+            if (early && i > 1)   // the first brings what others read before they wait
+            {
+                LaunchEarly(launch, stream, &arguments);
+                continue;
+            }
             int code = cuLaunchKernel(launch.Kernel.Handle, launch.GridX, launch.GridY, 1, launch.Threads, 1, 1, launch.SharedBytes, stream.Handle, &arguments, null);
             if (code != 0) throw new CudaException("cuLaunchKernel", code, launch.Op);
         }
+    }
+
+    private static void LaunchEarly(in Launch launch, CudaStream stream, void** arguments)
+    {
+        var attribute = new CUlaunchAttribute { Id = CUlaunchAttribute.ProgrammaticStreamSerialization, Value = 1 };
+        var config = new CUlaunchConfig
+        {
+            GridX = launch.GridX,
+            GridY = launch.GridY,
+            GridZ = 1,
+            BlockX = launch.Threads,
+            BlockY = 1,
+            BlockZ = 1,
+            SharedBytes = launch.SharedBytes,
+            Stream = stream.Handle,
+            Attributes = &attribute,
+            AttributeCount = 1,
+        };
+        int code = cuLaunchKernelEx(&config, launch.Kernel.Handle, arguments, null);
+        if (code != 0) throw new CudaException("cuLaunchKernelEx", code, launch.Op);
     }
 }

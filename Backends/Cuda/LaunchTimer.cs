@@ -15,7 +15,7 @@ internal static class LaunchTimer
     public static void Run(CudaProfile profile, Plan plan, LaunchList launches, int[] endOfOp, KernelLibrary kernels, CudaStream stream)
     {
         var marks = new List<CudaEvent>();
-        var pause = new LaunchList();
+        var pause = new LaunchList(early: false);
         pause.Add("pause", kernels.Function("pause", "pause"), 1, 1, 32, new PauseArguments { Nanoseconds = PauseMicroseconds * 1000L });
         try
         {

@@ -42,7 +42,7 @@ internal sealed class PeakProbe(KernelLibrary kernels) : IDisposable
 
     private double Seconds<TArguments>(string module, string kernel, int blocks, int threads, in TArguments arguments, int sharedBytes = 0) where TArguments : unmanaged
     {
-        var launch = new LaunchList();
+        var launch = new LaunchList(early: false);
         launch.Add(kernel, kernels.Function(module, kernel, sharedBytes), blocks, 1, threads, arguments, sharedBytes);
         using CudaEvent begin = new(), end = new();
         double best = double.PositiveInfinity;

@@ -41,12 +41,18 @@ internal static class PlanKernels
                 case SsdScanOp: modules.Add("ssd"); break;
                 case SelectOutputsOp: modules.Add("select"); break;
                 case LinearOp linear:
-                    string name = plan.Weights[linear.Weight.Index].Name;
-                    if (source.TryGet(name, out TensorView view)) modules.UnionWith(LinearModules(WeightForm.For(view.Type, name), tensorCores, wgmma));
+                    if (FormOf(plan, linear.Weight, source) is WeightForm form) modules.UnionWith(LinearModules(form, tensorCores, wgmma));
                     break;
             }
         }
         return modules;
+    }
+
+    /// <summary>The form that a projection's weights will take, or null where they are missing.</summary>
+    public static WeightForm? FormOf(Plan plan, WeightRef weight, IWeightSource source)
+    {
+        string name = plan.Weights[weight.Index].Name;
+        return source.TryGet(name, out TensorView view) ? WeightForm.For(view.Type, name) : null;
     }
 
     private static IEnumerable<string> LinearModules(WeightForm form, bool tensorCores, bool wgmma)

@@ -363,7 +363,7 @@ public sealed class Model : IDisposable
     /// <summary>Passes on logits that are finite.</summary>
     internal RunOutput Proven(RunOutput output)
     {
-        if (!Logits.AreFinite(output.Logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
+        if (!output.IsKnownFinite && !Logits.AreFinite(output.Logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
         _proven |= !output.Logits.IsEmpty;
         return output;
     }

@@ -7,13 +7,20 @@
 #define DEVICE static __attribute__((device)) inline __attribute__((always_inline))
 #define TEMPLATE_DEVICE inline __attribute__((device)) __attribute__((always_inline))
 #define METHOD __attribute__((device)) static inline __attribute__((always_inline))
+#define MEMBER __attribute__((device)) inline __attribute__((always_inline))
 #define SHARED __attribute__((shared))
 /// The shared memory whose size the launch gives.
 #define DYNAMIC_SHARED(name) extern __attribute__((shared)) __attribute__((aligned(128))) char name[]
-/// A kernel of at most `threads` threads with one argument, a structure that Backends/Cuda/KernelArguments.cs mirrors.
-#define KERNEL(name, Arguments, threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads))) void name(Arguments a)
+/// A kernel of at most `threads` threads with one argument, a structure that Backends/Cuda/KernelArguments.cs mirrors. It waits for the kernels before it.
+#define KERNEL(name, Arguments, threads) WAITING_KERNEL(name, Arguments, threads)
 /// One for which registers count more than how many of its blocks a multiprocessor holds.
-#define KERNEL_ROOMY(name, Arguments, threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads, 1))) void name(Arguments a)
+#define KERNEL_ROOMY(name, Arguments, threads) WAITING_KERNEL(name, Arguments, threads, 1)
+#define WAITING_KERNEL(name, Arguments, ...) \
+    DEVICE void name##_body(Arguments a); \
+    EARLY_KERNEL(name, Arguments, __VA_ARGS__) { start_dependents(); wait_for_inputs(); name##_body(a); } \
+    DEVICE void name##_body(Arguments a)
+/// One that waits where it likes, by itself. `threads, 1` spends registers to have its loads together.
+#define EARLY_KERNEL(name, Arguments, ...) extern "C" __attribute__((global)) __attribute__((launch_bounds(__VA_ARGS__))) void name(Arguments a)
 
 typedef unsigned char u8;
 typedef signed char s8;
@@ -27,6 +34,12 @@ typedef long long s64;
 #define BLOCK_X ((int)__nvvm_read_ptx_sreg_ctaid_x())
 #define BLOCKS_X ((int)__nvvm_read_ptx_sreg_nctaid_x())
 #define BLOCK_Y ((int)__nvvm_read_ptx_sreg_ctaid_y())
+
+// Two instructions of compute capability 9.0, which the host writes into the PTX or leaves out (KernelLibrary.cs).
+/// Until the kernels before have ended and what they wrote can be read. Before it only weights, the batch table and states of earlier steps may be read.
+DEVICE void wait_for_inputs() { asm volatile("WAIT_FOR_INPUTS;" ::: "memory"); }
+/// Lets the blocks of the next kernel in where there is room.
+DEVICE void start_dependents() { asm volatile("START_DEPENDENTS;" ::: "memory"); }
 
 DEVICE void sync() { __syncthreads(); }
 DEVICE float exchange(float v, int mask) {

@@ -1,14 +1,25 @@
-// Embed: y[t] = table[token[t]], decoded exactly. A block a row.
+// Embed: y[t] = table[token[t]], decoded exactly. A block a row. As the first kernel of a step it brings the batch table from the host: that is sooner done than
+// by a copy before it. The blocks all write the same.
 #include "formats.h"
 
 struct EmbedArguments {
     Batch batch;
     Weights table;
     Matrix y;
+    const U4* from;     // the host's table
+    U4* to;             // where a.batch points
+    int parts;          // of sixteen bytes; 0 where the table is there
 };
+
+DEVICE void bring_table(const EmbedArguments& a) {
+    if (a.parts == 0) return;
+    for (int i = THREAD; i < a.parts; i += THREADS) a.to[i] = a.from[i];
+    sync();
+}
 
 template<class Format> TEMPLATE_DEVICE void embed_quantized(const EmbedArguments& a) {
     int row = BLOCK_X;
+    bring_table(a);
     if (row >= a.batch.counts[TokenRows]) return;
     int token = a.batch.tokens[row];
     float* y = row_of(a.y, row);
@@ -20,6 +31,7 @@ template<class Format> TEMPLATE_DEVICE void embed_quantized(const EmbedArguments
 }
 template<class Format> TEMPLATE_DEVICE void embed_floats(const EmbedArguments& a) {
     int row = BLOCK_X;
+    bring_table(a);
     if (row >= a.batch.counts[TokenRows]) return;
     int token = a.batch.tokens[row];
     float* y = row_of(a.y, row);

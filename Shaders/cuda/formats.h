@@ -222,10 +222,12 @@ struct Q5_K {
         return g;
     }
 };
-struct Q6_K {
+struct Q6_K {   // blocks of 210 bytes, padded to a multiple of sixteen
+    static constexpr int BlockBytes = 224;
+
     METHOD Group load(const Weights& w, int row, int group) {
         Group g;
-        const u8* b = w.data + row * w.stride + (group >> 3) * 210;
+        const u8* b = w.data + row * w.stride + (group >> 3) * BlockBytes;
         int i = group & 7, n = i >> 2, j = i & 3;
         const u8 *low = b + 64 * n + 32 * (j & 1), *high = b + 128 + 32 * n;
         UNROLL

@@ -11,9 +11,14 @@
 typedef unsigned long long u64;
 enum { Success = 0, InvalidValue = 1, OutOfMemory = 2, NotFound = 500 };
 
+/// What the PTX of the running kernel has in the places of its sizes.
+extern "C" __attribute__((visibility("default"))) int emulated_sizes[64];
+int emulated_sizes[64];
+
 namespace {
 struct Module { char* text; };
-struct Function { void (*body)(void*); unsigned bytes, threads; };
+constexpr int MostSizes = 64;
+struct Function { void (*body)(void*); unsigned bytes, threads; int sizes[MostSizes]; };
 struct Node { Node* next; int kind; Function* function; int gridX, gridY, threads; void *arguments, *to, *from; size_t bytes; int value; };
 struct Graph { Node *first, **last; };
 
@@ -33,6 +38,7 @@ int failed(const char* call) {
 void execute(Node* n) {
     if (n->kind == 0) {
         pthread_mutex_lock(&device);   // the fibers and the kernels' shared memory are there once
+        memcpy(emulated_sizes, n->function->sizes, sizeof emulated_sizes);
         run_grid(n->function->body, n->arguments, n->gridX, n->gridY, n->threads);
         pthread_mutex_unlock(&device);
     } else if (n->kind == 1) memcpy(n->to, n->from, n->bytes);
@@ -94,7 +100,13 @@ API cuModuleGetFunction(void** f, void* m, const char* name) {
     dladdr((void*)cuInit, &own);
     void *self = dlopen(own.dli_fname, RTLD_NOW | RTLD_NOLOAD), *body = dlsym(self, name);
     if (!body || !strstr(((Module*)m)->text, entry)) return NotFound;
-    *f = new Function{(void (*)(void*))body, *(unsigned*)dlsym(self, size), *(unsigned*)dlsym(self, threads)};
+    Function* function = new Function{(void (*)(void*))body, *(unsigned*)dlsym(self, size), *(unsigned*)dlsym(self, threads), {}};
+    char* text = ((Module*)m)->text;
+    if (strncmp(text, "// sizes ", 9) == 0) {
+        text += 9;
+        for (int i = 0; i < MostSizes && *text != '\n'; i++) function->sizes[i] = (int)strtoul(text, &text, 10);
+    }
+    *f = function;
     return Success;
 }
 

@@ -7,6 +7,7 @@
 #define DEVICE static inline
 #define TEMPLATE_DEVICE inline
 #define METHOD static inline
+#define MEMBER inline
 #define SHARED static
 #define DYNAMIC_SHARED(name) alignas(128) static char name[228 << 10]
 #define KERNEL(name, Arguments, threads) \
@@ -16,6 +17,7 @@
     static void name##_body(Arguments a)
 
 #define KERNEL_ROOMY KERNEL
+#define EARLY_KERNEL(name, Arguments, threads, ...) KERNEL(name, Arguments, threads)
 
 typedef unsigned char u8;
 typedef signed char s8;
@@ -35,6 +37,8 @@ extern "C" float emulated_exchange(float v, int mask);
 #define BLOCKS_X emulated.blocksX
 #define BLOCK_Y emulated.blockY
 
+DEVICE void wait_for_inputs() { }
+DEVICE void start_dependents() { }
 #define sync emulated_sync
 #define exchange emulated_exchange
 

@@ -1,0 +1,81 @@
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>How a product of a step is shared out among blocks and warps.</summary>
+/// <param name="Sizes">The kernel's constants.</param>
+/// <param name="Blocks">Of the grid.</param>
+/// <param name="SharedBytes">Of a block.</param>
+internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int SharedBytes)
+{
+    private const int MostShared = 227 << 10, MostSplit = 16, MostSpans = 4, MostVectors = 5;
+
+    /// <summary>What a lane reads at a time, as Shaders/cuda/step_*.h have it: rows of weights a unit, columns a step, steps on their way at most, bytes and registers a step.</summary>
+    private readonly record struct Kind(int Rows, int Columns, int Depth, int Bytes, int Registers)
+    {
+        public static Kind Of(WeightForm form) => form.Kernels switch
+        {
+            "F16" or "BF16" => new(8, 32, 16, 512, 4),
+            "Q8_0" => new(1, 512, 10, 576, 5),
+            "Q4_K" => new(1, 1024, 6, 576, 8),
+            "Q5_K" => new(1, 1024, 4, 704, 12),
+            _ => new(1, 1024, 4, 896, 10),
+        };
+    }
+
+    public int Threads => Sizes.Warps * 32;
+
+    /// <summary>Of all ways to share the work out the quickest by a rough count of cycles; null where none fits.</summary>
+    /// <param name="form">Of the weights.</param>
+    /// <param name="sizes">What is known: columns, outputs, sequences, what goes before and after.</param>
+    /// <param name="multiProcessors">Of the device.</param>
+    public static StepShape? For(WeightForm form, KernelSizes sizes, int multiProcessors)
+    {
+        Kind kind = Kind.Of(form);
+        int all = Parts(sizes.Columns, kind.Columns), own = Parts(Parts(sizes.Outputs, kind.Rows), multiProcessors);
+        StepShape? best = null;
+        double least = double.PositiveInfinity;
+        foreach (int warps in (ReadOnlySpan<int>)[4, 6, 8, 12, 16])
+            for (int split = 1; split <= Math.Min(warps, MostSplit); split++)
+                for (int spans = 1; spans <= MostSpans; spans++)
+                {
+                    int depth = Parts(Parts(all, split), spans), steps = depth * spans, abreast = warps / split, units = Parts(own, abreast);
+                    if (warps % split != 0 || depth > kind.Depth || (split - 1) * steps >= all || sizes.Columns > MostVectors * 128 * warps) continue;
+                    if (sizes.Taps > 0) units = Math.Min(units, warps * 32 / (abreast * kind.Rows * sizes.Sequences));   // a thread an output
+                    if (units == 0) continue;
+                    for (int atOnce = 1; atOnce <= (spans > 1 ? 1 : Math.Min(units, kind.Depth / depth)); atOnce++)
+                    {
+                        KernelSizes tried = sizes with
+                        {
+                            Warps = warps, Split = split, Abreast = abreast, Steps = steps, Units = units,
+                            Depth = atOnce * depth, PerRound = atOnce, Spans = spans, Rounds = spans * Parts(units, atOnce),
+                        };
+                        var shape = new StepShape(tried, Parts(Parts(sizes.Outputs, kind.Rows), units * abreast), Shared(tried, form, kind));
+                        double cycles = Cycles(tried, kind);
+                        if (shape.SharedBytes > MostShared || cycles >= least) continue;
+                        (least, best) = (cycles, shape);
+                    }
+                }
+        return best;
+    }
+
+    private static int Shared(KernelSizes s, WeightForm form, Kind kind)
+    {
+        int padded = s.Split * s.Steps * kind.Columns, row = form.IsHalf ? 4 * padded + (s.Sequences == 1 ? 0 : 16) : padded + padded / 2;
+        return s.Sequences * (row + (s.Units * s.Abreast * kind.Rows * s.Split + 1) * sizeof(float)) + s.Warps * 2 * sizeof(float);
+    }
+
+    /// <summary>
+    /// What a multiprocessor reads, slower with less than 96 KiB on their way (measured: 40 KiB take a fifth longer), and a little where blocks of other kernels,
+    /// which ask for their weights meanwhile, find no room beside a block; what a warp does one after the other once x is there; and what more warps and
+    /// pieces cost at the end.
+    /// </summary>
+    private static double Cycles(KernelSizes s, Kind kind)
+    {
+        const double BytesACycle = 13, Enough = 96 << 10, Room = 24 << 10;
+        double bytes = (double)s.Units * s.Steps * s.Warps * kind.Bytes, ahead = Math.Min(bytes, (double)s.Depth * s.Warps * kind.Bytes);
+        double slower = 1 + 0.15 * Math.Max(0, Math.Min(Enough, bytes) / ahead - 1), registers = s.Warps * 32 * (s.Depth * kind.Registers + 48);
+        double crowded = 1 + 0.02 * Math.Max(0, registers / Room - 1);
+        return bytes / BytesACycle * slower * crowded + 17.0 * s.Depth + 6 * s.Split + 12 * s.Warps;
+    }
+
+    private static int Parts(int count, int size) => (count + size - 1) / size;
+}

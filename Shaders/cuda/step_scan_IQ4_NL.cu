@@ -1,0 +1,3 @@
+// targets: sm_80
+#include "step_scan.h"
+EARLY_KERNEL(step_scan_IQ4_NL, StepScanArguments, 512, 1) { step_scan<IQ4_NL>(a); }

@@ -1,0 +1,3 @@
+// targets: sm_80
+#include "step_scan.h"
+EARLY_KERNEL(step_scan_Q4_0, StepScanArguments, 512, 1) { step_scan<Q4_0>(a); }

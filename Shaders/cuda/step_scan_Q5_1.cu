@@ -1,0 +1,3 @@
+// targets: sm_80
+#include "step_scan.h"
+EARLY_KERNEL(step_scan_Q5_1, StepScanArguments, 512, 1) { step_scan<Q5_1>(a); }

@@ -1,0 +1,105 @@
+using MambaRT.Backends.Cuda;
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>The kernels that do several ops of a step at once: which ops they join, how they share work out, and what they yield.</summary>
+public sealed class CudaStepTests
+{
+    /// <summary>One sequence has kernels of its own, up to eight share those of eight.</summary>
+    private static readonly int[] Batches = [1, 3, 8];
+
+    public static TheoryData<string, string> Models
+    {
+        get
+        {
+            var rows = new TheoryData<string, string>();
+            foreach (string model in TinyModels.Names)
+                foreach (string type in new[] { "F16", "BF16", "Q8_0" }) rows.Add(model, type);
+            return rows;
+        }
+    }
+
+    // A rank of 4 is too narrow for the scan's kernel, three groups are too many for the product's.
+    [Theory]
+    [InlineData("mamba-tied", "norm+in+conv x dt scan out")]
+    [InlineData("mamba-untied-biases", "norm+in+conv x dt scan out")]
+    [InlineData("falcon", "norm+in+conv x dt_norm b_norm c_norm dt scan out")]
+    [InlineData("mamba2-g1", "norm+in+conv scan gate+out")]
+    [InlineData("mamba2-g3", "norm+in+conv scan gate out")]
+    public void Groups_OfEachArchitecture_JoinNeighbours(string model, string expected)
+    {
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F16);
+        Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+        var groups = new StepGroups(plan, w => PlanKernels.FormOf(plan, w, weights.Weights) ?? default);
+
+        string found = "";
+        for (int i = 1, count; i < plan.Ops.Length && plan.Ops[i].Name.StartsWith("blk.0.", StringComparison.Ordinal); i += count)
+        {
+            count = groups[i]?.Count ?? 1;
+            found += " " + string.Join('+', plan.Ops.Slice(i, count).ToArray().Select(o => o.Name["blk.0.".Length..]));
+        }
+
+        Assert.Equal(expected, found.TrimStart());
+    }
+
+    [Theory]
+    [InlineData("F16", 8)]
+    [InlineData("F16", 1)]
+    [InlineData("BF16", 1)]
+    [InlineData("Q8_0", 1)]
+    [InlineData("Q4_K", 1)]
+    [InlineData("Q6_K", 1)]
+    public void Shape_OfAnySize_CoversTheMatrixOnce(string form, int sequences)
+    {
+        foreach (int columns in new[] { 256, 768, 1536, 2048, 2560, 4096, 5120 })
+            foreach (int outputs in new[] { 1, 33, 80, 192, 768, 3352, 10240, 50280, 256000 })
+                foreach (int multiProcessors in new[] { 4, 40, 132 })
+                {
+                    var sizes = new KernelSizes { Columns = columns, Outputs = outputs, Sequences = sequences, Taps = outputs % 3, ConvCount = outputs };
+                    if (StepShape.For(new WeightForm(form, WeightLayout.AsStored), sizes, multiProcessors) is not StepShape shape) continue;
+                    KernelSizes s = shape.Sizes;
+                    int rows = form is "F16" or "BF16" ? 8 : 1, step = form is "F16" or "BF16" ? 32 : form == "Q8_0" ? 512 : 1024, ofBlock = s.Units * s.Abreast * rows;
+                    Assert.True(shape.Blocks * ofBlock >= outputs && (shape.Blocks - 1) * ofBlock < outputs, $"{outputs} rows in {shape.Blocks} blocks of {ofBlock}");
+                    Assert.True(s.Split * s.Steps * step >= columns && (s.Split - 1) * s.Steps * step < columns, $"{columns} columns in {s.Split} pieces of {s.Steps} steps");
+                    Assert.True(s.Spans * s.Depth == s.PerRound * s.Steps && (s.Spans == 1 || s.PerRound == 1) && s.Split * s.Abreast == s.Warps, s.ToString());
+                    Assert.True(s.Rounds * s.PerRound >= s.Spans * s.Units && (s.Rounds - s.Spans) * s.PerRound < s.Spans * s.Units, s.ToString());
+                    Assert.True(s.Taps == 0 || ofBlock * sequences <= shape.Threads, s.ToString());
+                }
+    }
+
+    [MachineTheory(Needs.Cuda)]
+    [MemberData(nameof(Models))]
+    public void FeedBatch_OfAnyCount_EqualsTheReference(string model, string type)
+    {
+        QuantType stored = QuantTypes.ByName(type)!;
+        // Through two layers: activations in 8 bits; in two halves of 8 bits each; float32 sums in another order.
+        double share = type switch { "Q8_0" => 6e-2, "BF16" => 4e-5, _ => 1e-5 };
+        using var run = new TinyRun("cuda", model, stored);
+        using var reference = new TinyRun(TestBackends.Reference, model, stored);
+        foreach (int batch in Batches)
+        {
+            Session[] sessions = [.. Enumerable.Range(0, batch).Select(_ => run.Model.StartSession())], alone = [.. Enumerable.Range(0, batch).Select(_ => reference.Model.StartSession())];
+            for (int t = 0; t < 6; t++)
+            {
+                int[] tokens = [.. Enumerable.Range(0, batch).Select(s => TinyModels.Token(t, s))];
+                ReadOnlySpan<float> got = run.Model.FeedBatch(sessions, tokens);
+                for (int s = 0; s < batch; s++) Check($"{batch} sequences, {s} at {t}", alone[s].Feed([tokens[s]]), got.Slice(s * TinyModels.Vocabulary, TinyModels.Vocabulary), share);
+            }
+            foreach (Session session in sessions.Concat(alone)) session.Dispose();
+        }
+    }
+
+    private static void Check(string subject, ReadOnlySpan<float> expected, ReadOnlySpan<float> got, double share)
+    {
+        double scale = 0, worst = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            scale = Math.Max(scale, Math.Abs(expected[i]));
+            double difference = Math.Abs((double)expected[i] - got[i]);
+            worst = Math.Max(worst, double.IsNaN(difference) ? double.PositiveInfinity : difference);
+        }
+        Assert.True(worst <= share * scale, $"{subject}: {worst / scale:g3} of the largest is more than {share:g3}.");
+    }
+}
