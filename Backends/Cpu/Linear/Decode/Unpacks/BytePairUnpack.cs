@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q8_0: signed bytes, made unsigned by adding 128.</summary>

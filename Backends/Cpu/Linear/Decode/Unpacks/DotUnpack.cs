@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>How the blocks of a quantized type become unsigned bytes and scales in a dot product of decode: one subclass a layout.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>IQ4_XS: eight groups of 32 with 6-bit scales; a column is an index into sixteen levels.</summary>

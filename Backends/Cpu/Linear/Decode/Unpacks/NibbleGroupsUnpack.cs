@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q4_K and Q5_K: eight groups of 32 with 6-bit scales and minima.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q6_K: sixteen groups of 16 with 8-bit scales.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q3_K: sixteen groups of 16 with 6-bit scales; the third bits lie apart.</summary>

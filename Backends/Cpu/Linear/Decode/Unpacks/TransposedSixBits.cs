@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q6_K: sixteen groups of 16 columns with 8-bit scales. A column is taken fourfold, so that its zero is 128.</summary>

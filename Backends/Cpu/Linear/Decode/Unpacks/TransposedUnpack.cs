@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>How sixteen weight rows of a quantized type become vectors of four columns, a row in each lane, and scales: one subclass a layout.</summary>

@@ -1,5 +1,3 @@
-using MambaRT.Formats;
-
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>Q2_K: sixteen groups of 16 with 4-bit scales and minima.</summary>
