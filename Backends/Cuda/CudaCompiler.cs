@@ -95,9 +95,8 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     public void SelectiveScan(SelectiveScanOp op)
     {
-        const int Threads = 256, Channels = 16, Groups = 8, Padding = 16;
+        const int Threads = 128, Channels = 16;
         int most = op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates;
-        int tile = most == PlanKernels.MostScanStates ? 16 : 32, bytesOfRow = 2 * sizeof(float) * (Channels + most) + sizeof(float) * (Groups * Channels + Padding);
         Add(op, "scan", $"selective_scan_{most}", Parts(op.U.Width, Channels), bucket.Sequences, Threads, new ScanArguments
         {
             Batch = table.Pointers,
@@ -113,7 +112,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             State = _plan.States.Entries[op.State.Index].CanonicalOffset,
             States = op.DState,
             Half = halves.Rounding(op.Output, bucket.Rows),
-        }, 2 * tile * bytesOfRow);
+        });
     }
 
     public void SsdScan(SsdScanOp op)
