@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using MambaRT.Bench;
 
 namespace MambaRT.Cli;
 
@@ -9,7 +9,7 @@ internal static class Report
     public static string Line(GenerationStats stats, uint seed) =>
         $"prompt {Show.Count(stats.PromptTokens)} tokens at {Show.Fixed(stats.PromptTokensPerSecond, 1)}/s, "
         + $"generated {Show.Count(stats.GeneratedTokens)} at {Show.Fixed(stats.GenerationTokensPerSecond, 1)}/s, "
-        + $"first token after {Show.Fixed(stats.FirstToken.TotalMilliseconds, 0)} ms, peak memory {Show.Bytes(PeakMemory())}, seed {seed}";
+        + $"first token after {Show.Fixed(stats.FirstToken.TotalMilliseconds, 0)} ms, peak memory {Show.Bytes(ProcessMemory.Peak)}, seed {seed}";
 
     /// <summary>Writes the same as members of a JSON object.</summary>
     public static void Write(JsonOutput json, GenerationStats stats, uint seed)
@@ -20,7 +20,7 @@ internal static class Report
         json.Number("prompt_tokens_per_second", Math.Round(stats.PromptTokensPerSecond, 2));
         json.Number("generated_tokens_per_second", Math.Round(stats.GenerationTokensPerSecond, 2));
         json.Number("first_token_milliseconds", Math.Round(stats.FirstToken.TotalMilliseconds, 2));
-        json.Writer.WriteNumber("peak_memory_bytes", PeakMemory());
+        json.Writer.WriteNumber("peak_memory_bytes", ProcessMemory.Peak);
         json.Writer.WriteNumber("seed", seed);
     }
 
@@ -31,10 +31,4 @@ internal static class Report
         StopReason.MaxTokens => "length",
         _ => "cancelled",
     };
-
-    private static long PeakMemory()
-    {
-        using Process process = Process.GetCurrentProcess();
-        return process.PeakWorkingSet64;
-    }
 }

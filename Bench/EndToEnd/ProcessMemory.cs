@@ -4,7 +4,7 @@ using System.Globalization;
 namespace MambaRT.Bench;
 
 /// <summary>Memory of this process.</summary>
-internal static class ProcessMemory
+public static class ProcessMemory
 {
     /// <summary>Forgets the peak so far, where the system can (Linux).</summary>
     public static void ResetPeak()

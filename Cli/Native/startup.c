@@ -9,7 +9,7 @@
  *    here (exit code 1).
  * 4. A file that outgrows "ulimit -f" is an error of the write, which the program handles, not the end of the process (SIGXFSZ).
  * 5. A standard stream that the caller closed (">&-") becomes /dev/null: otherwise the next file that is opened takes its number,
- *    and what is said to the user lands in that file.
+ *    and what is said to the user lands in that file. Standard output gets it for reading only: a result that is lost is an error.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -99,7 +99,7 @@ static void fill_closed_streams(void)
 {
     for (int descriptor = 0; descriptor <= 2; descriptor++)
         if (fcntl(descriptor, F_GETFD) == -1)
-            (void)open("/dev/null", O_RDWR); /* takes the lowest free number, which is this one */
+            (void)open("/dev/null", descriptor == STDOUT_FILENO ? O_RDONLY : O_RDWR); /* takes the lowest free number, which is this one */
 }
 
 static void watch(int signal_number, void (*handler)(int, siginfo_t *, void *), int flags)

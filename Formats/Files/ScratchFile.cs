@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace MambaRT.Formats;
 
 /// <summary>A file on its way to its place: under a name of its own in the same folder, locked while its writer lives, deleted unless it arrives.</summary>
@@ -69,7 +67,7 @@ internal sealed class ScratchFile : IDisposable
     {
         for (int attempt = 1; ; attempt++)   // between making and locking it, another process may take it for stale
         {
-            ulong number = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+            ulong number = (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue);   // a cryptographic one would need OpenSSL on the machine
             string path = System.IO.Path.Combine(folder, ScratchName.Of(number, ScratchName.File));
             try
             {

@@ -43,7 +43,17 @@ public sealed class AotLimitTests
     [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
     public void Run_FewFileHandles_IsRefusedInASentence()
     {
-        for (int handles = 4; handles <= 12; handles++) AssertSaid(InShell($"ulimit -n {handles}; exec {Program} run -p hi -n 1"), $"{handles} handles");
+        using var folder = new TemporaryFolder();
+        foreach (string verb in (string[])["run -p hi -n 1", $"chat --session '{folder["s"]}'", $"quantize '{PublishedBinary.Model}' '{folder["q"]}' Q4_0 --allow-requantize"])
+        {
+            for (int handles = 4; handles <= 12; handles++)
+            {
+                PublishedBinary.Result result = InShell($"ulimit -n {handles}; exec {Program} {verb}");
+                string limit = $"{verb}: {handles} handles";
+                Assert.True(result.ExitCode is 0 or 1, $"{limit}: exit {result.ExitCode}: {result.Error}");
+                if (result.ExitCode == 1) Assert.Contains("too few file handles", result.Error, StringComparison.Ordinal);
+            }
+        }
     }
 
     [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]

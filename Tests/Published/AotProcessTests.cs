@@ -81,12 +81,28 @@ public sealed class AotProcessTests
     {
         foreach ((string command, int code) in new[]
         {
-            ("--version >&-", 0), ("devices >&-", 0), ("run --bogus 2>&-", 2), ("run --bogus 2>/dev/full", 2),
-            ("devices 2>&- <&-", 0), ("devices >/dev/full", 1), ("detokenize --tokens 5 <&- >&- 2>&-", 0),
+            ("--version >&-", 1), ("run --help >&-", 1), ("devices >&-", 1), ("devices 2>&- >&-", 1), ("run --bogus 2>&-", 2), ("run --bogus 2>/dev/full", 2),
+            ("devices 2>&- <&-", 0), ("devices >/dev/full", 1), ("detokenize --tokens 5 <&- >&- 2>&-", 1),
         })
         {
             PublishedBinary.Result result = PublishedBinary.RunExecutable("/bin/sh", "", "-c", $"exec '{PublishedBinary.Path}' {command}");
             Assert.True(result.ExitCode == code, $"{command}: exit {result.ExitCode} instead of {code}: {result.Error}");
+            if (command.EndsWith(" >&-", StringComparison.Ordinal) && !command.Contains("2>&-", StringComparison.Ordinal))
+                Assert.Contains("Standard output cannot be written", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Names of scratch files are random; where they came of the cryptographic generator, a machine without OpenSSL could write nothing.</summary>
+    [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
+    public void Writing_AnyVerb_LoadsNoCryptography()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string verb in new[] { $"quantize '{PublishedBinary.Model}' '{folder["q.gguf"]}' Q4_0 --allow-requantize", $"export '{PublishedBinary.Model}' -o '{folder["hub"]}'", $"chat --session '{folder["s"]}'" })
+        {
+            PublishedBinary.Result result = PublishedBinary.RunExecutable("/bin/sh", "hi\n", "-c", $"LD_DEBUG=libs exec '{PublishedBinary.Path}' {verb}").Succeeded();
+            Assert.Contains("libc.so", result.Error, StringComparison.Ordinal);   // the loader says what it loads
+            Assert.DoesNotContain("libssl", result.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("libcrypto", result.Error, StringComparison.Ordinal);
         }
     }
 }
