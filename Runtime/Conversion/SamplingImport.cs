@@ -34,9 +34,9 @@ internal static class SamplingImport
         void Write(RecommendedNumber number, string name)
         {
             JsonElement value = generation.Get(name)!.Value;   // the caller has looked
-            string? fault = "A number is needed.";
-            if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double x) || number.Apply(new SamplingOptions(), x, out fault) is null)
-                Drop(name, value, fault!.TrimEnd('.'));   // set where there are no options
+            string? fault = "a number is needed";
+            if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double x) || number.Apply(new SamplingOptions(), x, name, out fault) is null)
+                Drop(name, value, fault!);   // set where there are no options
             else if (number.IsWhole) metadata.Set(RecommendedSampling.Prefix + number.Name, number.Name == "top_k" ? Math.Max(0, (int)x) : (int)x);
             else metadata.Set(RecommendedSampling.Prefix + number.Name, (float)x);
         }
@@ -44,11 +44,11 @@ internal static class SamplingImport
         void WriteSequence(JsonElement value)
         {
             if (value.ValueKind == JsonValueKind.String && HubConfig.TryString(value) is string text) metadata.Set(RecommendedSampling.Prefix + RecommendedSampling.Sequence, text);
-            else Drop(RecommendedSampling.Sequence, value, "A text of names is needed");
+            else Drop(RecommendedSampling.Sequence, value, "a text of names is needed");
         }
 
         void Drop(string name, JsonElement value, string reason) =>
-            notes.Add($"The recommended '{name}' of {Path.GetFileName(generation.Path)} is {HubConfig.Show(value.GetRawText())} and is left out: {char.ToLowerInvariant(reason[0])}{reason[1..]}.");
+            notes.Add($"The recommended '{name}' of {Path.GetFileName(generation.Path)} is {HubConfig.Show(value.GetRawText())} and is left out: {reason}.");
     }
 
     private static bool Draws(HubConfig generation, List<string> notes)

@@ -7,13 +7,17 @@ namespace MambaRT.Sampling;
 /// <param name="Set">Puts it into the options.</param>
 internal sealed record RecommendedNumber(string Name, string[] HubNames, bool IsWhole, Func<SamplingOptions, double, SamplingOptions> Set)
 {
-    /// <summary>Puts a value into options; null, with the reason in words, for one that means nothing.</summary>
-    public SamplingOptions? Apply(SamplingOptions options, double value, out string? fault)
+    /// <summary>Puts a value into options; null, with the reason as a clause, for one that means nothing.</summary>
+    /// <param name="options">The options so far.</param>
+    /// <param name="value">The number.</param>
+    /// <param name="calledAs">Its name where it stands, for the reason.</param>
+    /// <param name="fault">The reason, or null.</param>
+    public SamplingOptions? Apply(SamplingOptions options, double value, string calledAs, out string? fault)
     {
         fault = null;
         if (!float.IsFinite((float)value) || (IsWhole && (value != Math.Floor(value) || Math.Abs(value) > int.MaxValue)))
         {
-            fault = IsWhole ? "A whole number is needed." : "A finite number is needed.";
+            fault = IsWhole ? "a whole number is needed" : "a finite number is needed";
             return null;
         }
         SamplingOptions changed = Set(options, value);
@@ -24,7 +28,9 @@ internal sealed record RecommendedNumber(string Name, string[] HubNames, bool Is
         }
         catch (ArgumentException e)
         {
-            fault = e.ParamName is null ? e.Message : e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal);
+            fault = e.Message;
+            if (e.ParamName is { } property) fault = fault.Replace($" (Parameter '{property}')", "", StringComparison.Ordinal).Replace($"{property} must", $"{calledAs} must", StringComparison.Ordinal);
+            fault = fault.TrimEnd('.');
             return null;
         }
     }

@@ -40,8 +40,8 @@ internal static class RecommendedSampling
         {
             string key = Prefix + number.Name;
             if (metadata.TryGetNumber(key) is not double value) continue;
-            options = number.Apply(options, value, out string? fault)
-                ?? throw new FormatException($"{metadata.Subject}: the recommended sampling cannot be used: key '{key}' is {value.ToString(CultureInfo.InvariantCulture)}. {fault} Remove or override the key, or re-convert the model.");
+            options = number.Apply(options, value, number.Name, out string? fault)
+                ?? throw new FormatException($"{metadata.Subject}: the recommended sampling cannot be used: key '{key}' is {value.ToString(CultureInfo.InvariantCulture)}, and {fault}. Remove or override the key, or re-convert the model.");
         }
         return metadata.TryGetString(Prefix + Sequence) is string sequence ? options with { Sequence = ReadSequence(metadata.Subject, sequence, notes) } : options;
     }
