@@ -29,9 +29,21 @@ internal static partial class StorageChoice
     public static void NoteWithout(Terminal terminal, string importance, IReadOnlyList<string> tensors)
     {
         if (tensors.Count == 0) return;
-        IEnumerable<string> kinds = tensors.GroupBy(t => Layer.Replace(t, "blk.*.")).Select(alike => $"{Show.Text(alike.Key)}{(alike.Count() > 1 ? $" ({alike.Count()} tensors)" : alike.First() == alike.Key ? "" : $" ({alike.First()})")}");
-        terminal.Note($"{importance} says nothing of {string.Join(", ", kinds)}; all columns count the same there.");
+        terminal.Note($"{importance} says nothing of {string.Join(", ", Kinds(tensors))}; all columns count the same there.");
     }
+
+    /// <summary>One note of what an importance matrix has that the model lacks.</summary>
+    public static void NoteUnused(Terminal terminal, string importance, IReadOnlyList<string> tensors)
+    {
+        const int Named = 8;   // the names are the file's, and so is their number
+        if (tensors.Count == 0) return;
+        string[] kinds = [.. Kinds(tensors)];
+        string rest = kinds.Length > Named ? $" and {Show.Count(kinds.Length - Named)} more" : "";
+        terminal.Note($"{importance} has entries for {string.Join(", ", kinds.Take(Named))}{rest}, which the model lacks; they are not used. Is it the importance matrix of this model?");
+    }
+
+    private static IEnumerable<string> Kinds(IReadOnlyList<string> tensors) => tensors.GroupBy(t => Layer.Replace(t, "blk.*.")).Select(alike =>
+        $"{Show.Text(alike.Key)}{(alike.Count() > 1 ? $" ({alike.Count()} tensors)" : alike.First() == alike.Key ? "" : $" ({Show.Text(alike.First())})")}");
 
     [GeneratedRegex(@"^blk\.[0-9]+\.", RegexOptions.CultureInvariant)]
     private static partial Regex Layer { get; }

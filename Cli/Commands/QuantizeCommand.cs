@@ -46,7 +46,11 @@ internal sealed class QuantizeCommand : Verb
         if (!dryRun) Outputs.Check([names[1]], [.. file.PartPaths, options.Importance?.Subject]);
         QuantizationPlan plan = Quantizer.Plan(file, options);
         StorageChoice.NoteOtherwise(Terminal, plan.StoredOtherwise);
-        if (options.Importance is { } matrix) StorageChoice.NoteWithout(Terminal, matrix.Subject, plan.Without(matrix));
+        if (options.Importance is { } matrix)
+        {
+            StorageChoice.NoteWithout(Terminal, matrix.Subject, plan.Without(matrix));
+            StorageChoice.NoteUnused(Terminal, matrix.Subject, plan.Unused(matrix));
+        }
         var clock = Stopwatch.StartNew();
         if (!dryRun)
         {

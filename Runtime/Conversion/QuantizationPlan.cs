@@ -21,6 +21,13 @@ public sealed record QuantizationPlan(IReadOnlyList<PlannedTensor> Tensors, Gguf
     public IReadOnlyList<string> Without(ImportanceMatrix matrix) =>
         [.. Tensors.Where(t => t.Stored.BlockLength > 1 && t.Stored != t.Source.Type && t.Role != WeightRole.Embedding && !matrix.TryGet(t.Source.Name, out _)).Select(t => t.Source.Name)];
 
+    /// <summary>Entries of an importance matrix that are of none of these tensors.</summary>
+    public IReadOnlyList<string> Unused(ImportanceMatrix matrix)
+    {
+        HashSet<string> names = [.. Tensors.Select(t => t.Source.Name)];
+        return [.. matrix.Names.Where(name => !names.Contains(name))];
+    }
+
     /// <summary>Tensors whose rows are not whole blocks of the type chosen, so that another one is taken.</summary>
     public IReadOnlyList<StoredOtherwise> StoredOtherwise =>
         [.. Tensors.Where(t => t.Stored != t.Asked).Select(t => new StoredOtherwise(t.Source.Name, t.Source.Columns, t.Asked, t.Stored))];
