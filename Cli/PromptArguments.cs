@@ -24,9 +24,8 @@ internal sealed class PromptArguments
         string? text = arguments.GetValue(_prompt), file = arguments.GetValue(_file);
         if (text is not null && file is not null) throw new UsageException("-p and -f both give a text; keep one of them.");
         if (text is not null) return text;
-        if (file is not null and not "-") return WithoutLastBreak(TextFile.Read(file));
         if (file is null && terminal.InIsTerminal) throw new UsageException("There is no text; give -p TEXT or -f FILE, or pipe it in.");
-        return WithoutLastBreak(terminal.ReadAll());
+        return WithoutLastBreak(terminal.ReadText(file ?? "-"));
     }
 
     /// <summary>Editors and echo end a text with a line break that nobody means.</summary>

@@ -6,7 +6,7 @@ namespace MambaRT.Cli;
 /// <summary>The options that say which text is scored in which windows: -f, -c and --limit.</summary>
 internal sealed class ScoredText
 {
-    private readonly Option<string?> _file = OptionOf.Text("--file", ["-f"], "FILE", "The text.");
+    private readonly Option<string?> _file = OptionOf.Text("--file", ["-f"], "FILE", "The text; '-' is standard input. At most 256 MiB.");
     private readonly Option<long?> _window = OptionOf.Whole("--ctx-size", ["-c"], "Tokens in a window, each from a zero state; 1024 when not given.", 2, 1 << 24, "1024");
     private readonly Option<long?> _limit = OptionOf.Whole("--limit", [], "Only the first N tokens of the text.", 2, int.MaxValue, "20000");
 
@@ -28,9 +28,9 @@ internal sealed class ScoredText
     /// <summary>Checks that the text can be read, before anything that takes time.</summary>
     /// <exception cref="IOException">It cannot be.</exception>
     /// <exception cref="FormatException">It is empty.</exception>
-    public string Load(ParseResult arguments)
+    public string Load(ParseResult arguments, Terminal terminal)
     {
-        string path = Path(arguments), text = TextFile.Read(path);
+        string path = Path(arguments), text = terminal.ReadText(path);
         return text.Length > 0 ? text : throw new FormatException($"'{path}' is empty; give a text of at least a window of tokens, {Show.Count(Window(arguments))}.");
     }
 

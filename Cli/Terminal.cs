@@ -74,6 +74,10 @@ internal sealed class Terminal
     /// <exception cref="IOException">It is longer than texts may be.</exception>
     public string ReadAll() => TextFile.ReadToEnd(In, "Standard input");
 
+    /// <summary>Reads a text that an option names; '-' is standard input.</summary>
+    /// <exception cref="IOException">It cannot be read, or is too long; the message names it.</exception>
+    public string ReadText(string file) => file == "-" ? ReadAll() : TextFile.Read(file);
+
     /// <summary>Writes one line for the person at the terminal.</summary>
     public void Note(string line) => Error.WriteLine(Show.Text(line));
 

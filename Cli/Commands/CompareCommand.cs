@@ -49,7 +49,7 @@ internal sealed class CompareCommand : Verb
         if (paths.Length == 0 && type is null) throw new UsageException("There is no model to compare with the base; name some, or give --per-tensor TYPE.");
         type?.EnsureWritable();
         string?[] outputs = [arguments.GetValue(_md), arguments.GetValue(_html)];
-        string text = _text.Load(arguments);
+        string text = _text.Load(arguments, Terminal);
         MetadataOverrides overrides = _backend.Overrides(arguments);
         FileComparand basis = FileComparand.Of(arguments.GetValue(_base)!, overrides);   // required
         FileComparand[] files = [.. paths.Select(path => FileComparand.Of(path, overrides))];

@@ -7,7 +7,7 @@ namespace MambaRT.Cli;
 internal sealed class ImatrixCommand : Verb
 {
     private readonly ModelArguments _model = new();
-    private readonly Option<string?> _file = OptionOf.Text("--file", ["-f"], "FILE", "The text.");
+    private readonly Option<string?> _file = OptionOf.Text("--file", ["-f"], "FILE", "The text; '-' is standard input. At most 256 MiB.");
     private readonly Option<string?> _output = OptionOf.Text("--output", ["-o"], "FILE", "The importance matrix to write, in GGUF.");
     private readonly Option<long?> _window = OptionOf.Whole("--ctx-size", ["-c"], "Tokens in a chunk, each from a zero state; 512 when not given.", 1, 1 << 24, "512");
     private readonly Option<long?> _chunks = OptionOf.Whole("--chunks", [], "Chunks at most; all of the text when not given.", 1, int.MaxValue, "100");
@@ -31,7 +31,7 @@ internal sealed class ImatrixCommand : Verb
         string path = arguments.GetValue(_file)!, output = arguments.GetValue(_output)!;   // both required
         int window = (int)(arguments.GetValue(_window) ?? 512);
         Outputs.Check([output], [path, .. _model.Files(arguments)]);
-        string text = TextFile.Read(path);
+        string text = Terminal.ReadText(path);
         var collector = new ImportanceCollector();
         using OpenedModel opened = _model.Open(arguments, Terminal, collector);
         int[] tokens = opened.Model.Tokenizer.Encode(text, parseSpecial: true);

@@ -24,7 +24,7 @@ internal sealed class PerplexityCommand : Verb
 
     protected override int Run(ParseResult arguments)
     {
-        string plain = _text.Load(arguments);
+        string plain = _text.Load(arguments, Terminal);
         using OpenedModel opened = _model.Open(arguments, Terminal);
         TokenWindows text = _text.Cut(arguments, plain, opened.Model.Tokenizer);
         Terminal.Note($"{Show.Count(text.TextLength)} tokens, {Show.Count(text.Count)} windows of {Show.Count(text.Length)}.");

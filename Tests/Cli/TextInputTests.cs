@@ -1,5 +1,6 @@
 using System.IO.Pipes;
 using MambaRT.Cli;
+using MambaRT.Formats;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -43,6 +44,23 @@ public sealed class TextInputTests
         using (var writer = new AnonymousPipeClientStream(PipeDirection.Out, pipe.GetClientHandleAsString())) writer.Write("Once upon a time\n"u8);
         pipe.DisposeLocalCopyOfClientHandle();
         Assert.Equal(CommandLine.Run(["tokenize", "--ids", "-p", "Once upon a time"]).Output, CommandLine.Run(["tokenize", "--ids", "-f", $"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}"]).Output);
+    }
+
+    [Fact]
+    public void Dash_OfVerbsThatScoreAText_IsStandardInput()
+    {
+        using var folder = new TemporaryFolder();
+        string text = string.Concat(Enumerable.Repeat("Once upon a time, there was a little boy named Tim. ", 12));
+        File.WriteAllText(folder["t.txt"], text);
+
+        CommandLine file = CommandLine.Run(["perplexity", "-f", folder["t.txt"], "-c", "32"]), piped = CommandLine.Run(["perplexity", "-f", "-", "-c", "32"], text);
+        Assert.Equal((0, file.Output.Split('\n')[0]), (piped.Code, piped.Output.Split('\n')[0]));   // what follows has times
+
+        Assert.Equal(0, CommandLine.Run(["imatrix", "-f", folder["t.txt"], "-o", folder["a.gguf"], "-c", "32", "--chunks", "2"]).Code);
+        Assert.Equal(0, CommandLine.Run(["imatrix", "-f", "-", "-o", folder["b.gguf"], "-c", "32", "--chunks", "2"], text).Code);
+        ImportanceMatrix a = ImportanceMatrix.Read(folder["a.gguf"]), b = ImportanceMatrix.Read(folder["b.gguf"]);
+        Assert.Equal(a.Names, b.Names);
+        Assert.Equal("-", b.Datasets.Single());
     }
 
     [Fact]
