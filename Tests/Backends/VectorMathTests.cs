@@ -9,6 +9,9 @@ public sealed class VectorMathTests
 {
     private const int Steps = 400_000;
 
+    /// <summary>The smallest normal float: below it nothing is promised but nearness to 0.</summary>
+    private const float Smallest = 1.17549435e-38f;
+
     public static TheoryData<string> Names => ["decay2", "silu", "softplus"];
 
     [Fact]
@@ -22,6 +25,40 @@ public sealed class VectorMathTests
             Assert.True(float.IsFinite(result[3]));
         }
         Assert.True(float.IsNaN(VectorMath.Silu(float.NaN)) && float.IsNaN(VectorMath.Softplus(float.NaN)));
+    }
+
+    [Fact]
+    public void Function_OfHugeNumbers_IsItsLimit()
+    {
+        foreach (float huge in (float[])[129, 1e3f, 1e9f, 1e30f, 3e38f, float.PositiveInfinity])
+        {
+            Vector256<float> up = Vector256.Create(huge), down = Vector256.Create(-huge);
+            Assert.Equal(Vector256.Create(float.PositiveInfinity), VectorMath.Exp2(up));
+            Assert.Equal(Vector256<float>.Zero, VectorMath.Exp2(down));
+            Assert.Equal(Vector256<float>.Zero, VectorMath.Decay2(down));
+            Assert.Equal(up, VectorMath.Silu(up));
+            Assert.Equal(up, VectorMath.Softplus(up));
+            Assert.Equal((huge, huge), (VectorMath.Silu(huge), VectorMath.Softplus(huge)));
+            Assert.InRange(VectorMath.Softplus(down)[0], 0, Smallest);
+            Assert.InRange(VectorMath.Softplus(-huge), 0, Smallest);
+            if (float.IsFinite(huge)) Assert.InRange(VectorMath.Silu(down)[0], -Smallest, 0);
+            else Assert.True(float.IsNaN(VectorMath.Silu(down)[0]) && float.IsNaN(VectorMath.Silu(-huge)));   // -inf times 0, as in the reference
+        }
+    }
+
+    [Fact]
+    public void Exp2_TowardsItsLimits_IsNearTheResult()
+    {
+        for (float x = -126; x < 128; x += 1 / 64f) AssertExp2(x);
+        AssertExp2(MathF.BitDecrement(128));
+        for (float x = -127; x < -126; x += 1 / 64f) Assert.InRange(VectorMath.Exp2(Vector256.Create(x))[0], 0, Smallest);
+        Assert.Equal((float.PositiveInfinity, 0), (VectorMath.Exp2(Vector256.Create(128f))[0], VectorMath.Exp2(Vector256.Create(-127f))[0]));
+
+        static void AssertExp2(float x)
+        {
+            double expected = Math.Pow(2, x);
+            Assert.InRange(VectorMath.Exp2(Vector256.Create(x))[0], expected * (1 - 1e-6), expected * (1 + 1e-6));
+        }
     }
 
     [Theory]

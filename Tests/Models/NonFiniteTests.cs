@@ -101,6 +101,26 @@ public sealed class NonFiniteTests
         session.Save();
     }
 
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void Feed_StatesThatGrowWithoutEnd_IsRefused(string backendName)
+    {
+        // A is above zero in no trained model: where a file says so, a "decay" leaves the range of floats within a few tokens.
+        int[] tokens = [5, 6, 7, 900, 8, 9, 10];
+        foreach ((string name, float value) in ((string, float)[])[("micro-mamba-f32", 1e9f), ("micro-mamba-f16", 1e30f), ("micro-mamba2-g2-f32", 1e9f)])
+        {
+            using var backend = TestBackends.Create(backendName);
+            using Model sound = MicroModels.Open(name, backend);
+            using MemoryWeights weights = PoisonedWeights.Of(sound.Weights, sound.Plan.Weights.ToArray().Select(w => w.Name), "blk.0.ssm_a", 0,
+                row => BitConverter.TryWriteBytes(row, value));
+            using Model model = Model.Open(sound.Metadata, weights, backend);
+            using Session session = model.StartSession();
+            Assert.Contains("not finite", Assert.Throws<FormatException>(() => session.Feed(tokens)).Message);
+            using Session single = model.StartSession();
+            Assert.Contains("not finite", Assert.Throws<FormatException>(() => { foreach (int token in tokens) single.Feed([token]); }).Message);
+        }
+    }
+
     /// <summary>The run is refused in words, with one token and with many, and the session is as before.</summary>
     private static void Refuses(IBackend backend, Model sound, GgufMetadata metadata, IWeightSource source, string tensor, int row, Action<byte[]> edit)
     {

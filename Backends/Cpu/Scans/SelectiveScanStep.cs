@@ -24,6 +24,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
     private readonly Matrix _u, _dt, _b, _c, _z;
     private readonly float* _a, _d, _dtBias;
     private readonly NativeBuffer _deltas;
+    private readonly bool _decays;
     private readonly delegate* unmanaged<void*, void> _code, _codeForMore;
 
     public SelectiveScanStep(CpuModel model, BatchRows rows, SelectiveScanOp op, Matrix u, Matrix dt, Matrix B, Matrix C, Matrix z, Matrix y)
@@ -38,6 +39,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
             _code = model.Code!.Get(new SelectiveScanShape(op.DState, RowsTogether: 1), SelectiveScanCode.Emit);
             _codeForMore = model.Code.Get(new SelectiveScanShape(op.DState, SelectiveScanCode.MostRowsTogether), SelectiveScanCode.Emit);
         }
+        else _decays = !new ReadOnlySpan<float>(_a, (model.Plan.Weights[op.A.Index].Rows + Lanes - 1) / Lanes * Lanes * op.DState).ContainsAnyExceptInRange(float.NegativeInfinity, 0);
         _deltas = new NativeBuffer((long)RowsPerPass * ChannelsTogether * sizeof(float) * model.Team.Size);
     }
 
@@ -81,8 +83,8 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
         for (int c = begin; c < end; c += 8)
         {
             float* own = h + (long)c * _op.DState, a = _a + (long)c * _op.DState;
-            if (end - c >= 8) ScanGroup(own, a, first, count, c, deltas + c - begin);
-            else ScanTail(own, a, first, count, c, end - c, deltas + c - begin);
+            if (end - c >= 8 && _decays) ScanGroup(own, a, first, count, c, deltas + c - begin);
+            else ScanTail(own, a, first, count, c, Math.Min(end - c, Lanes), deltas + c - begin);
         }
         for (int t = first; t < first + count; t++) RowMath.Gate(Y.Row(t) + begin, _z.Row(t) + begin, Y.Row(t) + begin, end - begin);
     }
@@ -122,7 +124,10 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
         }
     }
 
-    /// <summary>The scalar twin, for the last channels of a width that is not a multiple of eight.</summary>
+    /// <summary>
+    /// The scalar twin, for the last channels of a width that is not a multiple of eight, and for a file whose A is above zero somewhere: no trained one is, so
+    /// the vectors need not pay for what grows, but it must grow beyond all numbers and be refused.
+    /// </summary>
     private void ScanTail(float* h, float* a, int first, int count, int c, int channels, float* deltas)
     {
         for (int t = 0; t < count; t++)

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>
-/// The decays of one head over some tokens, cut into segments within which the product P of the decays stays in [<see cref="SmallestProduct"/>, 1]: what
+/// The decays of one head over some tokens, cut into segments within which the product P of the decays stays in [<see cref="SmallestProduct"/>, 1 / <see cref="SmallestProduct"/>]: what
 /// <see cref="SsdScanCode"/> carries in place of multiplying every state by every decay.
 /// </summary>
 /// <remarks>A view of scratch for <see cref="Tokens"/> tokens; one member uses it at a time.</remarks>
@@ -15,7 +15,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     /// <summary>Scratch of a schedule.</summary>
     public const int Bytes = Tokens * (sizeof(long) + 4 * sizeof(float)) + 64;
 
-    /// <summary>Far from the smallest float, so that 1 / P and what it multiplies stay in range.</summary>
+    /// <summary>Far from the smallest float, so that 1 / P and what it multiplies stay in range; P grows where A is above zero, which a file may say.</summary>
     public const float SmallestProduct = 1e-9f;
 
     /// <summary>Tokens of each segment.</summary>
@@ -41,7 +41,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
     /// <param name="stride">Floats from one token's dt to the next.</param>
     /// <param name="count">Tokens.</param>
     /// <param name="bias">Bias of dt.</param>
-    /// <param name="A">The head's A, below zero.</param>
+    /// <param name="A">The head's A.</param>
     /// <param name="D">The head's D.</param>
     public int Fill(float* dt, int stride, int count, float bias, float A, float D)
     {
@@ -61,7 +61,7 @@ internal readonly unsafe struct SsdSchedule(byte* scratch)
         for (int t = 1; t < count; t++)
         {
             float next = product * OutScales[t];
-            if (next < SmallestProduct)
+            if (next is < SmallestProduct or > 1 / SmallestProduct)
             {
                 Counts[segments++] = t - begin;
                 Factors[segments] = next;

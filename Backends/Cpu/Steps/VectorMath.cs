@@ -12,11 +12,12 @@ internal static class VectorMath
     /// <summary>1.5 · 2^23: added to a small float it rounds it to the nearest integer, ties to even, and leaves that in the lowest bits.</summary>
     private const float IntegerUnits = 12582912;
 
-    /// <summary>2^x; below −126 it returns 2^−126, which every use here treats as nothing. Source of the polynomial: exp2f in Cephes.</summary>
+    /// <summary>2^x; 0 from −127 down and +∞ from 128 up. Source of the polynomial: exp2f in Cephes.</summary>
+    /// <remarks>At the two limits nothing is left for the polynomial, which is 1 there: all mantissa bits are 0 under an exponent of all zeros or all ones.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp2(Vector256<float> x)
     {
-        x = Vector256.MinNative(Vector256.Create(127f), Vector256.MaxNative(Vector256.Create(-126f), x));
+        x = Vector256.MinNative(Vector256.Create(128f), Vector256.MaxNative(Vector256.Create(-127f), x));
         Vector256<float> shifted = x + Vector256.Create(IntegerUnits), f = x - (shifted - Vector256.Create(IntegerUnits));
         Vector256<float> p = Vector256.Create(1.535336188319500e-4f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(1.339887440266574e-3f));
@@ -25,16 +26,16 @@ internal static class VectorMath
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(2.402264791363012e-1f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(6.931472028550421e-1f));
         p = Vector256.FusedMultiplyAdd(p, f, Vector256<float>.One);
-        // p is in [0.7, 1.42]: adding to its exponent field cannot leave the normal range.
+        // p is in [0.7, 1.42], and below 1 where the power rounds up to 128: the sum of the exponents stays within their field.
         return (p.AsInt32() + (shifted.AsInt32() << 23)).AsSingle();
     }
 
-    /// <summary>2^x for x of 0 or below, within 2e-7 of the result: what a decay needs, in two instructions less.</summary>
+    /// <summary>2^x for x of 0 or below, within 2e-7 of the result where it is a normal float and 0 from −127 down: what a decay needs, in two instructions less.</summary>
     /// <remarks>The polynomial is the minimax one of degree 5 on [−1/2, 1/2] with constant term 1: error 9e-8 before rounding.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Decay2(Vector256<float> x)
     {
-        x = Vector256.MaxNative(Vector256.Create(-126f), x);
+        x = Vector256.MaxNative(Vector256.Create(-127f), x);
         Vector256<float> shifted = x + Vector256.Create(IntegerUnits), f = x - (shifted - Vector256.Create(IntegerUnits));
         Vector256<float> p = Vector256.Create(1.3264683188699527e-3f);
         p = Vector256.FusedMultiplyAdd(p, f, Vector256.Create(9.671516990958862e-3f));
