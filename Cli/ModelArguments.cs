@@ -130,7 +130,7 @@ internal sealed class ModelArguments
 
     private void Answer(ParseResult arguments, Terminal terminal, Model model)
     {
-        TextTokens.NoteGuess(model.Metadata, terminal);
+        TextTokens.NoteDoubts(model.Metadata, terminal);
         if (arguments.GetResult(_context) is not null)
             terminal.Note($"-c is not needed: the state of this model takes {Show.Bytes(model.StateBytes)} however long the text gets, so there is no context size to set.");
         if (arguments.GetResult(_layers) is not null)

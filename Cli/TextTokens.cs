@@ -18,15 +18,16 @@ internal static class TextTokens
     public static ITokenizer Of(GgufFile file, Terminal terminal)
     {
         ITokenizer tokenizer = Tokenizer.Create(file.Metadata);
-        NoteGuess(file.Metadata, terminal);
+        NoteDoubts(file.Metadata, terminal);
         return tokenizer;
     }
 
-    /// <summary>Says so where the way of cutting text into words is guessed.</summary>
-    public static void NoteGuess(GgufMetadata metadata, Terminal terminal)
+    /// <summary>Says so where the way of cutting text into words is guessed, and where a key names a token that there is none of.</summary>
+    public static void NoteDoubts(GgufMetadata metadata, Terminal terminal)
     {
         if (Tokenizer.GuessedPreTokenizer(metadata) is string guess)
             terminal.Note($"Warning: the model's file does not name its pre-tokenizer; '{guess}' is taken as a guess, as in llama.cpp, and answers suffer if it is another: set it with --override-kv tokenizer.ggml.pre=str:NAME.");
+        if (Tokenizer.UnusableTokens(metadata) is string unusable) terminal.Note($"Warning: {unusable}");
     }
 
     /// <summary>Encodes a text, special tokens parsed, after the token that the model wants before every text.</summary>

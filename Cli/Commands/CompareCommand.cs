@@ -61,7 +61,7 @@ internal sealed class CompareCommand : Verb
         try
         {
             Model model = basis.Open(backend);
-            TextTokens.NoteGuess(model.Metadata, Terminal);   // its tokens are those of all
+            TextTokens.NoteDoubts(model.Metadata, Terminal);   // its tokens are those of all
             TokenWindows windows = _text.Cut(arguments, text, model.Tokenizer);
             List<VariantComparand> variants = type is null ? [] : Variants(weights, model.Plan, type);
             Terminal.Note($"{Show.Count(windows.TextLength)} tokens, {Show.Count(windows.Count)} windows of {Show.Count(windows.Length)}, {files.Length + variants.Count} models and variants.");

@@ -47,14 +47,20 @@ public sealed class GgufMetadata
     /// <summary>An integer of any integer type within <paramref name="min"/> to <paramref name="max"/>, or null when the key is absent.</summary>
     public int? TryGetInt32(string key, int min = int.MinValue, int max = int.MaxValue)
     {
+        if (TryGetInteger(key) is not Int128 value) return null;
+        return value >= min && value <= max ? (int)value
+            : throw new FormatException($"{Subject}: key '{key}' is {value}; it must be between {min} and {max}. Re-convert the model.");
+    }
+
+    /// <summary>An integer of any integer type, or null when the key is absent.</summary>
+    internal Int128? TryGetInteger(string key)
+    {
         if (!TryGet(key, out GgufValue v)) return null;
-        Int128 value = v.Value switch
+        return v.Value switch
         {
             byte x => x, sbyte x => x, ushort x => x, short x => x, uint x => x, int x => x, ulong x => x, long x => x,
             _ => throw WrongType(key, v, "an integer"),
         };
-        return value >= min && value <= max ? (int)value
-            : throw new FormatException($"{Subject}: key '{key}' is {value}; it must be between {min} and {max}. Re-convert the model.");
     }
 
     /// <summary>A float that must be there.</summary>

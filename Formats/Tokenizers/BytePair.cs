@@ -23,7 +23,7 @@ internal sealed class BytePair : VocabularyTokenizer
     }
 
     private BytePair(GgufMetadata metadata, Vocabulary vocabulary, PreTokenizer pre)
-        : base(vocabulary, new StopTokens(metadata, vocabulary.Count, bos: -1, eos: -1, addBos: pre.AddsBos))
+        : base(vocabulary, new StopTokens(metadata, bos: -1, eos: -1, addBos: pre.AddsBos))
     {
         _pre = pre;
         vocabulary.CheckLength(Vocabulary.ScoresKey, metadata.TryGetFloats(Vocabulary.ScoresKey)?.Length);

@@ -84,7 +84,7 @@ internal sealed class SentencePiece : VocabularyTokenizer
     private int SymbolOf(Rune rune) => _tokenOfCodePoint.TryGetValue(rune.Value, out int token) ? token : ~rune.Value;
 
     private static StopTokens Stops(GgufMetadata metadata, Vocabulary vocabulary) =>
-        new(metadata, vocabulary.Count, bos: ControlOr(vocabulary, 1), eos: ControlOr(vocabulary, 2), addBos: true);
+        new(metadata, bos: ControlOr(vocabulary, 1), eos: ControlOr(vocabulary, 2), addBos: true);
 
     /// <summary>The id that LLaMA's vocabulary has, if it can be meant here.</summary>
     private static int ControlOr(Vocabulary vocabulary, int token) => token < vocabulary.Count && vocabulary.Kind(token) == TokenKind.Control ? token : -1;

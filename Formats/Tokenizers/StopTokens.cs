@@ -13,19 +13,17 @@ internal sealed class StopTokens
     private readonly HashSet<int> _ends = [];
 
     /// <param name="metadata">Names the tokens by id.</param>
-    /// <param name="count">Number of token ids.</param>
     /// <param name="bos">Beginning of text where metadata has none, or −1.</param>
     /// <param name="eos">End of text where metadata has none, or −1.</param>
     /// <param name="addBos">Whether a text begins with the former where metadata is silent.</param>
-    /// <exception cref="FormatException">An id is not a token's, or a token is to be added that there is none of.</exception>
-    public StopTokens(GgufMetadata metadata, int count, int bos, int eos, bool addBos)
+    /// <exception cref="FormatException">An id is not an integer, or a token is to be added that there is none of.</exception>
+    public StopTokens(GgufMetadata metadata, int bos, int eos, bool addBos)
     {
-        Bos = Id(metadata, "bos_token_id", count) ?? bos;
-        Eos = Id(metadata, "eos_token_id", count) ?? eos;
-        Eot = Id(metadata, "eot_token_id", count) ?? -1;
-        Unknown = Id(metadata, "unknown_token_id", count) ?? -1;
-        Id(metadata, "padding_token_id", count);
-        int eom = Id(metadata, "eom_token_id", count) ?? -1;
+        Bos = NamedTokens.Find(metadata, "bos_token_id") ?? bos;
+        Eos = NamedTokens.Find(metadata, "eos_token_id") ?? eos;
+        Eot = NamedTokens.Find(metadata, "eot_token_id") ?? -1;
+        Unknown = NamedTokens.Find(metadata, "unknown_token_id") ?? -1;
+        int eom = NamedTokens.Find(metadata, "eom_token_id") ?? -1;
         AddBos = Adds(metadata, AddBosKey, Bos, addBos);
         AddEos = Adds(metadata, AddEosKey, Eos, false);
         AddEnds(Eos, Eot, eom);
@@ -62,8 +60,6 @@ internal sealed class StopTokens
             Eot = token;
         }
     }
-
-    private static int? Id(GgufMetadata metadata, string name, int count) => metadata.TryGetInt32("tokenizer.ggml." + name, 0, count - 1);
 
     private static bool Adds(GgufMetadata metadata, string key, int token, bool absent)
     {

@@ -10,7 +10,7 @@ internal sealed class TokenIds : ITokenizer
     {
         _subject = metadata.Subject;
         VocabularySize = metadata.GetInt32(metadata.GetString("general.architecture") + ".vocab_size", 1);
-        _stops = new StopTokens(metadata, VocabularySize, bos: -1, eos: -1, addBos: false);
+        _stops = new StopTokens(metadata, bos: -1, eos: -1, addBos: false);
     }
 
     public int VocabularySize { get; }

@@ -33,6 +33,18 @@ public static class Tokenizer
         return metadata.TryGetString(ModelKey) == "gpt2" && string.IsNullOrEmpty(metadata.TryGetString(PreTokenizer.Key)) ? PreTokenizer.Guessed : null;
     }
 
+    /// <summary>In a sentence, the keys of special tokens whose ids are no token's, and which are therefore taken as not there; null where there are none.</summary>
+    /// <exception cref="FormatException">A value is not an integer.</exception>
+    public static string? UnusableTokens(GgufMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        string[] keys = [.. NamedTokens.Unusable(metadata)];
+        return keys.Length == 0 ? null : $"{metadata.Subject}: key {string.Join(", key ", keys)}; there is no such token, so it is taken as if the key were not there, as in llama.cpp.";
+    }
+
+    /// <summary>Whether a file's tokenizer has texts for its tokens.</summary>
+    internal static bool HasVocabulary(GgufMetadata metadata) => metadata.TryGetString(ModelKey) is not (null or "no_vocab" or "none");
+
     /// <summary>The first of the names of the pre-tokenizer that <c>tokenizer.ggml.pre</c> names: "gpt-2" for "mpt", which cuts in the same way.</summary>
     /// <exception cref="NotSupportedException">The name is unknown.</exception>
     public static string PreTokenizerFamily(GgufMetadata metadata) => PreTokenizer.Find(metadata.TryGetString(PreTokenizer.Key), metadata.Subject).Family;

@@ -27,8 +27,8 @@ internal sealed class BytePairExport
         _kinds = metadata.TryGetInt32s(Ggml + "token_type") ?? [.. _tokens.Select(_ => TokenTable.Normal)];
         _merges = metadata.TryGetStrings(pre is null ? SpmMerges : Ggml + "merges")!;   // likewise
         _matchings = new TokenMatchings(metadata, _tokens.Length);
-        _unknown = pre is null && metadata.TryGetInt32(Ggml + "unknown_token_id") is int unknown ? _tokens[unknown] : null;
-        _firstId = metadata.TryGetInt32(Ggml + "bos_token_id") ?? -1;
+        _unknown = pre is null && NamedTokens.Find(metadata, "unknown_token_id") is int unknown ? _tokens[unknown] : null;
+        _firstId = NamedTokens.Find(metadata, "bos_token_id") ?? -1;
         _first = _firstId >= 0 && metadata.TryGetBool(Ggml + "add_bos_token") == true ? _tokens[_firstId] : null;
     }
 

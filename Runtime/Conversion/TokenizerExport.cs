@@ -33,7 +33,7 @@ internal static class TokenizerExport
     /// <param name="ends">How many ends of a text at most; more than one make a list.</param>
     public static void WriteIds(Utf8JsonWriter json, GgufMetadata metadata, int ends)
     {
-        if (metadata.TryGetInt32(Ggml + "bos_token_id") is int bos) json.WriteNumber("bos_token_id", bos);
+        if (NamedTokens.Find(metadata, "bos_token_id") is int bos) json.WriteNumber("bos_token_id", bos);
         int[] all = [.. Ends(metadata).Take(ends)];
         if (all.Length == 1) json.WriteNumber("eos_token_id", all[0]);
         else if (all.Length > 1)
@@ -42,11 +42,11 @@ internal static class TokenizerExport
             foreach (int end in all) json.WriteNumberValue(end);
             json.WriteEndArray();
         }
-        if (metadata.TryGetInt32(Ggml + "padding_token_id") is int padding) json.WriteNumber("pad_token_id", padding);
+        if (NamedTokens.Find(metadata, "padding_token_id") is int padding) json.WriteNumber("pad_token_id", padding);
     }
 
     private static IEnumerable<int> Ends(GgufMetadata metadata) =>
-        EndKeys.Select(key => metadata.TryGetInt32(Ggml + key)).Where(id => id is not null).Select(id => id!.Value).Distinct();   // filtered
+        EndKeys.Select(key => NamedTokens.Find(metadata, key)).Where(id => id is not null).Select(id => id!.Value).Distinct();   // filtered
 
     private static void WriteSettings(Utf8JsonWriter json, GgufMetadata metadata, string[] tokens, bool hasPieces)
     {
@@ -63,7 +63,7 @@ internal static class TokenizerExport
 
         void WriteToken(string name, string key)
         {
-            if (metadata.TryGetInt32(Ggml + key, 0, tokens.Length - 1) is int id) json.WriteString(name, tokens[id]);
+            if (NamedTokens.Find(metadata, key) is int id) json.WriteString(name, tokens[id]);
         }
 
         void WriteFlag(string name)
@@ -119,9 +119,9 @@ internal static class TokenizerExport
         int count = kinds is null ? tokens.Length : TokenTable.CountWithoutPadding(tokens, kinds);
         var model = new SentencePieceModel
         {
-            Unknown = metadata.TryGetInt32(Ggml + "unknown_token_id") ?? (kinds is null ? -1 : Array.IndexOf(kinds, TokenTable.Unknown)),
-            Bos = metadata.TryGetInt32(Ggml + "bos_token_id") ?? -1,
-            Eos = metadata.TryGetInt32(Ggml + "eos_token_id") ?? -1,
+            Unknown = NamedTokens.Find(metadata, "unknown_token_id") ?? (kinds is null ? -1 : Array.IndexOf(kinds, TokenTable.Unknown)),
+            Bos = NamedTokens.Find(metadata, "bos_token_id") ?? -1,
+            Eos = NamedTokens.Find(metadata, "eos_token_id") ?? -1,
             AddsSpacePrefix = metadata.TryGetBool(Ggml + "add_space_prefix") ?? true,
             Normalizer = "identity",
         };

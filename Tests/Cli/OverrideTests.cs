@@ -36,6 +36,25 @@ public sealed class OverrideTests : IDisposable
     }
 
     [Fact]
+    public void IdsOfNoTokens_AreToldInOneLineAndTakenAsNone()
+    {
+        string model = Model(m =>
+        {
+            m.Set("tokenizer.ggml.eos_token_id", -1);
+            m.Set("tokenizer.ggml.padding_token_id", uint.MaxValue);
+        });
+        foreach (string[] verb in (string[][])[["tokenize", "-p", "hi"], ["run", "-p", "hi", "-n", "3"], ["logits", "-p", "hi"], ["info"]])
+        {
+            CommandLine run = CommandLine.Run([.. verb, "-m", model]);
+            Assert.Equal(0, run.Code);
+            string warning = Assert.Single(run.ErrorLines, line => line.StartsWith("Warning: ", StringComparison.Ordinal));
+            Assert.Contains("key 'tokenizer.ggml.eos_token_id' is -1, key 'tokenizer.ggml.padding_token_id' is 4294967295;", warning, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, CommandLine.Run(["export", model, "-o", _folder["hub-none"]]).Code);
+        Assert.DoesNotContain("token_id", File.ReadAllText(Path.Combine(_folder["hub-none"], "config.json")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void OverrideOfThePreTokenizer_ChangesTheCut()
     {
         // "default" splits "1hi" apart at the digit as "gpt-2" does not do within a run of digits longer than three.

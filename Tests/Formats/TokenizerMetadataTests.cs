@@ -20,12 +20,6 @@ public sealed class TokenizerMetadataTests
     [InlineData("token_type", new[] { 1, 1, 1, 7, 1, 1, 1 })]
     [InlineData("token_type", new[] { 1, 1, 1, -1, 1, 1, 1 })]
     [InlineData("scores", new[] { 1f })]
-    [InlineData("bos_token_id", 7)]
-    [InlineData("eos_token_id", -1)]
-    [InlineData("eot_token_id", uint.MaxValue)]
-    [InlineData("eom_token_id", 7)]
-    [InlineData("unknown_token_id", 7)]
-    [InlineData("padding_token_id", 7)]
     [InlineData("bos_token_id", "a")]
     [InlineData("add_bos_token", true)]
     [InlineData("add_eos_token", true)]
@@ -38,7 +32,6 @@ public sealed class TokenizerMetadataTests
     [InlineData("scores", new[] { 1f })]
     [InlineData("scores", new[] { 0f, 0, 0, 0, 0, float.NaN, 0, 0 })]
     [InlineData("token_type", new[] { 1 })]
-    [InlineData("eos_token_id", 8)]
     [InlineData("add_space_prefix", 1)]
     [InlineData("prepend_scheme", "last")]
     [InlineData("spm_merges", new[] { "aa" })]
@@ -64,6 +57,26 @@ public sealed class TokenizerMetadataTests
         int[] tokens = Tokenizer.Create(metadata).Encode(text, parseSpecial: true);
         Assert.Equal(expected, string.Join(',', tokens));
         Assert.Equal(TokenMatching.None, Tokenizer.Create(metadata).Matching(2));
+    }
+
+    [Theory]
+    [InlineData("bos_token_id", 7)]
+    [InlineData("eos_token_id", -1)]
+    [InlineData("eot_token_id", uint.MaxValue)]
+    [InlineData("eom_token_id", 7u)]
+    [InlineData("unknown_token_id", long.MinValue)]
+    [InlineData("padding_token_id", ulong.MaxValue)]
+    public void Create_IdOfNoToken_IsTakenAsAbsentAndTold(string key, object value)
+    {
+        GgufMetadata metadata = BytePair();
+        metadata.Remove(Prefix + key);
+        Assert.Null(Tokenizer.UnusableTokens(metadata));
+        ITokenizer without = Tokenizer.Create(metadata);
+        metadata.Set(Prefix + key, value);
+        ITokenizer tokenizer = Tokenizer.Create(metadata);
+        Assert.Equal((without.Bos, without.Eos, without.Eot), (tokenizer.Bos, tokenizer.Eos, tokenizer.Eot));
+        for (int token = 0; token < tokenizer.VocabularySize; token++) Assert.Equal(without.IsEndOfGeneration(token), tokenizer.IsEndOfGeneration(token));
+        Assert.StartsWith($"file.gguf: key '{Prefix}{key}' is {value}; ", Tokenizer.UnusableTokens(metadata), StringComparison.Ordinal);
     }
 
     [Fact]
