@@ -32,7 +32,7 @@ internal sealed class SamplingArguments
     {
         List<string> notes = [];
         SamplingOptions defaults = SamplingOptions.FromMetadata(model.Metadata, notes);
-        foreach (string note in notes) terminal.Note(note);
+        foreach (string note in notes) terminal.Note($"Warning: {note}");
         long seed = arguments.GetValue(_seed) ?? -1;
         return (defaults with
         {

@@ -24,7 +24,7 @@ internal static class TokenizerExport
             ModelExporter.WriteFile(folder, "tokenizer.model", stream => stream.Write(Pieces(metadata).ToBytes()));
         else if (!asJson) notes.Add("The file has no vocabulary, so there are no tokenizer files.");
         if (metadata.TryGetStrings(Ggml + "tokens") is string[] tokens) ModelExporter.WriteJson(folder, "tokenizer_config.json", json => WriteSettings(json, metadata, tokens, hasPieces: model == "llama" && !asJson));
-        if (HasGeneration(metadata)) ModelExporter.WriteJson(folder, "generation_config.json", json => WriteGeneration(json, metadata));
+        if (HasGeneration(metadata)) ModelExporter.WriteJson(folder, "generation_config.json", json => WriteGeneration(json, metadata, notes));
     }
 
     /// <summary>Writes the ids of special tokens into an open object.</summary>
@@ -94,18 +94,18 @@ internal static class TokenizerExport
     private static bool HasGeneration(GgufMetadata metadata) =>
         Ends(metadata).Any() || metadata.Entries.Any(entry => entry.Key.StartsWith(RecommendedSampling.Prefix, StringComparison.Ordinal));
 
-    private static void WriteGeneration(Utf8JsonWriter json, GgufMetadata metadata)
+    private static void WriteGeneration(Utf8JsonWriter json, GgufMetadata metadata, List<string> notes)
     {
         WriteIds(json, metadata, ends: EndKeys.Length);
-        RecommendedNumber[] numbers = [.. RecommendedSampling.Numbers.Where(number => metadata.Contains(RecommendedSampling.Prefix + number.Name))];
-        string? sequence = metadata.TryGetString(RecommendedSampling.Prefix + RecommendedSampling.Sequence);
-        if (numbers.Length == 0 && sequence is null) return;
+        (RecommendedNumber Number, double? Value)[] numbers = [.. RecommendedSampling.Numbers.Select(number => (number, RecommendedSampling.Find(metadata, number, notes)))];
+        string? sequence = RecommendedSampling.FindSequence(metadata, notes);
+        if (numbers.All(number => number.Value is null) && sequence is null) return;
         json.WriteBoolean("do_sample", true);
-        foreach (RecommendedNumber number in numbers)
+        foreach ((RecommendedNumber number, double? value) in numbers)
         {
-            string key = RecommendedSampling.Prefix + number.Name;
-            if (number.IsWhole) json.WriteNumber(number.HubNames[0], metadata.GetInt32(key, int.MinValue));
-            else json.WriteNumber(number.HubNames[0], metadata.GetFloat(key));
+            if (value is not double x) continue;
+            if (number.IsWhole) json.WriteNumber(number.HubNames[0], (int)x);
+            else json.WriteNumber(number.HubNames[0], (float)x);
         }
         if (sequence is not null) json.WriteString(RecommendedSampling.Sequence, sequence);
     }

@@ -29,36 +29,59 @@ internal static class RecommendedSampling
         new("mirostat_eta", ["mirostat_eta"], false, (options, value) => options with { MirostatEta = (float)value }),
     ];
 
-    /// <summary>Puts what a file recommends in the place of the defaults.</summary>
+    /// <summary>Puts what a file recommends in the place of the defaults. It is advice: what cannot be used is left out with a note and stops nothing.</summary>
     /// <param name="metadata">Metadata of a GGUF file.</param>
     /// <param name="notes">Takes what a user should know, or null.</param>
-    /// <exception cref="FormatException">A value has a wrong type or is out of range.</exception>
     public static SamplingOptions Read(GgufMetadata metadata, ICollection<string>? notes)
     {
         var options = new SamplingOptions();
         foreach (RecommendedNumber number in Numbers)
-        {
-            string key = Prefix + number.Name;
-            if (metadata.TryGetNumber(key) is not double value) continue;
-            options = number.Apply(options, value, number.Name, out string? fault)
-                ?? throw new FormatException($"{metadata.Subject}: the recommended sampling cannot be used: key '{key}' is {value.ToString(CultureInfo.InvariantCulture)}, and {fault}. Remove or override the key, or re-convert the model.");
-        }
-        return metadata.TryGetString(Prefix + Sequence) is string sequence ? options with { Sequence = ReadSequence(metadata.Subject, sequence, notes) } : options;
+            if (Find(metadata, number, notes) is double value) options = number.Set(options, value);
+        if (FindSequence(metadata, notes) is not string text) return options;
+        List<string> unknown = [];
+        options = options with { Sequence = SamplerSequence.Parse(text, unknown) };
+        if (unknown.Count > 0)
+            notes?.Add($"The model recommends samplers that are not known here and are left out: {string.Join(", ", unknown.Select(HubConfig.Show))}.");
+        return options;
     }
 
-    private static IReadOnlyList<SamplerKind> ReadSequence(string subject, string text, ICollection<string>? notes)
+    /// <summary>A number that a file recommends and that can be used, or null.</summary>
+    public static double? Find(GgufMetadata metadata, RecommendedNumber number, ICollection<string>? notes)
     {
-        List<string> unknown = [];
+        string key = Prefix + number.Name;
+        if (!metadata.TryGet(key, out GgufValue found)) return null;
+        string? fault = "A number is needed.";
+        if (found.Type is not (GgufValueType.String or GgufValueType.Bool or GgufValueType.Array)
+            && metadata.TryGetNumber(key) is double value && number.Apply(new SamplingOptions(), value, number.Name, out fault) is not null) return value;
+        Drop(metadata, key, found, fault!, notes);   // set where there are no options
+        return null;
+    }
+
+    /// <summary>The order of samplers that a file recommends and that can be used, or null.</summary>
+    public static string? FindSequence(GgufMetadata metadata, ICollection<string>? notes)
+    {
+        const string Key = Prefix + Sequence;
+        if (!metadata.TryGet(Key, out GgufValue found)) return null;
+        string fault = "A text of names is needed.";
         try
         {
-            IReadOnlyList<SamplerKind> kinds = SamplerSequence.Parse(text, unknown);
-            if (unknown.Count > 0)
-                notes?.Add($"The model recommends samplers that are not known here and are left out: {string.Join(", ", unknown.Select(HubConfig.Show))}.");
-            return kinds;
+            if (found.Value is string text)
+            {
+                SamplerSequence.Parse(text, []);
+                return text;
+            }
         }
         catch (FormatException e)
         {
-            throw new FormatException($"{subject}: key '{Prefix}{Sequence}' cannot be used: {e.Message} Remove or override the key, or re-convert the model.", e);
+            fault = e.Message;
         }
+        Drop(metadata, Key, found, fault, notes);
+        return null;
+    }
+
+    private static void Drop(GgufMetadata metadata, string key, GgufValue found, string fault, ICollection<string>? notes)
+    {
+        string value = found.Type == GgufValueType.Array ? $"an array of {found.ElementType}" : HubConfig.Show(Convert.ToString(found.Value, CultureInfo.InvariantCulture)!);   // a string or a number
+        notes?.Add($"{metadata.Subject}: the recommended '{key}' is {value} and is left out: {char.ToLowerInvariant(fault[0])}{fault[1..]}");
     }
 }

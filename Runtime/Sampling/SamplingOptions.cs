@@ -59,10 +59,9 @@ public sealed record SamplingOptions
     /// <summary>Added to the logits of tokens; negative infinity bans one.</summary>
     public IReadOnlyDictionary<int, float>? LogitBias { get; init; }
 
-    /// <summary>Takes the defaults that a model's file asks for (<c>general.sampling.*</c>, all keys of llama.cpp); the others stay as they are here.</summary>
+    /// <summary>Takes the defaults that a model's file asks for (<c>general.sampling.*</c>, all keys of llama.cpp); the others stay as they are here, and so do those whose value cannot be used.</summary>
     /// <param name="metadata">Metadata of a GGUF file.</param>
-    /// <param name="notes">Takes what a user should know, one sentence each.</param>
-    /// <exception cref="FormatException">A value has a wrong type or is out of range.</exception>
+    /// <param name="notes">Takes what a user should know, such as what was left out, one sentence each.</param>
     public static SamplingOptions FromMetadata(GgufMetadata metadata, ICollection<string>? notes = null)
     {
         ArgumentNullException.ThrowIfNull(metadata);

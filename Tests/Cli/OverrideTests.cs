@@ -120,6 +120,29 @@ public sealed class OverrideTests : IDisposable
     }
 
     [Fact]
+    public void RecommendedSampling_ThatCannotBeUsed_IsToldAndStopsNothing()
+    {
+        string model = Model(m =>
+        {
+            m.Set("general.sampling.temp", -1f);
+            m.Set("general.sampling.mirostat", 7);
+        });
+        foreach (string[] options in (string[][])[[], ["--temp", "0.5", "--mirostat", "0"]])
+        {
+            CommandLine run = CommandLine.Run(["run", "-m", model, "-p", "hi", "-n", "2", .. options]);
+            Assert.Equal(0, run.Code);
+            string[] warnings = [.. run.ErrorLines.Where(line => line.StartsWith("Warning: ", StringComparison.Ordinal))];
+            Assert.Equal(2, warnings.Length);
+            Assert.Contains("'general.sampling.temp' is -1", warnings[0], StringComparison.Ordinal);
+            Assert.Contains("'general.sampling.mirostat' is 7", warnings[1], StringComparison.Ordinal);
+        }
+        CommandLine export = CommandLine.Run(["export", model, "-o", _folder["hub-sampling"]]);
+        Assert.Equal(0, export.Code);
+        Assert.DoesNotContain("temperature", File.ReadAllText(Path.Combine(_folder["hub-sampling"], "generation_config.json")), StringComparison.Ordinal);
+        Assert.Contains(export.ErrorLines, line => line.Contains("'general.sampling.temp'", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void HalfACharacter_LogProbsAndDetokenize_TellItsBytes()
     {
         string model = Model(_ => { });

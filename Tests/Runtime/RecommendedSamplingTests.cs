@@ -39,12 +39,20 @@ public sealed class RecommendedSamplingTests
     [InlineData("mirostat_tau", float.NaN)]
     [InlineData("top_k", 1.5f)]
     [InlineData("temp", "hot")]
+    [InlineData("temp", -1f)]
+    [InlineData("temp", new[] { 1f })]
+    [InlineData("temp", true)]
+    [InlineData("top_p", 2f)]
+    [InlineData("top_k", ulong.MaxValue)]
+    [InlineData("min_p", double.PositiveInfinity)]
     [InlineData("sequence", 5)]
-    public void FromMetadata_ValueThatMeansNothing_IsRefusedByKey(string key, object value)
+    public void FromMetadata_ValueThatMeansNothing_IsLeftOutAndTold(string key, object value)
     {
-        string message = Assert.Throws<FormatException>(() => SamplingOptions.FromMetadata(Metadata((key, value)))).Message;
-        Assert.Contains($"m.gguf: ", message, StringComparison.Ordinal);
-        Assert.Contains($"'{Prefix}{key}'", message, StringComparison.Ordinal);
+        List<string> notes = [];
+        Assert.Equal(new SamplingOptions { XtcThreshold = 0.25f }, SamplingOptions.FromMetadata(Metadata((key, value), ("xtc_threshold", 0.25f)), notes));
+        string note = Assert.Single(notes);
+        Assert.Contains("m.gguf: ", note, StringComparison.Ordinal);
+        Assert.Contains($"'{Prefix}{key}'", note, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,7 +66,8 @@ public sealed class RecommendedSamplingTests
         Assert.Equal([SamplerKind.TopP, SamplerKind.Temperature, SamplerKind.Typical],
             SamplingOptions.FromMetadata(Metadata(("sequence", " Nucleus ; infill;temp;sorcery;typical-p")), notes).Sequence);
         Assert.Contains("infill, sorcery", Assert.Single(notes), StringComparison.Ordinal);
-        Assert.Throws<FormatException>(() => SamplingOptions.FromMetadata(Metadata(("sequence", string.Join(';', Enumerable.Repeat("top_k", 65))))));
+        Assert.Equal(SamplerSequence.Usual, SamplingOptions.FromMetadata(Metadata(("sequence", string.Join(';', Enumerable.Repeat("top_k", 65)))), notes).Sequence);
+        Assert.Contains("65 names", notes[^1], StringComparison.Ordinal);
     }
 
     [Fact]
