@@ -27,6 +27,8 @@ public static class ModelConverter
         Plan plan = Record(checkpoint, metadata, tensors, options);
         tensors = [.. tensors.Select(tensor => Typed(tensor, plan, options))];
         List<string> notes = TokenizerImport.Write(checkpoint, options.Tokenizer, metadata);
+        if (checkpoint.Config.Flag("tie_word_embeddings", missing: false) && tensors.FirstOrDefault(tensor => tensor.Rule.Presence == TensorPresence.UntiedHead) is TensorImport head)
+            notes.Add($"{Path.GetFileName(checkpoint.Config.Path)} says that the head is the embedding ('tie_word_embeddings'), but tensor '{head.Source.Name}' differs from it; it is kept as the head, as in llama.cpp.");
         notes.AddRange(LlamaCppDifferences.Find(metadata, tensors));
 
         var writer = new GgufWriter(metadata);

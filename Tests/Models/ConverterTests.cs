@@ -117,9 +117,14 @@ public class ConverterTests
         folder.Convert();
         using (GgufFile same = GgufFile.Open(folder.Output)) Assert.False(same.TryGet("output.weight", out _));
         folder.Edit(tensors => tensors["lm_head.weight"].Values[77] += 1);
-        folder.Convert();
-        using GgufFile other = GgufFile.Open(folder.Output);
-        Assert.True(other.TryGet("output.weight", out _));
+        foreach (bool tied in (bool[])[false, true])
+        {
+            folder.Set("tie_word_embeddings", tied);
+            ConversionReport report = folder.Convert();
+            using GgufFile other = GgufFile.Open(folder.Output);
+            Assert.True(other.TryGet("output.weight", out _));
+            Assert.Equal(tied, report.Notes.Any(note => note.Contains("'lm_head.weight'", StringComparison.Ordinal)));
+        }
     }
 
     [Fact]
