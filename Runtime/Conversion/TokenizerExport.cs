@@ -16,6 +16,7 @@ internal static class TokenizerExport
     /// <param name="notes">Takes what a user should know.</param>
     public static void Write(string folder, GgufMetadata metadata, List<string> notes)
     {
+        if (Tokenizer.UnusableTokens(metadata) is string unusable) notes.Add(unusable);
         string model = metadata.TryGetString(Ggml + "model") ?? "no_vocab";
         bool asJson = model == "gpt2" || BytePairExport.IsSentencePiece(metadata);
         if (asJson && BytePairExport.TryCreate(metadata, notes) is BytePairExport vocabulary)
