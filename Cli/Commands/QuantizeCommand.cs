@@ -45,6 +45,7 @@ internal sealed class QuantizeCommand : Verb
         using GgufFile file = input.Open(_metadata.Read(arguments));
         if (!dryRun) Outputs.Check([names[1]], [.. file.PartPaths, options.Importance?.Subject]);
         QuantizationPlan plan = Quantizer.Plan(file, options);
+        TextTokens.NoteDoubts(file.Metadata, Terminal);
         StorageChoice.NoteOtherwise(Terminal, plan.StoredOtherwise);
         if (options.Importance is { } matrix)
         {

@@ -26,7 +26,7 @@ public sealed class MetadataOverrides
     /// One or several overrides each, separated by commas; one with a comma inside stands in double quotes, in which two of them are one.
     /// Of several for one key the last holds.
     /// </param>
-    /// <exception cref="FormatException">One is not of that form; the message shows it.</exception>
+    /// <exception cref="FormatException">One is not of that form, or is about files and not about the model; the message shows it.</exception>
     public static MetadataOverrides Parse(IEnumerable<string> texts)
     {
         ArgumentNullException.ThrowIfNull(texts);
@@ -71,6 +71,8 @@ public sealed class MetadataOverrides
         int equals = item.IndexOf('='), colon = item.IndexOf(':', equals + 1);
         string shown = Printable.Text(item);
         if (equals < 1 || colon < 0) throw new FormatException($"'{shown}' is no override of metadata; {Needed}.");
+        if (GgufSplit.Keys.Contains(item[..equals]))
+            throw new FormatException($"'{shown}' says how a model is cut into files, which is as its files are; leave it out.");
         string value = item[(colon + 1)..];
         return (item[..equals], item[(equals + 1)..colon] switch
         {

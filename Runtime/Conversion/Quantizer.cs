@@ -14,11 +14,12 @@ public static class Quantizer
     /// <param name="options">What to make.</param>
     /// <exception cref="ArgumentException">An override matches nothing, or its type cannot be written.</exception>
     /// <exception cref="FormatException">The model is damaged, or the importance matrix is another model's.</exception>
-    /// <exception cref="NotSupportedException">The architecture is unknown, or weights are quantized already and that was not allowed.</exception>
+    /// <exception cref="NotSupportedException">The architecture or the tokenizer is unknown, or weights are quantized already and that was not allowed.</exception>
     public static QuantizationPlan Plan(GgufFile file, QuantizationOptions options)
     {
         Plan network = Architecture.Record(file.Metadata, file, options.Architectures);   // refuses what would not run afterwards
         Architecture.RefuseUnread(file.Metadata, file.Tensors, network);
+        Model.TokenizerOf(file.Metadata, network);
         var used = new HashSet<QuantOverride>();
         var tensors = new List<PlannedTensor>();
         foreach (GgufTensorInfo tensor in file.Tensors) tensors.Add(Plan(file, tensor, network, options, used));

@@ -41,9 +41,7 @@ public sealed class Model : IDisposable
         BackendName = backend.Name;
         Plan = Architecture.Record(metadata, weights, options.Architectures);
         if (tensors is not null) Architecture.RefuseUnread(metadata, tensors, Plan);
-        Tokenizer = Formats.Tokenizer.Create(metadata);
-        if (Tokenizer.VocabularySize > Plan.VocabularySize)
-            throw new FormatException($"{metadata.Subject}: the vocabulary has {Tokenizer.VocabularySize} tokens and 'token_embd.weight' {Plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
+        Tokenizer = TokenizerOf(metadata, Plan);
         _weights = weights;
         _ownedSource = ownedSource;
         StateBudget = options.StateBudget ?? Math.Max(DeviceDescription.HostMemoryBytes / DefaultBudgetShare, LeastSessions * StateBytes);
@@ -366,6 +364,16 @@ public sealed class Model : IDisposable
         if (!output.IsKnownFinite && !Logits.AreFinite(output.Logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
         _proven |= !output.Logits.IsEmpty;
         return output;
+    }
+
+    /// <summary>Makes the tokenizer of a model, which must have a row for every token.</summary>
+    /// <exception cref="FormatException">A key is missing, has a wrong type, or contradicts another one or the plan.</exception>
+    /// <exception cref="NotSupportedException">The tokenizer's model or pre-tokenizer is not one of those known.</exception>
+    internal static ITokenizer TokenizerOf(GgufMetadata metadata, Plan plan)
+    {
+        ITokenizer tokenizer = Formats.Tokenizer.Create(metadata);
+        return tokenizer.VocabularySize <= plan.VocabularySize ? tokenizer
+            : throw new FormatException($"{metadata.Subject}: the vocabulary has {tokenizer.VocabularySize} tokens and 'token_embd.weight' {plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
     }
 
     /// <summary>Rows of the head that stand for no token: beyond the vocabulary, or of tokens that are not used.</summary>

@@ -96,6 +96,29 @@ public sealed class OverrideTests : IDisposable
         Assert.Equal("other", written.Metadata.GetString("general.name"));
     }
 
+    [Theory]
+    [InlineData("split.count=int:2", 2)]
+    [InlineData("split.no=int:0", 2)]
+    [InlineData("split.tensors.count=int:3", 2)]
+    [InlineData("tokenizer.ggml.pre=str:zzz", 1)]
+    [InlineData("tokenizer.ggml.model=str:zzz", 1)]
+    [InlineData("general.alignment=int:7", 1)]
+    public void Quantize_OverrideThatNoModelCouldBeOpenedWith_IsRefusedBeforeWriting(string text, int code)
+    {
+        CommandLine run = CommandLine.Run(["quantize", Model(_ => { }), _folder["q.gguf"], "F16", "--override-kv", text]);
+        Assert.Equal((code, false), (run.Code, File.Exists(_folder["q.gguf"])));
+        Assert.Contains(text.Split('=')[0], Assert.Single(run.ErrorLines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Quantize_EndThatIsNoToken_IsToldAndWritesWhatRuns()
+    {
+        CommandLine run = CommandLine.Run(["quantize", Model(_ => { }), _folder["q.gguf"], "F16", "--override-kv", "tokenizer.ggml.eos_token_id=int:999999"]);
+        Assert.Equal(0, run.Code);
+        Assert.Contains(run.ErrorLines, line => line.StartsWith("Warning: ", StringComparison.Ordinal) && line.Contains("'tokenizer.ggml.eos_token_id' is 999999", StringComparison.Ordinal));
+        Assert.Equal(0, CommandLine.Run(["run", "-m", _folder["q.gguf"], "-p", "hi", "-n", "2"]).Code);
+    }
+
     [Fact]
     public void RecommendedSampling_InTheFile_ActsAsTheOptionsDo()
     {
