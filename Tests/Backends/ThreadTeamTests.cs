@@ -59,6 +59,36 @@ public sealed class ThreadTeamTests
         step.Check(0);
     }
 
+    [Fact]
+    public void Run_SeveralUnitsThrow_TellsTheFirst()
+    {
+        using var team = new ThreadTeam(2);
+        using var step = new FailingStep { Name = "test" };
+        Assert.Equal("first", Assert.Throws<FormatException>(() => team.Run([step], CancellationToken.None)).Message);
+    }
+
+    /// <summary>Throws in every unit, in the order of the units.</summary>
+    private sealed class FailingStep : Step, IDisposable
+    {
+        private readonly ManualResetEventSlim _thrown = new();
+
+        public override int Units => 2;
+
+        public override void Run(int unit, int member)
+        {
+            if (unit == 0)
+            {
+                _thrown.Set();
+                throw new FormatException("first");
+            }
+            _thrown.Wait();
+            Thread.Sleep(100);   // longer than a throw takes to be caught
+            throw new FormatException("second");
+        }
+
+        public void Dispose() => _thrown.Dispose();
+    }
+
     private sealed class CountingStep : Step
     {
         private readonly int[] _done = new int[16];

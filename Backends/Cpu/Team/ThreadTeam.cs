@@ -173,7 +173,7 @@ internal sealed class ThreadTeam : IDisposable
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                _failure = e;   // the caller throws it on
+                Interlocked.CompareExchange(ref _failure, e, null);   // the caller throws the first on; until it looks, others go on with what that one left
             }
             _stragglers?.End(member);
             if (claims.Finish(index) == units && Volatile.Read(ref _sleepers) > 0) Wake();
