@@ -31,6 +31,9 @@ internal enum Needs
 
     /// <summary>A CUDA driver with a device, real or emulated.</summary>
     Cuda = 128,
+
+    /// <summary>The driver that Shaders/build-emulation.sh makes, which fails on demand.</summary>
+    EmulatedCuda = 256,
 }
 
 /// <summary>Why this machine cannot run a test, asked when tests are discovered.</summary>
@@ -46,6 +49,7 @@ internal static class Machine
         (Needs.MovedThreads, new(() => Stragglers.For(2) is not null), "Threads are moved on Linux only, and where there are two cores."),
         (Needs.Cuda, new(() => CudaDriver.IsAvailable), "There is no CUDA device, and Shaders/build-emulation.sh's is not on LD_LIBRARY_PATH."),
         (Needs.OtherThanLinux, new(() => !OperatingSystem.IsLinux()), "Linux does otherwise."),
+        (Needs.EmulatedCuda, new(() => EmulatedCuda.IsLoaded), "The CUDA driver is not the emulated one (Shaders/build-emulation.sh)."),
     ];
 
     /// <summary>The reason of the first need that is not met; null when all are.</summary>

@@ -45,7 +45,7 @@ internal static class TestBackends
     public static bool Scales(string name) => !BackendSelector.IsCuda(name);
 
     /// <summary>Whether the backend's executables are <see cref="ITracedExecutable"/>s.</summary>
-    public static bool ShowsOps(string name) => !BackendSelector.IsCuda(name);
+    public static bool ShowsOps(string name) => BackendSelector.ShowsOps(name);
 
     /// <summary>Whether the backend rounds activations to 16 bits beside weights of 16 bits where there are many rows, as the text on LinearOp allows.</summary>
     public static bool RoundsToHalves(string name) => BackendSelector.IsCuda(name) && name != "cuda:exact";

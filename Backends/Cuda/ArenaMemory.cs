@@ -28,6 +28,9 @@ internal sealed class ArenaMemory : IDisposable
     /// <summary>Where the values of a plan lie to one another.</summary>
     public static ArenaLayout LayoutOf(Plan plan) => new(plan, width => (width + Alignment - 1) / Alignment * Alignment);
 
+    /// <summary>Bytes of the values of so many rows, without the logits.</summary>
+    public static long BytesOf(Plan plan, int rows) => (long)LayoutOf(plan).FloatsPerRow * rows * sizeof(float);
+
     public ulong Logits => _logits.Address;
 
     public long Bytes => _arena.Bytes + _logits.Bytes;

@@ -14,7 +14,15 @@ internal sealed unsafe class BatchTable : IDisposable
         (_tokens, _sequences, _outputs) = (shape.Tokens, shape.Sequences, Math.Max(shape.Outputs, 1));
         long bytes = CountBytes + (long)_sequences * (sizeof(ulong) + 2 * sizeof(int)) + (2L * _tokens + _outputs) * sizeof(int) + PartBytes;
         _host = new CudaPageLockedHostMemory(bytes);
-        _device = new CudaDeviceMemory(bytes, "the table of a batch");
+        try
+        {
+            _device = new CudaDeviceMemory(bytes, "the table of a batch");
+        }
+        catch
+        {
+            _host.Dispose();
+            throw;
+        }
         Pointers = new BatchPointers
         {
             Counts = _device.Address,

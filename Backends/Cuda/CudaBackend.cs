@@ -22,18 +22,28 @@ public sealed class CudaBackend : IBackend
     public CudaBackend(int device = 0, int most = int.MaxValue, bool exact = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(device);
-        if (CudaDriver.WhyNot is string why) throw new NotSupportedException($"CUDA: {why}; choose --backend cpu.");
-        if (device >= CudaDriver.DeviceCount)
-            throw new NotSupportedException($"There is no CUDA device {device}; the driver sees {CudaDriver.DeviceCount}, numbered from 0.");
+        if (WhyNot(device) is string why) throw new NotSupportedException($"CUDA: {why}; choose --backend cpu.");
         (_device, _most, _exact) = (device, most, exact);
         _context = new CudaContext(device);
-        if (_context.Capability < KernelLibrary.Least)
-        {
-            string found = Dotted(_context.Capability);
-            _context.Dispose();
-            throw new NotSupportedException($"CUDA device {device} has compute capability {found}; {Dotted(KernelLibrary.Least)} (Turing) or newer is needed. Choose --backend cpu.");
-        }
         _kernels = new KernelLibrary(_context, most);
+    }
+
+    /// <summary>Why a device cannot be used, as a sentence that begins with what is missing; null when it can. Takes nothing of it.</summary>
+    /// <param name="device">Its number, from 0.</param>
+    public static string? WhyNot(int device)
+    {
+        if (CudaDriver.WhyNot is string why) return why;
+        if (device >= CudaDriver.DeviceCount) return $"there is no device {device}; the driver sees {CudaDriver.DeviceCount}, numbered from 0";
+        try
+        {
+            int capability = CudaContext.CapabilityOf(device);
+            return capability >= KernelLibrary.Least ? null
+                : $"device {device} has compute capability {Dotted(capability)}, and {Dotted(KernelLibrary.Least)} (Turing) or newer is needed";
+        }
+        catch (CudaException e)
+        {
+            return $"device {device} cannot be used: {e.Message}";
+        }
     }
 
     /// <inheritdoc/>
@@ -62,12 +72,13 @@ public sealed class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string? WhyNot(Plan plan, IWeightSource weights) => PlanKernels.WhyNot(plan);
+    public string? WhyNot(Plan plan, IWeightSource weights) =>
+        PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, ChunkTokens, !_exact && _kernels.Capability >= 80).WhyNot(_context.FreeBytes);
 
     /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
     {
-        if (WhyNot(plan, weights) is string why) throw new NotSupportedException(why);
+        if (PlanKernels.WhyNot(plan) is string why) throw new NotSupportedException(why);
         _context.MakeCurrent();
         return new CudaModel(plan, weights, options, _context, _kernels, _exact, cancel);
     }
@@ -75,7 +86,7 @@ public sealed class CudaBackend : IBackend
     /// <inheritdoc/>
     public void Dispose()
     {
-        _context.MakeCurrent();
+        _context.TryMakeCurrent();
         _kernels.Dispose();
         _context.Dispose();
     }

@@ -37,11 +37,19 @@ internal sealed unsafe class CudaExecutable : IExecutable
         if (shape.Tokens > ushort.MaxValue || shape.Sequences > ushort.MaxValue)
             throw new NotSupportedException($"A batch of {shape.Tokens} tokens in {shape.Sequences} sequences is more than the cuda backend runs at once, {ushort.MaxValue} of each; feed smaller chunks.");
         (_model, _slots, _weights, Shape) = (model, slots, weights, shape);
-        _arena = new ArenaMemory(model.Plan, shape);
-        _table = new BatchTable(shape);
-        _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
-        _halves = new HalfMemory(model.Plan, weights, shape, model);
-        _logits = new HostLogits(shape.Outputs, model.Plan.VocabularySize);
+        try
+        {
+            _arena = new ArenaMemory(model.Plan, shape);
+            _table = new BatchTable(shape);
+            _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
+            _halves = new HalfMemory(model.Plan, weights, shape, model);
+            _logits = new HostLogits(shape.Outputs, model.Plan.VocabularySize);
+        }
+        catch
+        {
+            DisposeMemory();
+            throw;
+        }
         _picks = new HostPicks(shape.Sequences, model.NeverPicked);
         _spans = new SequenceSpan[shape.Sequences];
         _wanted = new TokenPick[shape.Sequences];
@@ -139,15 +147,21 @@ internal sealed unsafe class CudaExecutable : IExecutable
     {
         if (_disposed) return;
         _disposed = true;
-        _model.MakeCurrent();
+        _model.TryMakeCurrent();
         if (_model.Running == this) Finish();
         _model.ScratchBytes -= ScratchBytes;
         foreach (Compiled compiled in _buckets.Values) compiled.Graph?.Dispose();
-        _arena.Dispose();
-        _table.Dispose();
-        _rounded.Dispose();
-        _halves.Dispose();
-        _logits.Dispose();
+        DisposeMemory();
+    }
+
+    /// <summary>Gives back what there is, also of one that was not made to its end.</summary>
+    private void DisposeMemory()
+    {
+        _arena?.Dispose();
+        _table?.Dispose();
+        _rounded?.Dispose();
+        _halves?.Dispose();
+        _logits?.Dispose();
     }
 
     private void RunOps(Compiled compiled, int rows, int outputs, CancellationToken cancel)

@@ -6,6 +6,12 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>Weights and slots of a model on the device.</summary>
 internal sealed class CudaModel : ILoadedModel
 {
+    /// <summary>What is said where kernels are still compiled when the weights are there, which the driver does once.</summary>
+    private const string Compiling = "compiling kernels for this device, which is done once";
+
+    /// <summary>Kernels that the driver has kept come within less, in milliseconds.</summary>
+    private const int KeptKernels = 300;
+
     private readonly CudaContext _context;
     private readonly int _chunk;
 
@@ -18,6 +24,7 @@ internal sealed class CudaModel : ILoadedModel
         Observer = options.Observer;
         NeverPicked = options.NeverPicked;
         _chunk = options.ChunkTokens;
+        if (new MemoryNeed(plan, source, _chunk, HasTensorCores).WhyNot(context.FreeBytes) is string why) throw new NotSupportedException(why);
         Stream = new CudaStream();
         Task compiling = Task.Run(() =>
         {
@@ -28,9 +35,10 @@ internal sealed class CudaModel : ILoadedModel
         });
         try
         {
-            Weights = new DeviceWeights(plan, source, context, Stream, options, cancel);
+            Weights = new DeviceWeights(plan, source, Stream, options, cancel);
             Slots = new DeviceSlots(plan.States, Stream, options.StateBudget);
             Slots.Reserve(options.Slots);
+            if (Task.WaitAny([compiling], KeptKernels, CancellationToken.None) < 0) options.Progress?.Report(new LoadProgress(Compiling, 0, 0));
             compiling.GetAwaiter().GetResult();
         }
         catch
@@ -109,9 +117,12 @@ internal sealed class CudaModel : ILoadedModel
     /// <summary>Calls go to the context of the thread that makes them.</summary>
     public void MakeCurrent() => _context.MakeCurrent();
 
+    /// <inheritdoc cref="CudaContext.TryMakeCurrent"/>
+    public void TryMakeCurrent() => _context.TryMakeCurrent();
+
     public void Dispose()
     {
-        MakeCurrent();
+        TryMakeCurrent();
         Slots?.Dispose();
         Weights?.Dispose();
         Stream.Dispose();

@@ -22,12 +22,24 @@ internal sealed unsafe class DeviceSlots(StateLayout states, CudaStream stream, 
         SlotTable.EnsureWithin(count, SlotBytes, budget);
         while (_slots.Count <= count)
         {
-            var slot = new CudaDeviceMemory(SlotBytes, $"the state of slot {_slots.Count}");
+            CudaDeviceMemory slot = NewSlot();
             _slots.Add(slot);
             stream.Clear(slot.Address, slot.Bytes);
         }
         stream.Synchronize("clearing new slots");
         Table.Grow(count);
+    }
+
+    private CudaDeviceMemory NewSlot()
+    {
+        try
+        {
+            return new CudaDeviceMemory(SlotBytes, $"the state of slot {_slots.Count}");
+        }
+        catch (CudaException e) when (e.IsOutOfMemory)
+        {
+            throw new StateBudgetException($"The device has no memory left for another state of {SlotBytes:N0} bytes beside {_slots.Count}; end sessions that are no longer needed, or choose --backend cpu.", e);
+        }
     }
 
     public void Clear(int slot)

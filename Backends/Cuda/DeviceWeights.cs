@@ -10,7 +10,7 @@ internal sealed unsafe class DeviceWeights : IDisposable
     private readonly WeightPointer[] _pointers;
     private readonly WeightForm[] _forms;
 
-    public DeviceWeights(Plan plan, IWeightSource source, CudaContext context, CudaStream stream, LoadOptions options, CancellationToken cancel)
+    public DeviceWeights(Plan plan, IWeightSource source, CudaStream stream, LoadOptions options, CancellationToken cancel)
     {
         var views = new TensorView[plan.Weights.Length];
         _memory = new CudaDeviceMemory?[views.Length];
@@ -21,10 +21,9 @@ internal sealed unsafe class DeviceWeights : IDisposable
         {
             WeightSpec spec = plan.Weights[i];
             if (!source.TryGet(spec.Name, out views[i])) throw new FormatException($"Tensor '{spec.Name}' is missing. Re-convert the model.");
-            _forms[i] = IsDecoded(spec) ? new WeightForm("F32", WeightLayout.AsStored) : WeightForm.For(views[i].Type, spec.Name);
-            needed += BytesOf(i, spec, views[i]).Total;
+            _forms[i] = FormOf(spec, views[i]);
+            needed += BytesOf(spec, _forms[i], views[i]).Total;
         }
-        Refuse(needed + 2 * plan.States.Bytes(0), context);
         try
         {
             using var ring = new UploadRing(stream);
@@ -38,7 +37,7 @@ internal sealed unsafe class DeviceWeights : IDisposable
                 cancel.ThrowIfCancellationRequested();
                 if (multiplied.Contains(i)) Refusal ??= NotFinite(finite, i, views[i].Rows);   // its rows come from memory once for this and for the upload
                 Place(i, plan.Weights[i], views[i], ring);
-                options.Progress?.Report(new LoadProgress("uploading", done += BytesOf(i, plan.Weights[i], views[i]).Total, needed));
+                options.Progress?.Report(new LoadProgress("uploading", done += BytesOf(plan.Weights[i], _forms[i], views[i]).Total, needed));
             }
             stream.Synchronize("uploading the weights");
         }
@@ -81,28 +80,21 @@ internal sealed unsafe class DeviceWeights : IDisposable
         }
     }
 
+    /// <summary>The form of a weight.</summary>
+    public static WeightForm FormOf(WeightSpec spec, TensorView view) => IsDecoded(spec) ? new WeightForm("F32", WeightLayout.AsStored) : WeightForm.For(view.Type, spec.Name);
+
     private static bool IsDecoded(WeightSpec spec) => spec.Role is WeightRole.Vector or WeightRole.SmallMatrix;
 
-    private static void Refuse(long needed, CudaContext context)
-    {
-        long free = context.FreeBytes;
-        if (needed <= free) return;
-        double share = (double)free / needed;
-        string smaller = share > 0.55 ? "Q8_0" : share > 0.3 ? "Q4_K_M" : "a smaller model";
-        throw new NotSupportedException(
-            $"The model needs {needed >> 20:n0} MiB on the device and {free >> 20:n0} MiB are free: {(needed - free) >> 20:n0} MiB are missing. Quantize it to {smaller}, or choose --backend cpu.");
-    }
-
     /// <summary>Scales begin on a multiple of 256 bytes behind the values; a kernel may read up to 16 bytes past the last.</summary>
-    private (long Data, long Scales, long Total) BytesOf(int i, WeightSpec spec, TensorView view)
+    public static (long Data, long Scales, long Total) BytesOf(WeightSpec spec, WeightForm form, TensorView view)
     {
-        (long data, long scales) = IsDecoded(spec) ? (spec.Count * sizeof(float), 0) : _forms[i].Bytes(view);
+        (long data, long scales) = IsDecoded(spec) ? (spec.Count * sizeof(float), 0) : form.Bytes(view);
         return (data, scales, (data + 255) / 256 * 256 + scales + 16);
     }
 
     private void Place(int i, WeightSpec spec, TensorView view, UploadRing ring)
     {
-        (long data, long scales, long total) = BytesOf(i, spec, view);
+        (long data, long scales, long total) = BytesOf(spec, _forms[i], view);
         var memory = new CudaDeviceMemory(total, $"tensor '{spec.Name}'");
         _memory[i] = memory;
         ulong apart = scales == 0 ? 0 : memory.Address + (ulong)(data + 255) / 256 * 256;

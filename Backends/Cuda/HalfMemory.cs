@@ -6,6 +6,9 @@ namespace MambaRT.Backends.Cuda;
 /// </summary>
 internal sealed class HalfMemory : IDisposable
 {
+    /// <summary>Buffers of halves that the plans of today need at most; what tells the need of memory counts with it, nothing else.</summary>
+    public const int MostBuffers = 3;
+
     private readonly Value?[] _values;
     private readonly List<CudaDeviceMemory> _buffers = [];
     private readonly CudaDeviceMemory? _weights, _parts;
@@ -37,9 +40,17 @@ internal sealed class HalfMemory : IDisposable
         long matrix = 0;
         foreach (Op op in plan.Ops)
             if (op is LinearOp linear && weights.FormOf(linear.Weight).IsQuantized) matrix = Math.Max(matrix, (long)linear.X.Width * linear.Output.Width);
-        foreach (int stride in strides) _buffers.Add(new CudaDeviceMemory((long)RowCount * stride * sizeof(ushort), "activations of 16 bits"));
-        if (strides.Length > 0) _parts = new CudaDeviceMemory(TensorTile.MostParts * sizeof(float), "the parts of split products");
-        if (matrix > 0) _weights = new CudaDeviceMemory(matrix * sizeof(ushort), "weights of 16 bits");
+        try
+        {
+            foreach (int stride in strides) _buffers.Add(new CudaDeviceMemory((long)RowCount * stride * sizeof(ushort), "activations of 16 bits"));
+            if (strides.Length > 0) _parts = new CudaDeviceMemory(TensorTile.MostParts * sizeof(float), "the parts of split products");
+            if (matrix > 0) _weights = new CudaDeviceMemory(matrix * sizeof(ushort), "weights of 16 bits");
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
         WritesFloats = model.Observer is not null;
     }
 

@@ -21,8 +21,11 @@ internal sealed class RoundedMemory : IDisposable
             if (op is LinearOp linear && weights.FormOf(linear.Weight).IsQuantized) widest = Math.Max(widest, linear.X.Width);
         if (widest == 0) return;
         _scales = (long)rows * widest;
-        _memory = new CudaDeviceMemory(_scales + _scales / Block * ScaleBytes, $"the rounded activations of {rows} rows");
+        _memory = new CudaDeviceMemory(BytesOf(rows, widest), $"the rounded activations of {rows} rows");
     }
+
+    /// <summary>Bytes for so many rows.</summary>
+    public static long BytesOf(int rows, int widest) => (long)rows * widest / Block * (Block + ScaleBytes);
 
     public long Bytes => _memory?.Bytes ?? 0;
 

@@ -7,11 +7,27 @@ internal sealed unsafe class UploadRing : IDisposable
     public const int PieceBytes = 16 << 20;
 
     private readonly CudaStream _stream;
-    private readonly CudaPageLockedHostMemory[] _pieces = [new(PieceBytes), new(PieceBytes)];
-    private readonly CudaEvent[] _sent = [new(), new()];
+    private readonly CudaPageLockedHostMemory[] _pieces = new CudaPageLockedHostMemory[2];
+    private readonly CudaEvent[] _sent = new CudaEvent[2];
     private int _next;
 
-    public UploadRing(CudaStream stream) => _stream = stream;
+    public UploadRing(CudaStream stream)
+    {
+        _stream = stream;
+        try
+        {
+            for (int i = 0; i < _pieces.Length; i++)
+            {
+                _pieces[i] = new CudaPageLockedHostMemory(PieceBytes);
+                _sent[i] = new CudaEvent();
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Fills a piece.</summary>
     /// <param name="from">First byte of the whole that is wanted.</param>
@@ -35,7 +51,7 @@ internal sealed unsafe class UploadRing : IDisposable
 
     public void Dispose()
     {
-        foreach (CudaEvent sent in _sent) sent.Dispose();
-        foreach (CudaPageLockedHostMemory piece in _pieces) piece.Dispose();
+        foreach (CudaEvent? sent in _sent) sent?.Dispose();
+        foreach (CudaPageLockedHostMemory? piece in _pieces) piece?.Dispose();
     }
 }

@@ -32,14 +32,15 @@ public sealed class Model : IDisposable
     private int _closing;
     private bool _proven;
 
-    private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, IBackend backend, ModelOptions options)
+    private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, Func<Plan, IWeightSource, IBackend> choose, ModelOptions options)
     {
+        Metadata = metadata;
+        Plan = Architecture.Record(metadata, weights, options.Architectures);
+        IBackend backend = choose(Plan, weights);
         ChunkTokens = options.ChunkTokens ?? backend.Device.ChunkTokens;
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(ChunkTokens, nameof(options));
-        Metadata = metadata;
         Options = options;
         BackendName = backend.Name;
-        Plan = Architecture.Record(metadata, weights, options.Architectures);
         if (tensors is not null) Architecture.RefuseUnread(metadata, tensors, Plan);
         Tokenizer = TokenizerOf(metadata, Plan);
         _weights = weights;
@@ -118,11 +119,23 @@ public sealed class Model : IDisposable
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(backend);
+        return OpenOnChoice(path, (_, _) => backend, options);
+    }
+
+    /// <summary>Opens a GGUF file on the backend that is chosen when its network is known.</summary>
+    /// <param name="path">A .gguf file, or any part of a split set.</param>
+    /// <param name="choose">Given the network and its weights, makes or names the backend, which stays the caller's to dispose.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <inheritdoc cref="Open(string, IBackend, ModelOptions?)"/>
+    public static Model OpenOnChoice(string path, Func<Plan, IWeightSource, IBackend> choose, ModelOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(choose);
         options ??= new ModelOptions();
         GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Overrides = options.Overrides });
         try
         {
-            return new Model(file.Metadata, file, file.Tensors, file, backend, options);
+            return new Model(file.Metadata, file, file.Tensors, file, choose, options);
         }
         catch
         {
@@ -137,7 +150,7 @@ public sealed class Model : IDisposable
         ArgumentNullException.ThrowIfNull(metadata);
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(backend);
-        return new(metadata, weights, null, null, backend, options ?? new ModelOptions());
+        return new(metadata, weights, null, null, (_, _) => backend, options ?? new ModelOptions());
     }
 
     /// <summary>Starts a sequence from the zero state.</summary>
@@ -173,13 +186,13 @@ public sealed class Model : IDisposable
         try
         {
             RunTicket run = executable.Start(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length) });
-            ReadOnlySpan<float> logits = Proven(executable.Await(run)).Logits;
+            ReadOnlySpan<float> logits = Proven(executable.Await(run), _spans.AsSpan(0, sessions.Length)).Logits;
             foreach (Session session in sessions) session.Advance(1);
             return logits;
         }
-        catch (Exception e) when (LeavesStatesUndefined(e))
+        catch
         {
-            foreach (Session session in sessions) session.Lose();
+            foreach (Session session in sessions) session.LoseUnlessThere();
             throw;
         }
     }
@@ -270,9 +283,6 @@ public sealed class Model : IDisposable
     /// <summary>Whether a run has given logits: then every matrix is known to be finite, and only what is computed can fail to be.</summary>
     internal bool IsProven => _proven;
 
-    /// <summary>Whether an exception of a run may have come after states were changed.</summary>
-    internal static bool LeavesStatesUndefined(Exception e) => e is not (ArgumentException or IOException or NotSupportedException);
-
     /// <summary>Checks that tokens are in the vocabulary and their rows of the embedding finite, each row once.</summary>
     internal void CheckTokens(scoped ReadOnlySpan<int> tokens)
     {
@@ -301,12 +311,12 @@ public sealed class Model : IDisposable
         _spans[0] = new SequenceSpan(slot, position, 0, tokens.Length, outputs);
         IExecutable executable = _executables.For(new BatchShape(tokens.Length, 1, Math.Max(1, _spans[0].OutputCount)));
         var batch = new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, 1), Picks = pick, WantsLogits = pick.IsEmpty };
-        if (tokens.Length == 1) return Proven(executable.Await(Start(executable, batch, observer, CancellationToken.None)));
+        if (tokens.Length == 1) return Proven(executable.Await(Start(executable, batch, observer, CancellationToken.None)), batch.Sequences);
         CancellationTokenSource stop = _stop;
         try
         {
             using CancellationTokenRegistration link = cancel.UnsafeRegister(static stop => ((CancellationTokenSource)stop!).Cancel(), stop);   // given just here
-            return Proven(executable.Await(Start(executable, batch, observer, stop.Token)));
+            return Proven(executable.Await(Start(executable, batch, observer, stop.Token)), batch.Sequences);
         }
         catch (OperationCanceledException)
         {
@@ -359,9 +369,10 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Passes on logits that are finite.</summary>
-    internal RunOutput Proven(RunOutput output)
+    internal RunOutput Proven(RunOutput output, scoped ReadOnlySpan<SequenceSpan> sequences)
     {
-        if (!output.IsKnownFinite && !Logits.AreFinite(output.Logits)) throw FiniteWeights.Overflow(Metadata.Subject, Plan.Ops[^1].Name);
+        if (!output.IsKnownFinite && !Logits.AreFinite(output.Logits))
+            throw FiniteWeights.Overflow(Metadata.Subject, NonFiniteStates.First(Plan, _loaded, sequences) ?? Plan.Ops[^1].Name);
         _proven |= !output.Logits.IsEmpty;
         return output;
     }

@@ -111,7 +111,17 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>As <see cref="Fork"/>, or null where there is no room for another state.</summary>
-    internal Session? TryFork() => Model.HasRoom ? Fork() : null;
+    internal Session? TryFork()
+    {
+        try
+        {
+            return Model.HasRoom ? Fork() : null;
+        }
+        catch (StateBudgetException)
+        {
+            return null;   // the budget has room that the device has not
+        }
+    }
 
     /// <summary>Takes over the past of another session of the same model.</summary>
     public void CopyFrom(Session other)
@@ -191,6 +201,9 @@ public sealed class Session : IDisposable
     /// <summary>Notes that a run failed after it had begun to change the state, and that there is no copy.</summary>
     internal void Lose() => _lost = true;
 
+    /// <summary>The same where a run that failed has changed the state.</summary>
+    internal void LoseUnlessThere() => _lost |= Model.Loaded.PositionOf(OpenSlot) != Position;
+
     /// <summary>Feeds chunk by chunk, all or nothing: whatever ends it early, the state is as before, or lost where there was no reason for a copy.</summary>
     /// <remarks>
     /// A prompt that goes on with a sequence copies its state into the scratch slot first. A single token does so only until the model has given logits once,
@@ -214,12 +227,25 @@ public sealed class Session : IDisposable
             Position += tokens.Length;
             return output;
         }
-        catch (Exception e)
+        catch
+        {
+            GoBack(slot, copied, returns);
+            throw;
+        }
+    }
+
+    /// <summary>Makes the state what it was before a feed that failed, where there is a way. What failed is for the caller to tell, also where the device has failed for good.</summary>
+    private void GoBack(int slot, bool copied, bool returns)
+    {
+        try
         {
             if (copied) Model.Loaded.CopySlot(Scratch, slot, Position);
             else if (returns) Model.Loaded.ClearSlot(slot);
-            else _lost = Model.LeavesStatesUndefined(e);
-            throw;
+            else LoseUnlessThere();
+        }
+        catch (IOException)
+        {
+            _lost = true;
         }
     }
 

@@ -50,7 +50,7 @@ public sealed class SlicedFeed : IDisposable
             {
                 if (_run is null) Begin();
                 if (!_run!.Advance(time - Stopwatch.GetElapsedTime(began))) return false;   // Begin made it
-                RunOutput output = Model.Proven(_run.Await(_ticket));
+                RunOutput output = Model.Proven(_run.Await(_ticket), []);
                 _fed += Count;
                 _run = null;
                 if (_fed < _tokens.Length) continue;

@@ -1,5 +1,6 @@
 // A driver of CUDA without a GPU: memory is the process's own, a kernel is the emulated one of the same name, a stream runs at once.
-// Enough of libcuda for Backends/Cuda; `mock_fail` makes a later call fail.
+// Enough of libcuda for Backends/Cuda. It can be another device than it is, and fail, as tests ask by mock_* or by variables of the environment:
+//   MAMBART_EMULATED_DEVICES, _VERSION (12080), _CAPABILITY (80), _MEMORY (bytes), and _FAIL=call:after[:code], such as cuLaunchKernel:3.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,18 +21,32 @@ struct Module { char* text; };
 constexpr int MostSizes = 64;
 struct Function { void (*body)(void*); unsigned bytes, threads; int sizes[MostSizes]; };
 struct Node { Node* next; int kind; Function* function; int gridX, gridY, threads; void *arguments, *to, *from; size_t bytes; int value; };
-struct Graph { Node *first, **last; };
+struct Graph { Node *first, **last; bool instantiated; };
 
 thread_local Graph* capturing;
 pthread_mutex_t device = PTHREAD_MUTEX_INITIALIZER;
 size_t used, limit = (size_t)4 << 30;
+long alive;   // handles and pieces of host memory that were not given back
 char failing[64];
-int failAfter = -1, failCode;
+int failAfter = -1, failCode, lost, devices = 1, version = 13000, capability = 80;
+const int FirstFatal = 700, LastFatal = 719;
 
-/// Whether this call is the one that mock_fail asked to fail.
+/// Whether this call is the one that mock_fail asked to fail. Some codes end a device: every call after one fails as it did.
 int failed(const char* call) {
-    if (failAfter < 0 || strcmp(call, failing) != 0) return Success;
-    return failAfter-- == 0 ? failCode : Success;
+    if (lost) return lost;
+    if (failAfter < 0 || strcmp(call, failing) != 0 || failAfter-- > 0) return Success;
+    if (failCode >= FirstFatal && failCode <= LastFatal) lost = failCode;
+    return failCode;
+}
+void count(int by) { __atomic_fetch_add(&alive, by, __ATOMIC_RELAXED); }
+
+__attribute__((constructor)) void read_environment() {
+    if (const char* text = getenv("MAMBART_EMULATED_DEVICES")) devices = atoi(text);
+    if (const char* text = getenv("MAMBART_EMULATED_VERSION")) version = atoi(text);
+    if (const char* text = getenv("MAMBART_EMULATED_CAPABILITY")) capability = atoi(text);
+    if (const char* text = getenv("MAMBART_EMULATED_MEMORY")) limit = (size_t)atoll(text);
+    failCode = FirstFatal;
+    if (const char* text = getenv("MAMBART_EMULATED_FAIL")) sscanf(text, "%63[^:]:%d:%d", failing, &failAfter, &failCode);
 }
 #define TRY(call) if (int code = failed(call)) return code
 
@@ -64,33 +79,35 @@ extern "C" __attribute__((visibility("default"))) void mock_fail(const char* cal
     strncpy(failing, call, sizeof failing - 1);
     failAfter = after;
     failCode = code;
+    lost = Success;
 }
 extern "C" __attribute__((visibility("default"))) void mock_memory(size_t bytes) { limit = bytes; }
 extern "C" __attribute__((visibility("default"))) size_t mock_used() { return used; }
+extern "C" __attribute__((visibility("default"))) long mock_alive() { return alive; }
 
 API cuInit(unsigned) { TRY("cuInit"); return Success; }
-API cuDriverGetVersion(int* v) { *v = 13000; return Success; }
-API cuDeviceGetCount(int* n) { *n = 1; return Success; }
-API cuDeviceGet(int* d, int i) { *d = i; return i == 0 ? Success : 101; }
+API cuDriverGetVersion(int* v) { *v = version; return Success; }
+API cuDeviceGetCount(int* n) { *n = devices; return Success; }
+API cuDeviceGet(int* d, int i) { *d = i; return i < devices ? Success : 101; }
 API cuDeviceGetName(char* s, int n, int) { strncpy(s, "Emulated", n); return Success; }
-API cuDeviceGetAttribute(int* v, int a, int) { *v = a == 75 ? 8 : a == 76 ? 0 : a == 16 ? 4 : 0; return Success; }
+API cuDeviceGetAttribute(int* v, int a, int) { *v = a == 75 ? capability / 10 : a == 76 ? capability % 10 : a == 16 ? 4 : 0; return Success; }
 API cuDeviceTotalMem_v2(size_t* v, int) { *v = limit; return Success; }
-API cuDevicePrimaryCtxRetain(void** c, int) { TRY("cuDevicePrimaryCtxRetain"); *c = (void*)1; return Success; }
-API cuDevicePrimaryCtxRelease_v2(int) { return Success; }
-API cuCtxSetCurrent(void*) { return Success; }
-API cuGetErrorName(int e, const char** s) { *s = e == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : e == NotFound ? "CUDA_ERROR_NOT_FOUND" : e == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : "CUDA_ERROR_INVALID_VALUE"; return Success; }
-API cuGetErrorString(int e, const char** s) { *s = e == OutOfMemory ? "out of memory" : e == NotFound ? "named symbol not found" : e == 700 ? "an illegal memory access was encountered" : "invalid argument"; return Success; }
+API cuDevicePrimaryCtxRetain(void** c, int) { TRY("cuDevicePrimaryCtxRetain"); count(1); *c = (void*)1; return Success; }
+API cuDevicePrimaryCtxRelease_v2(int) { count(-1); return Success; }
+API cuCtxSetCurrent(void*) { TRY("cuCtxSetCurrent"); return Success; }
+API cuGetErrorName(int e, const char** s) { *s = e == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : e == NotFound ? "CUDA_ERROR_NOT_FOUND" : e == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : e == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_INVALID_VALUE"; return Success; }
+API cuGetErrorString(int e, const char** s) { *s = e == OutOfMemory ? "out of memory" : e == NotFound ? "named symbol not found" : e == 700 ? "an illegal memory access was encountered" : e == 719 ? "unspecified launch failure" : "invalid argument"; return Success; }
 
-API cuLinkCreate_v2(unsigned, int*, void**, void** state) { *state = calloc(1, sizeof(Module)); return Success; }
+API cuLinkCreate_v2(unsigned, int*, void**, void** state) { TRY("cuLinkCreate"); count(1); *state = calloc(1, sizeof(Module)); return Success; }
 API cuLinkAddData_v2(void* state, int, void* data, size_t bytes, const char*, unsigned, int*, void**) {
     TRY("cuLinkAddData");
     ((Module*)state)->text = (char*)memcpy(calloc(1, bytes + 1), data, bytes);
     return Success;
 }
 API cuLinkComplete(void* state, void** image, size_t* bytes) { *image = ((Module*)state)->text; *bytes = strlen((char*)*image) + 1; return Success; }
-API cuLinkDestroy(void* state) { free(((Module*)state)->text); free(state); return Success; }
-API cuModuleLoadData(void** m, const void* image) { TRY("cuModuleLoadData"); Module* module = (Module*)malloc(sizeof(Module)); module->text = strdup((const char*)image); *m = module; return Success; }
-API cuModuleUnload(void* m) { free(((Module*)m)->text); free(m); return Success; }
+API cuLinkDestroy(void* state) { count(-1); free(((Module*)state)->text); free(state); return Success; }
+API cuModuleLoadData(void** m, const void* image) { TRY("cuModuleLoadData"); count(1); Module* module = (Module*)malloc(sizeof(Module)); module->text = strdup((const char*)image); *m = module; return Success; }
+API cuModuleUnload(void* m) { count(-1); free(((Module*)m)->text); free(m); return Success; }
 API cuModuleGetFunction(void** f, void* m, const char* name) {
     char entry[160], size[160], threads[160];
     snprintf(entry, sizeof entry, ".entry %s(", name);
@@ -121,19 +138,19 @@ API cuMemAlloc_v2(u64* p, size_t bytes) {
     return Success;
 }
 API cuMemFree_v2(u64 p) { char* block = (char*)p - 256; __atomic_fetch_sub(&used, *(size_t*)block, __ATOMIC_RELAXED); free(block); return Success; }
-API cuMemGetInfo_v2(size_t* free, size_t* total) { *free = limit - used; *total = limit; return Success; }
-API cuMemAllocHost_v2(void** p, size_t bytes) { *p = aligned_alloc(256, (bytes + 255) / 256 * 256); memset(*p, 0xcc, bytes); return Success; }
-API cuMemFreeHost(void* p) { free(p); return Success; }
+API cuMemGetInfo_v2(size_t* free, size_t* total) { TRY("cuMemGetInfo"); *free = limit - used; *total = limit; return Success; }
+API cuMemAllocHost_v2(void** p, size_t bytes) { TRY("cuMemAllocHost"); count(1); *p = aligned_alloc(256, (bytes + 255) / 256 * 256); memset(*p, 0xcc, bytes); return Success; }
+API cuMemFreeHost(void* p) { count(-1); free(p); return Success; }
 API cuMemcpyHtoDAsync_v2(u64 to, const void* from, size_t bytes, void*) { TRY("cuMemcpyHtoDAsync"); return copy((void*)to, from, bytes); }
-API cuMemcpyDtoHAsync_v2(void* to, u64 from, size_t bytes, void*) { return copy(to, (void*)from, bytes); }
-API cuMemcpyDtoDAsync_v2(u64 to, u64 from, size_t bytes, void*) { return copy((void*)to, (void*)from, bytes); }
-API cuMemsetD8Async(u64 to, unsigned char value, size_t bytes, void*) { return submit(Node{nullptr, 2, nullptr, 0, 0, 0, nullptr, (void*)to, nullptr, bytes, value}); }
+API cuMemcpyDtoHAsync_v2(void* to, u64 from, size_t bytes, void*) { TRY("cuMemcpyDtoHAsync"); return copy(to, (void*)from, bytes); }
+API cuMemcpyDtoDAsync_v2(u64 to, u64 from, size_t bytes, void*) { TRY("cuMemcpyDtoDAsync"); return copy((void*)to, (void*)from, bytes); }
+API cuMemsetD8Async(u64 to, unsigned char value, size_t bytes, void*) { TRY("cuMemsetD8Async"); return submit(Node{nullptr, 2, nullptr, 0, 0, 0, nullptr, (void*)to, nullptr, bytes, value}); }
 
-API cuStreamCreate(void** s, unsigned) { *s = (void*)1; return Success; }
-API cuStreamDestroy_v2(void*) { return Success; }
+API cuStreamCreate(void** s, unsigned) { TRY("cuStreamCreate"); count(1); *s = (void*)1; return Success; }
+API cuStreamDestroy_v2(void*) { count(-1); return Success; }
 API cuStreamSynchronize(void*) { TRY("cuStreamSynchronize"); return Success; }
-API cuEventCreate(void** e, unsigned) { *e = (void*)1; return Success; }
-API cuEventDestroy_v2(void*) { return Success; }
+API cuEventCreate(void** e, unsigned) { TRY("cuEventCreate"); count(1); *e = (void*)1; return Success; }
+API cuEventDestroy_v2(void*) { count(-1); return Success; }
 API cuEventRecord(void*, void*) { return Success; }
 API cuEventSynchronize(void*) { return Success; }
 API cuEventElapsedTime(float* ms, void*, void*) { *ms = 1; return Success; }
@@ -145,15 +162,21 @@ API cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned, unsigned threads
     if (gx == 0 || gy == 0 || gy > 65535 || threads == 0 || threads > function->threads) return InvalidValue;
     return submit(Node{nullptr, 0, function, (int)gx, (int)gy, (int)threads, parameters[0], nullptr, nullptr, 0, 0});
 }
-API cuStreamBeginCapture_v2(void*, int) { capturing = (Graph*)calloc(1, sizeof(Graph)); capturing->last = &capturing->first; return Success; }
+API cuStreamBeginCapture_v2(void*, int) { TRY("cuStreamBeginCapture"); count(1); capturing = (Graph*)calloc(1, sizeof(Graph)); capturing->last = &capturing->first; return Success; }
 API cuStreamEndCapture(void*, void** g) { *g = capturing; capturing = nullptr; return Success; }
-API cuGraphInstantiateWithFlags(void** e, void* g, u64) { *e = g; return Success; }
-API cuGraphDestroy(void*) { return Success; }
 API cuGraphExecDestroy(void* e) {
+    count(-1);
     for (Node* n = ((Graph*)e)->first; n;) { Node* next = n->next; if (n->kind == 0) free(n->arguments); free(n); n = next; }
     free(e);
     return Success;
 }
+API cuGraphInstantiateWithFlags(void** e, void* g, u64) {
+    TRY("cuGraphInstantiate");
+    ((Graph*)g)->instantiated = true;   // the nodes pass to what is launched
+    *e = g;
+    return Success;
+}
+API cuGraphDestroy(void* g) { return ((Graph*)g)->instantiated ? Success : cuGraphExecDestroy(g); }
 API cuGraphLaunch(void* e, void*) {
     TRY("cuGraphLaunch");
     for (Node* n = ((Graph*)e)->first; n; n = n->next) execute(n);

@@ -12,15 +12,21 @@ internal sealed unsafe class CudaContext : IDisposable
 
     public CudaContext(int ordinal)
     {
-        int device;
-        CudaException.Check(cuDeviceGet(&device, ordinal), "cuDeviceGet", $"device {ordinal}");
-        _device = device;
-        Capability = 10 * Attribute(CUDeviceAttribute.ComputeCapabilityMajor) + Attribute(CUDeviceAttribute.ComputeCapabilityMinor);
-        MultiProcessors = Attribute(CUDeviceAttribute.MultiProcessorCount);
+        _device = Device(ordinal);
+        Capability = CapabilityOf(ordinal);
+        MultiProcessors = Attribute(_device, CUDeviceAttribute.MultiProcessorCount);
         nint context;
-        CudaException.Check(cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain", $"device {ordinal}");
+        CudaException.Check(cuDevicePrimaryCtxRetain(&context, _device), "cuDevicePrimaryCtxRetain", $"device {ordinal}");
         _handle = context;
-        MakeCurrent();
+        try
+        {
+            MakeCurrent();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Compute capability: 90 is 9.0.</summary>
@@ -65,6 +71,9 @@ internal sealed unsafe class CudaContext : IDisposable
 
     public void MakeCurrent() => CudaException.Check(cuCtxSetCurrent(_handle), "cuCtxSetCurrent");
 
+    /// <summary>The same before something is given back, which is tried on a lost device too.</summary>
+    public void TryMakeCurrent() => _ = cuCtxSetCurrent(_handle);
+
     public void Dispose()
     {
         if (_disposed) return;
@@ -72,10 +81,24 @@ internal sealed unsafe class CudaContext : IDisposable
         _ = cuDevicePrimaryCtxRelease_v2(_device);
     }
 
-    private int Attribute(CUDeviceAttribute attribute)
+    /// <summary>The compute capability of a device, without a context on it.</summary>
+    public static int CapabilityOf(int ordinal)
+    {
+        int device = Device(ordinal);
+        return 10 * Attribute(device, CUDeviceAttribute.ComputeCapabilityMajor) + Attribute(device, CUDeviceAttribute.ComputeCapabilityMinor);
+    }
+
+    private static int Device(int ordinal)
+    {
+        int device;
+        CudaException.Check(cuDeviceGet(&device, ordinal), "cuDeviceGet", $"device {ordinal}");
+        return device;
+    }
+
+    private static int Attribute(int device, CUDeviceAttribute attribute)
     {
         int value;
-        CudaException.Check(cuDeviceGetAttribute(&value, (int)attribute, _device), "cuDeviceGetAttribute");
+        CudaException.Check(cuDeviceGetAttribute(&value, (int)attribute, device), "cuDeviceGetAttribute");
         return value;
     }
 }

@@ -29,7 +29,8 @@ internal sealed unsafe class CudaModule : IDisposable
             fixed (byte* text = ptx)
             {
                 int code = cuLinkAddData_v2(state, Ptx, text, (nuint)ptx.Length, &unnamed, 0, null, null);
-                if (code != 0) throw new CudaException("cuLinkAddData", code, $"{name}: {Encoding.UTF8.GetString(log, LogLength).Split('\0')[0]}");
+                string said = code == 0 ? "" : Encoding.UTF8.GetString(log, LogLength).Split('\0')[0];
+                CudaException.Check(code, "cuLinkAddData", said.Length == 0 ? name : $"{name}: {said}");
             }
             CudaException.Check(cuLinkComplete(state, &image, &bytes), "cuLinkComplete", name);
             CudaException.Check(cuModuleLoadData(&module, image), "cuModuleLoadData", name);

@@ -1,0 +1,198 @@
+using MambaRT.Backends.Cuda;
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>A device that fails, or has too little memory: a sentence, the session that is concerned and nothing else, and nothing left behind. On the emulated driver.</summary>
+[Collection(nameof(CudaFailureTests))]
+[CollectionDefinition(nameof(CudaFailureTests), DisableParallelization = true)]
+public sealed class CudaFailureTests : IDisposable
+{
+    private const long DeviceBytes = 4L << 30;
+
+    private const int OutOfMemory = EmulatedCuda.OutOfMemory, IllegalAddress = EmulatedCuda.IllegalAddress, LaunchFailed = 719, InvalidValue = 1;
+
+    private static readonly int[] Prompt = TinyModels.Tokens(100);
+
+    private readonly long _used, _alive;
+
+    public CudaFailureTests()
+    {
+        if (!EmulatedCuda.IsLoaded) return;
+        EmulatedCuda.Heal();
+        EmulatedCuda.Resize(DeviceBytes);
+        (_used, _alive) = (EmulatedCuda.Used, EmulatedCuda.Alive);
+    }
+
+    public void Dispose()
+    {
+        if (!EmulatedCuda.IsLoaded) return;
+        EmulatedCuda.Heal();
+        EmulatedCuda.Resize(DeviceBytes);
+    }
+
+    [MachineTheory(Needs.EmulatedCuda)]
+    [InlineData("cuMemAlloc", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    [InlineData("cuMemAllocHost", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    [InlineData("cuMemcpyHtoDAsync", InvalidValue, "CUDA_ERROR_INVALID_VALUE")]
+    [InlineData("cuMemcpyHtoDAsync", IllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS")]
+    [InlineData("cuStreamCreate", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    [InlineData("cuStreamSynchronize", LaunchFailed, "CUDA_ERROR_LAUNCH_FAILED")]
+    [InlineData("cuEventCreate", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    [InlineData("cuLinkCreate", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    [InlineData("cuLinkAddData", InvalidValue, "CUDA_ERROR_INVALID_VALUE")]
+    [InlineData("cuModuleLoadData", InvalidValue, "CUDA_ERROR_INVALID_VALUE")]
+    [InlineData("cuMemGetInfo", InvalidValue, "CUDA_ERROR_INVALID_VALUE")]
+    [InlineData("cuDevicePrimaryCtxRetain", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    public void Open_CallThatFails_IsASentenceAndLeavesNothing(string call, int code, string name)
+    {
+        int failures = 0;
+        for (int after = 0; after < 400; after = after < 8 ? after + 1 : after * 3)
+        {
+            EmulatedCuda.Fail(call, after, code);
+            try
+            {
+                using var run = new TinyRun("cuda", "mamba-untied-biases", QuantTypes.Q8_0);
+            }
+            catch (CudaException e)
+            {
+                Assert.Contains($"{call} failed with {code} {name}", e.Message);
+                failures++;
+            }
+            EmulatedCuda.Heal();
+            EnsureNothingLeft();
+        }
+        Assert.NotEqual(0, failures);
+    }
+
+    [MachineTheory(Needs.EmulatedCuda)]
+    [InlineData("cuLaunchKernel", InvalidValue, 3)]
+    [InlineData("cuLaunchKernel", IllegalAddress, 3)]
+    [InlineData("cuGraphLaunch", InvalidValue, 1)]
+    [InlineData("cuGraphLaunch", LaunchFailed, 1)]
+    [InlineData("cuGraphInstantiate", OutOfMemory, 1)]
+    [InlineData("cuStreamBeginCapture", InvalidValue, 1)]
+    [InlineData("cuStreamSynchronize", IllegalAddress, 1)]
+    [InlineData("cuMemcpyHtoDAsync", InvalidValue, 1)]
+    [InlineData("cuMemcpyDtoHAsync", InvalidValue, 1)]
+    [InlineData("cuMemcpyDtoHAsync", IllegalAddress, 1)]
+    public void Feed_CallThatFails_ConcernsTheSessionAlone(string call, int code, int tokens)
+    {
+        using (var other = new TinyRun("cuda", "mamba2-g3", QuantTypes.F32))
+        {
+            using (var run = new TinyRun("cuda", "mamba-untied-biases", QuantTypes.F32))
+            {
+                using Session session = run.Model.StartSession(), sibling = run.Model.StartSession(), foreign = other.Model.StartSession();
+                float[] expected = sibling.Feed(Prompt).ToArray();
+                foreign.Feed(Prompt);
+                session.Feed([1, 2]);
+                EmulatedCuda.Fail(call, 0, code);
+
+                CudaException e = Assert.Throws<CudaException>(() => session.Feed(Prompt.AsSpan(0, tokens)));
+
+                Assert.Contains($"{call} failed with {code} CUDA_ERROR_", e.Message);
+                Assert.DoesNotContain('\n', e.Message);
+                EmulatedCuda.Heal();   // another context, or a failure that was one call's
+                foreign.Feed([1]);
+                sibling.Reset();
+                Assert.Equal(expected, sibling.Feed(Prompt).ToArray());
+                session.Reset();
+                Assert.Equal(expected, session.Feed(Prompt).ToArray());
+            }
+        }
+        EnsureNothingLeft();
+    }
+
+    [MachineTheory(Needs.EmulatedCuda)]
+    [InlineData(1)]
+    [InlineData(100)]
+    public void Feed_LaunchThatFails_NamesTheOp(int count)
+    {
+        using var run = new TinyRun("cuda", "mamba-tied", QuantTypes.F32);
+        using Session session = run.Model.StartSession();
+        int[] tokens = Prompt[..count];
+        EmulatedCuda.Fail("cuLaunchKernel", 3, IllegalAddress);
+        Assert.Matches(@"^(token_embd|output|blk\.\d)\S*: cuLaunchKernel failed with 700 CUDA_ERROR_ILLEGAL_ADDRESS \(", Assert.Throws<CudaException>(() => session.Feed(tokens)).Message);
+    }
+
+    [MachineFact(Needs.EmulatedCuda)]
+    public void Feed_DeviceLostWithinAToken_LosesTheStateAndSaysSo()
+    {
+        using (var run = new TinyRun("cuda", "mamba-tied", QuantTypes.F32))
+        {
+            using Session session = run.Model.StartSession();
+            session.Feed(Prompt);
+            session.Feed([1]);
+            EmulatedCuda.Fail("cuStreamSynchronize", 0, IllegalAddress);
+            Assert.Contains("a run: cuStreamSynchronize failed with 700 CUDA_ERROR_ILLEGAL_ADDRESS", Assert.Throws<CudaException>(() => session.Feed([1])).Message);
+            Assert.Contains("lost its state", Assert.Throws<InvalidOperationException>(() => session.Save()).Message);
+            Assert.Contains("failed with 700", Assert.Throws<CudaException>(session.Reset).Message);
+            Assert.Contains("failed with 700", Assert.Throws<CudaException>(run.Model.StartSession).Message);
+            Assert.Contains("failed with 700", Assert.Throws<CudaException>(() => new TinyRun("cuda", "mamba-tied", QuantTypes.F32)).Message);
+        }
+        EnsureNothingLeft();   // although every call failed
+    }
+
+    [MachineFact(Needs.EmulatedCuda)]
+    public void FeedBatch_LaunchThatFails_LosesTheStatesOfItsSessionsOnly()
+    {
+        using var run = new TinyRun("cuda", "mamba2-g1", QuantTypes.F32);
+        using Session a = run.Model.StartSession(), b = run.Model.StartSession(), c = run.Model.StartSession();
+        foreach (Session session in (Session[])[a, b, c]) session.Feed(Prompt);
+        run.Model.FeedBatch([a, b], [1, 2]);
+        EmulatedCuda.Fail("cuGraphLaunch", 0, InvalidValue);
+        Assert.Throws<CudaException>(() => run.Model.FeedBatch([a, b], [1, 2]));
+        Assert.Contains("lost its state", Assert.Throws<InvalidOperationException>(() => a.Save()).Message);
+        Assert.Contains("lost its state", Assert.Throws<InvalidOperationException>(() => b.Feed([1])).Message);
+        c.Feed([1]);
+    }
+
+    [MachineFact(Needs.EmulatedCuda)]
+    public void StartSession_DeviceFull_IsRefusedAndTheOthersGoOn()
+    {
+        using (var run = new TinyRun("cuda", "mamba-tied", QuantTypes.F32))
+        {
+            using Session session = run.Model.StartSession();
+            session.Feed(Prompt);
+            EmulatedCuda.Resize(EmulatedCuda.Used);
+            Assert.Contains("no memory left for another state", Assert.Throws<StateBudgetException>(run.Model.StartSession).Message);
+            Assert.Throws<StateBudgetException>(session.Fork);
+            Assert.Null(session.TryFork());
+            session.Feed([1]);
+            EmulatedCuda.Resize(DeviceBytes);
+            using Session another = run.Model.StartSession();
+            another.Feed(Prompt);
+        }
+        EnsureNothingLeft();
+    }
+
+    [MachineFact(Needs.EmulatedCuda)]
+    public void Load_CancelledWhileUploading_GivesTheMemoryBack()
+    {
+        using (TinyWeights weights = TinyModels.Make("mamba-untied-biases", QuantTypes.F16))
+        using (IBackend backend = TestBackends.Create("cuda"))
+        {
+            Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+            using var cancel = new CancellationTokenSource();
+            var heard = new Heard(progress =>
+            {
+                Assert.Equal("uploading", progress.Doing);
+                if (progress.Done > progress.Total / 2) cancel.Cancel();
+            });
+            Assert.Throws<OperationCanceledException>(() => backend.Load(plan, weights.Weights, new LoadOptions { Progress = heard }, cancel.Token));
+        }
+        EnsureNothingLeft();
+    }
+
+    private void EnsureNothingLeft()
+    {
+        Assert.Equal(_used, EmulatedCuda.Used);
+        Assert.Equal(_alive, EmulatedCuda.Alive);
+    }
+
+    private sealed class Heard(Action<LoadProgress> hear) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value) => hear(value);
+    }
+}
