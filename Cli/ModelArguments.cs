@@ -65,13 +65,15 @@ internal sealed class ModelArguments
     }
 
     /// <summary>Makes the backend asked for.</summary>
-    public IBackend CreateBackend(ParseResult arguments)
+    public IBackend CreateBackend(ParseResult arguments) => BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", CheckedCpu(arguments));
+
+    private CpuOptions CheckedCpu(ParseResult arguments)
     {
         int threads = (int)(arguments.GetValue(_threads) ?? 0);
         int[]? cores = OptionOf.Given(arguments, _affinity);
         if (cores is not null && threads > 0 && threads != cores.Length)
             throw new UsageException($"--affinity gives {cores.Length} cores for {threads} threads; give one a thread, or leave out one of the two options.");
-        return BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", Cpu(arguments));
+        return Cpu(arguments);
     }
 
     /// <summary>The process is the program's own, so its threads may be moved.</summary>
@@ -102,24 +104,52 @@ internal sealed class ModelArguments
     /// <summary>Opens the model on the backend asked for.</summary>
     public OpenedModel Open(ParseResult arguments, Terminal terminal, IActivationObserver? observer = null)
     {
-        OpenedModel opened = Open(arguments, Locate(arguments), CreateBackend(arguments), observer);
+        ModelFile file = Locate(arguments);
+        OpenedModel opened = IsAuto(arguments) ? OpenOnChoice(arguments, terminal, file, observer) : Open(arguments, file, CreateBackend(arguments), terminal, observer);
         Answer(arguments, terminal, opened.Model);
         return opened;
     }
 
     /// <summary>Opens the model a second time, on another backend; threads are those asked for, where it has any.</summary>
-    public OpenedModel OpenOn(ParseResult arguments, string backend) => Open(arguments, Locate(arguments), CreateBackend(arguments, backend), null);
+    public OpenedModel OpenOn(ParseResult arguments, string backend, Terminal terminal) => Open(arguments, Locate(arguments), CreateBackend(arguments, backend), terminal, null);
 
-    private OpenedModel Open(ParseResult arguments, ModelFile file, IBackend backend, IActivationObserver? observer)
+    /// <summary>Opens the model for a trace: where nothing is asked for, on what can show its operations.</summary>
+    /// <exception cref="NotSupportedException">What is asked for cannot.</exception>
+    public OpenedModel OpenForTrace(ParseResult arguments, Terminal terminal, string? against)
+    {
+        foreach (string? name in (string?[])[arguments.GetValue(_backend), against])
+            if (name is not null && !BackendSelector.ShowsOps(name))
+                throw new NotSupportedException($"The {name} backend cannot show what single operations yield; choose cpu or reference for a trace.");
+        OpenedModel opened = Open(arguments, Locate(arguments), CreateBackend(arguments), terminal, null);
+        Answer(arguments, terminal, opened.Model);
+        return opened;
+    }
+
+    private bool IsAuto(ParseResult arguments) => arguments.GetValue(_backend) is null or "auto";
+
+    private OpenedModel OpenOnChoice(ParseResult arguments, Terminal terminal, ModelFile file, IActivationObserver? observer)
+    {
+        CpuOptions cpu = CheckedCpu(arguments);
+        IBackend? chosen = null;
+        string? whyNot = null;
+        try
+        {
+            Model model = Model.OpenOnChoice(file.Path, (plan, weights) => chosen = BackendSelector.Choose(plan, weights, cpu, out whyNot), Options(arguments, file, terminal, observer));
+            if (whyNot is not null) terminal.Note($"On {model.BackendName}, as the GPU was not taken: {whyNot}");
+            return new OpenedModel(model, chosen!);   // made before the model was
+        }
+        catch
+        {
+            chosen?.Dispose();
+            throw;
+        }
+    }
+
+    private OpenedModel Open(ParseResult arguments, ModelFile file, IBackend backend, Terminal terminal, IActivationObserver? observer)
     {
         try
         {
-            var options = new ModelOptions
-            {
-                Offset = file.Offset, Length = file.Length, Observer = observer, Overrides = Overrides(arguments), StateBudget = arguments.GetValue(_stateBudget),
-            };
-            Model model = Model.Open(file.Path, backend, options);
-            return new OpenedModel(model, backend);
+            return new OpenedModel(Model.Open(file.Path, backend, Options(arguments, file, terminal, observer)), backend);
         }
         catch
         {
@@ -127,6 +157,16 @@ internal sealed class ModelArguments
             throw;
         }
     }
+
+    private ModelOptions Options(ParseResult arguments, ModelFile file, Terminal terminal, IActivationObserver? observer) => new()
+    {
+        Offset = file.Offset,
+        Length = file.Length,
+        Observer = observer,
+        Overrides = Overrides(arguments),
+        StateBudget = arguments.GetValue(_stateBudget),
+        Progress = new LoadNotes(terminal),
+    };
 
     private void Answer(ParseResult arguments, Terminal terminal, Model model)
     {

@@ -48,8 +48,8 @@ internal sealed class TraceArguments
         string? text = tokens is null ? _prompt.Read(arguments, terminal) : null;
         string? against = arguments.GetValue(_against);
         CancellationToken cancel = terminal.Interrupt.Begin();
-        using OpenedModel opened = place.Open(arguments, terminal);
-        using OpenedModel? basis = against is null ? null : place.OpenOn(arguments, against);
+        using OpenedModel opened = place.OpenForTrace(arguments, terminal, against);
+        using OpenedModel? basis = against is null ? null : place.OpenOn(arguments, against, terminal);
         if (tokens is null)
         {
             TextTokens.RequireVocabulary(opened.Model);

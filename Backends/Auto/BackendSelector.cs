@@ -2,6 +2,7 @@ using System.Globalization;
 using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
 using MambaRT.Backends.Reference;
+using MambaRT.Formats;
 
 namespace MambaRT.Backends.Auto;
 
@@ -10,15 +11,45 @@ public static class BackendSelector
 {
     private const string DevicePrefix = "cuda:";
 
-    /// <summary>The names there are; "auto" stands for the first.</summary>
+    /// <summary>The names there are; "auto" stands for the first, or where a model is given for what <see cref="Choose"/> takes.</summary>
     public static IReadOnlyList<string> Names { get; } = ["cpu", "cuda", "reference"];
 
     /// <summary>The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits; no kernels of compute capability 9.0), and the second GPU.</summary>
     public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1"];
 
     /// <summary>Why this machine cannot run the backend of this name, as a sentence that begins with what is missing; null when it can. A GPU is asked for only by its own names.</summary>
-    public static string? WhyNot(string name) => !IsCuda(name) ? CpuBackend.WhyNot(IsaOf(name))
-        : CudaDriver.WhyNot ?? (Device(name) is int device && device >= CudaDriver.DeviceCount ? $"there is no device {device}" : null);
+    public static string? WhyNot(string name) => IsCuda(name) ? CudaBackend.WhyNot(Device(name) ?? 0) : CpuBackend.WhyNot(IsaOf(name));
+
+    /// <summary>Whether a backend can show what single ops yield.</summary>
+    public static bool ShowsOps(string name) => !IsCuda(name);
+
+    /// <summary>Makes what "auto" stands for with a model: the first CUDA device that holds it, else the CPU. The caller disposes it.</summary>
+    /// <param name="plan">The network.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="cpu">What a CPU backend is made with. Given cores decide for the CPU.</param>
+    /// <param name="whyNot">Why a device that there is was not taken, as a sentence; null where one was, or there is none.</param>
+    public static IBackend Choose(Plan plan, IWeightSource weights, CpuOptions? cpu, out string? whyNot)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(weights);
+        whyNot = null;
+        for (int device = 0; cpu?.Cores is null && CudaDriver.IsAvailable && device < CudaDriver.DeviceCount; device++)
+        {
+            CudaBackend? backend = null;
+            try
+            {
+                backend = new CudaBackend(device);
+                if (backend.WhyNot(plan, weights) is not string why) return backend;
+                whyNot ??= why;
+            }
+            catch (Exception e) when (e is NotSupportedException or CudaException)
+            {
+                whyNot ??= e.Message;
+            }
+            backend?.Dispose();
+        }
+        return Create(Names[0], cpu);
+    }
 
     /// <summary>Whether a name stands for the CPU backend, which takes a number of threads.</summary>
     public static bool HasThreads(string name) => name == "cpu" || name.StartsWith("cpu:", StringComparison.Ordinal);
@@ -27,7 +58,7 @@ public static class BackendSelector
     public static bool IsCuda(string name) => name == "cuda" || name.StartsWith(DevicePrefix, StringComparison.Ordinal);
 
     /// <summary>Makes the backend called <paramref name="name"/>; the caller disposes it.</summary>
-    /// <param name="name">"auto", one of <see cref="Names"/> or <see cref="Variants"/>, or cuda:N for GPU N.</param>
+    /// <param name="name">"auto" for the first of them, one of <see cref="Names"/> or <see cref="Variants"/>, or cuda:N for GPU N.</param>
     /// <param name="cpu">What a CPU backend is made with; the name says its instructions. Others take none, and refuse cores.</param>
     /// <exception cref="ArgumentException">There is no such backend, and the message lists those there are; or it cannot be pinned to these cores.</exception>
     /// <exception cref="NotSupportedException">There is no driver, no such device, or it is too old; or the processor lacks the instructions.</exception>
