@@ -19,8 +19,15 @@ internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Ver
                 missing.Add($"{name.ToUpperInvariant()}: {why}");
                 continue;
             }
-            using IBackend backend = BackendSelector.Create(name);
-            found.Add((name, backend.Description));
+            try
+            {
+                using IBackend backend = BackendSelector.Create(name);
+                found.Add((name, backend.Description));
+            }
+            catch (Exception e) when (e is NotSupportedException or IOException)
+            {
+                missing.Add($"{name.ToUpperInvariant()}: {Failure.Sentence(e)}");   // a device that is there and fails
+            }
         }
         if (Json(arguments)) WriteJson(found);
         else
