@@ -1,3 +1,5 @@
+using static MambaRT.Backends.Cuda.Grid;
+
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Rows, sequences and outputs that a list of launches serves at most, and whether each sequence has one row.</summary>
@@ -223,6 +225,4 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
     private int Rows(Activation a) => a.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
 
     private static int Domain(Activation a) => a.Rows == RowDomain.Tokens ? TokenRows : OutputRows;
-
-    private static int Parts(int count, int size) => (count + size - 1) / size;
 }

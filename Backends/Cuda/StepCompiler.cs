@@ -1,3 +1,4 @@
+using static MambaRT.Backends.Cuda.Grid;
 
 namespace MambaRT.Backends.Cuda;
 
@@ -17,8 +18,14 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
     /// <summary>Adds a group's launch; false where the kernels cannot do it for so many rows.</summary>
     public bool TryAdd(StepGroup group)
     {
-        if (group.Scan is { } scan) return AddScan(group, scan);
-        if (group.Ssd is { } ssd) return AddSsd(ssd);
+        if (group.Scan is { } scan) AddScan(group, scan);
+        else if (group.Ssd is { } ssd) AddSsd(ssd);
+        else return TryAddProduct(group);
+        return true;
+    }
+
+    private bool TryAddProduct(StepGroup group)
+    {
         if (ShapeOf(group, _plan, weights.FormOf, Sequences(bucket.Rows), model.Kernels.MultiProcessors) is not StepShape shape) return false;
         if (group.Linear is not { } linear || Rows(linear) == 0) return true;
         bool isLast = linear.Output.Register == _plan.Logits?.Register;
@@ -106,7 +113,7 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
         Sequences = sequences,
     });
 
-    private bool AddScan(StepGroup group, SelectiveScanOp scan)
+    private void AddScan(StepGroup group, SelectiveScanOp scan)
     {
         LinearOp linear = group.Linear!;   // a group with a scan has the product before it
         RmsNormOp[]? norms = group.ScanNorms;
@@ -127,10 +134,9 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
             State = _plan.States.Entries[scan.State.Index].CanonicalOffset,
             Epsilon = norms?[0].Epsilon ?? 0,
         });
-        return true;
     }
 
-    private bool AddSsd(SsdScanOp ssd)
+    private void AddSsd(SsdScanOp ssd)
     {
         string kernel = ssd.DState <= 128 ? "step_ssd_128" : "step_ssd_256";
         Add(ssd, ModuleOf(ssd, Sequences(bucket.Rows)), kernel, Parts(ssd.X.Width, SsdWarps * SsdChannels), bucket.Sequences, 32 * SsdWarps, new StepSsdArguments
@@ -146,7 +152,6 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
             Bias = weights.Vector(ssd.DtBias),
             State = _plan.States.Entries[ssd.State.Index].CanonicalOffset,
         });
-        return true;
     }
 
     private void Add<TArguments>(Op op, KernelModule module, string kernel, int gridX, int gridY, int threads, in TArguments arguments, int sharedBytes = 0) where TArguments : unmanaged =>
@@ -156,6 +161,4 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
 
     /// <summary>Blocks for every multiprocessor, but no more than that: each reads dt, B and C.</summary>
     private static int ScanWarps(SelectiveScanOp scan) => scan.U.Width < 3072 ? 8 : 16;
-
-    private static int Parts(int count, int size) => (count + size - 1) / size;
 }

@@ -1,4 +1,3 @@
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Neighbouring ops of a plan that one kernel of a step does.</summary>

@@ -1,4 +1,3 @@
-
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Finds the ops of a plan that a kernel of a step does together. An op that none has keeps its own.</summary>

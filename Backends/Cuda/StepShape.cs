@@ -1,3 +1,5 @@
+using static MambaRT.Backends.Cuda.Grid;
+
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>How a product of a step is shared out among blocks and warps.</summary>
@@ -76,6 +78,4 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
         double crowded = 1 + 0.02 * Math.Max(0, registers / Room - 1);
         return bytes / BytesACycle * slower * crowded + 17.0 * s.Depth + 6 * s.Split + 12 * s.Warps;
     }
-
-    private static int Parts(int count, int size) => (count + size - 1) / size;
 }

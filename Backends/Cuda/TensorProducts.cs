@@ -1,3 +1,5 @@
+using static MambaRT.Backends.Cuda.Grid;
+
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Launches products of many rows on tensor cores: x and the weights as halves, sums in float32.</summary>
@@ -84,6 +86,4 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
 
     private void Add<TArguments>(LinearOp op, string module, string kernel, long gridX, long gridY, int threads, in TArguments arguments, int sharedBytes = 0) where TArguments : unmanaged =>
         launches.Add(op.Name, model.Kernels.Function(module, kernel, sharedBytes), gridX, gridY, threads, arguments, sharedBytes);
-
-    private static int Parts(int count, int size) => (count + size - 1) / size;
 }

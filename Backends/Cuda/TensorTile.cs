@@ -1,3 +1,5 @@
+using static MambaRT.Backends.Cuda.Grid;
+
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>How a product of many rows is cut into tiles for tensor cores: the kernels of matmul_tensor.h and matmul_wgmma.h.</summary>
@@ -70,6 +72,4 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
     private bool HasRoom(int rows, int columns, int splits) => (long)splits * Parts(rows, Rows) * Rows * (columns + 1) <= MostParts;
 
     private int Count(int rows, int columns) => Parts(rows, Rows) * Parts(columns, Columns);
-
-    private static int Parts(int count, int size) => (count + size - 1) / size;
 }
