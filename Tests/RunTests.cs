@@ -6,7 +6,8 @@ namespace MambaRT.Tests;
 
 /// <summary>
 /// Runs tests where there is no SDK, such as a lent GPU machine: <c>dotnet publish Tests --self-contained</c> makes a folder that needs nothing, and
-/// <c>MambaRT.Tests WORD...</c> in it runs the tests whose name holds every word ("!x": does not hold x; "a|b": either).
+/// <c>MambaRT.Tests WORD...</c> in it runs the tests whose name holds every word ("!x": does not hold x; "a|b": either). A word such as "2/4" leaves the
+/// second of four parts of them, for as many processes side by side.
 /// </summary>
 internal static class RunTests
 {
@@ -23,7 +24,9 @@ internal static class RunTests
         found.Done.WaitOne();
         using ITestFrameworkExecutor executor = framework.GetExecutor(typeof(RunTests).Assembly.GetName());
         var results = new Results();
-        executor.RunTests(found.Cases.Where(test => Array.TrueForAll(words, word => Holds(test.DisplayName, word))), results, new Options());
+        IEnumerable<ITestCase> cases = found.Cases.Where(test => Array.TrueForAll(words, word => IsPart(word) || Holds(test.DisplayName, word)));
+        foreach (string part in words.Where(IsPart)) cases = PartOf([.. cases], part);
+        executor.RunTests(cases, results, new Options());
         results.Done.WaitOne();
         Console.WriteLine($"{results.Passed} passed, {results.Failed} failed, {results.Skipped} skipped in {clock.Elapsed.TotalSeconds:f1} s");
         return results.Failed > 0 ? Failed : results.Passed == 0 ? NothingRan : Passed;
@@ -31,6 +34,11 @@ internal static class RunTests
 
     private static bool Holds(string name, string word) =>
         word.StartsWith('!') ? !name.Contains(word[1..], StringComparison.Ordinal) : Array.Exists(word.Split('|'), part => name.Contains(part, StringComparison.Ordinal));
+
+    private static bool IsPart(string word) => word is [>= '1' and <= '9', '/', >= '1' and <= '9'] && word[0] <= word[2];
+
+    /// <summary>Every N-th one, because neighbours take about as long.</summary>
+    private static IEnumerable<ITestCase> PartOf(ITestCase[] cases, string part) => cases.Where((_, i) => i % (part[2] - '0') == part[0] - '1');
 
     private sealed class Nowhere : Xunit.LongLivedMarshalByRefObject, IMessageSink
     {
@@ -58,6 +66,9 @@ internal static class RunTests
 
     private sealed class Results : Sink
     {
+        /// <summary>Tests are named that take as many seconds.</summary>
+        private const int Slow = 10;
+
         public int Passed { get; private set; }
 
         public int Failed { get; private set; }
@@ -68,7 +79,7 @@ internal static class RunTests
         {
             switch (message)
             {
-                case ITestPassed: Passed++; break;
+                case ITestPassed passed: Pass(passed); break;
                 case ITestSkipped skipped: Skipped++; Console.WriteLine($"skipped {skipped.Test.DisplayName}: {skipped.Reason}"); break;
                 case ITestFailed failed: Fail(failed.Test.DisplayName, failed); break;
                 // Of a fixture, a class or the whole assembly.
@@ -76,6 +87,12 @@ internal static class RunTests
                 case ITestAssemblyFinished: Done.Set(); break;
             }
             return true;
+        }
+
+        private void Pass(ITestPassed test)
+        {
+            Passed++;
+            if (test.ExecutionTime >= Slow) Console.WriteLine($"took {test.ExecutionTime:f0} s: {test.Test.DisplayName}");
         }
 
         private void Fail(string what, IFailureInformation failure)
