@@ -3,7 +3,7 @@ using MambaRT.Formats;
 
 namespace MambaRT.Tests;
 
-/// <summary>The reference backend with something to do before each run of a batch.</summary>
+/// <summary>The reference backend with something to do before a model is loaded and before each run of a batch.</summary>
 internal sealed class HookedBackend : IBackend
 {
     private readonly ReferenceBackend _inner = new();
@@ -11,8 +11,17 @@ internal sealed class HookedBackend : IBackend
     /// <summary>Called with the number of runs so far.</summary>
     public Action<int>? BeforeRun { get; set; }
 
+    /// <summary>Called with what is about to be loaded.</summary>
+    public Action<Plan>? BeforeLoad { get; set; }
+
+    /// <summary>Why it cannot run anything; null where it can.</summary>
+    public string? Why { get; set; }
+
     /// <summary>Runs so far.</summary>
     public int Runs { get; private set; }
+
+    /// <summary>Models that were given back.</summary>
+    public int Disposed { get; private set; }
 
     public string Name => "hooked";
 
@@ -20,10 +29,13 @@ internal sealed class HookedBackend : IBackend
 
     public DeviceDescription Device => _inner.Device;
 
-    public string? WhyNot(Plan plan, IWeightSource weights) => _inner.WhyNot(plan, weights);
+    public string? WhyNot(Plan plan, IWeightSource weights) => Why ?? _inner.WhyNot(plan, weights);
 
-    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default) =>
-        new HookedModel(this, _inner.Load(plan, weights, options, cancel));
+    public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
+    {
+        BeforeLoad?.Invoke(plan);
+        return new HookedModel(this, _inner.Load(plan, weights, options, cancel));
+    }
 
     public void Dispose() => _inner.Dispose();
 
@@ -51,7 +63,11 @@ internal sealed class HookedBackend : IBackend
 
         public IExecutable Compile(BatchShape shape) => new HookedExecutable(owner, inner.Compile(shape));
 
-        public void Dispose() => inner.Dispose();
+        public void Dispose()
+        {
+            inner.Dispose();
+            owner.Disposed++;
+        }
     }
 
     private sealed class HookedExecutable(HookedBackend owner, IExecutable inner) : IExecutable

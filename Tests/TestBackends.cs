@@ -10,15 +10,18 @@ internal static class TestBackends
     /// <summary>The definition the others are held to.</summary>
     public const string Reference = "reference";
 
-    /// <summary>Every backend of this machine by name, with the code paths that the best one leaves unused.</summary>
-    public static IReadOnlyList<string> Names { get; } =
+    /// <summary>Every device of this machine by name, with the code paths that the best one leaves unused.</summary>
+    public static IReadOnlyList<string> Devices { get; } =
         [.. BackendSelector.Names.Concat(BackendSelector.Variants).Where(n => BackendSelector.WhyNot(n) is null && !SameAsFirst(n))];
+
+    /// <summary>Every backend of this machine: the devices, and pairs of them, of which the second runs the last layer and the head.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. Devices, .. Devices.Where(n => n is Reference or "cuda").Select(n => $"cpu+{n}")];
 
     /// <summary>One theory row a backend.</summary>
     public static TheoryData<string> All => [.. Names];
 
     /// <summary>Those that run on the processor, on all its instructions.</summary>
-    public static IReadOnlyList<string> OfTheProcessor { get; } = [.. Names.Where(BackendSelector.HasThreads)];
+    public static IReadOnlyList<string> OfTheProcessor { get; } = [.. Devices.Where(BackendSelector.HasThreads)];
 
     /// <summary>One theory row for each of those.</summary>
     public static TheoryData<string> Processor => [.. OfTheProcessor];
@@ -36,17 +39,24 @@ internal static class TestBackends
     private static bool SameAsFirst(string name) => name == "cuda:1";
 
     /// <summary>Makes a backend; two threads by default, so that work is really split.</summary>
-    public static IBackend Create(string name, int threads = 2) => BackendSelector.Create(name, new CpuOptions { Threads = threads });
+    public static IBackend Create(string name, int threads = 2) => name.Split('+') is [string first, string last]
+        ? new SplitBackend(Create(first, threads), Create(last, threads), lastLayers: 1)
+        : BackendSelector.Create(name, new CpuOptions { Threads = threads });
 
     /// <summary>Whether the backend multiplies quantized weights by activations rounded to 8 bits, as the text on LinearOp allows.</summary>
     public static bool RoundsActivations(string name) => name != Reference;
 
     /// <summary>Whether the backend runs ops that scale what they yield.</summary>
-    public static bool Scales(string name) => !BackendSelector.IsCuda(name);
+    public static bool Scales(string name) => !HasCuda(name);
 
     /// <summary>Whether the backend's executables are <see cref="ITracedExecutable"/>s.</summary>
-    public static bool ShowsOps(string name) => BackendSelector.ShowsOps(name);
+    public static bool ShowsOps(string name) => !IsPair(name) && BackendSelector.ShowsOps(name);
 
     /// <summary>Whether the backend rounds activations to 16 bits beside weights of 16 bits where there are many rows, as the text on LinearOp allows.</summary>
-    public static bool RoundsToHalves(string name) => BackendSelector.IsCuda(name) && name != "cuda:exact";
+    public static bool RoundsToHalves(string name) => HasCuda(name) && name != "cuda:exact";
+
+    /// <summary>Whether it is two devices.</summary>
+    public static bool IsPair(string name) => name.Contains('+');
+
+    private static bool HasCuda(string name) => BackendSelector.IsCuda(name.Split('+')[^1]);
 }

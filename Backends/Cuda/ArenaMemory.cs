@@ -16,7 +16,7 @@ internal sealed class ArenaMemory : IDisposable
         _arena = new CudaDeviceMemory((long)_layout.FloatsPerRow * _capacity * sizeof(float), $"the scratch for {_capacity} rows");
         try
         {
-            _logits = new CudaDeviceMemory((long)plan.VocabularySize * shape.Outputs * sizeof(float), $"the logits of {shape.Outputs} rows");
+            _logits = new CudaDeviceMemory((plan.Logits is null ? 1L : plan.VocabularySize) * shape.Outputs * sizeof(float), $"the logits of {shape.Outputs} rows");
         }
         catch
         {

@@ -16,13 +16,14 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private readonly RoundedMemory _rounded;
     private readonly HalfMemory _halves;
     private readonly HostLogits _logits;
+    private readonly CarriedMemory _carried;
     private readonly Dictionary<Bucket, Compiled> _buckets = [];
     private readonly ActivationReader? _reader;
     private readonly HostPicks _picks;
     private readonly SequenceSpan[] _spans;
     private readonly TokenPick[] _wanted;
     private Exception? _failure;
-    private int _sequences, _outputs, _pickCount;
+    private int _rows, _sequences, _outputs, _pickCount;
     private bool _wantsLogits, _checksLogits, _disposed;
 
     private sealed record Compiled(LaunchList Launches, int[] EndOfOp, bool BringsTable, bool WritesLogits)
@@ -43,7 +44,8 @@ internal sealed unsafe class CudaExecutable : IExecutable
             _table = new BatchTable(shape);
             _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
             _halves = new HalfMemory(model.Plan, weights, shape, model);
-            _logits = new HostLogits(shape.Outputs, model.Plan.VocabularySize);
+            _logits = new HostLogits(shape.Outputs, Vocabulary);
+            _carried = new CarriedMemory(model.Plan, _arena, shape.Tokens);
         }
         catch
         {
@@ -59,6 +61,9 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     public BatchShape Shape { get; }
 
+    /// <summary>Logits of a row: none in a piece that ends before the head.</summary>
+    private int Vocabulary => _model.Plan.Logits is null ? 0 : _model.Plan.VocabularySize;
+
     private long ScratchBytes => _arena.Bytes + _table.Bytes + _rounded.Bytes + _halves.Bytes;
 
     public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
@@ -67,7 +72,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         cancel.ThrowIfCancellationRequested();
         _model.MakeCurrent();
         _model.Running?.Finish();
-        int outputs = _slots.Table.Check(batch, Shape, _model.Plan.VocabularySize);
+        int outputs = _slots.Table.Check(batch, Shape, _model.Plan);
         if (_weights.Refusal is { } refusal) throw refusal;
         var bucket = new Bucket(Round(batch.Tokens.Length, Shape.Tokens), Round(batch.Sequences.Length, Shape.Sequences),
             Round(outputs, Shape.Outputs), batch.Sequences.Length == batch.Tokens.Length);
@@ -79,7 +84,9 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _logits.Forget();
         try
         {
+            _carried.Take(batch.Carried, batch.Tokens.Length, _model.Stream);
             Launch(compiled, batch.Tokens.Length, outputs, cancel);
+            _carried.Give(batch.Tokens.Length, _model.Stream);
             compiled.HasRun = true;
         }
         catch
@@ -100,7 +107,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
             Finish();
         }
         if (_failure is { } failure) throw failure;
-        return new RunOutput(_wantsLogits ? _logits.Span(_outputs) : default, _picks.Of(run)) { IsKnownFinite = _checksLogits && _logits.AreFinite };
+        return new RunOutput(_wantsLogits ? _logits.Span(_outputs) : default, _picks.Of(run), _carried.Read(_rows)) { IsKnownFinite = _checksLogits && _logits.AreFinite };
     }
 
     /// <summary>Waits for the run in flight and picks its tokens; what goes wrong is told by <see cref="Await"/>.</summary>
@@ -126,7 +133,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
     {
         batch.Sequences.CopyTo(_spans);
         batch.Picks.CopyTo(_wanted);
-        (_sequences, _outputs, _pickCount) = (batch.Sequences.Length, outputs, batch.Picks.Length);
+        (_rows, _sequences, _outputs, _pickCount) = (batch.Tokens.Length, batch.Sequences.Length, outputs, batch.Picks.Length);
         (_wantsLogits, _failure) = (batch.WantsLogits, null);
     }
 
@@ -162,6 +169,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _rounded?.Dispose();
         _halves?.Dispose();
         _logits?.Dispose();
+        _carried?.Dispose();
     }
 
     private void RunOps(Compiled compiled, int rows, int outputs, CancellationToken cancel)
@@ -181,7 +189,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     private void ReadLogits(int outputs)
     {
-        if (outputs > 0) _model.Stream.CopyToHost(_logits.Address, _arena.Logits, (long)outputs * _model.Plan.VocabularySize * sizeof(float), "the logits");
+        if (outputs > 0 && Vocabulary > 0) _model.Stream.CopyToHost(_logits.Address, _arena.Logits, (long)outputs * Vocabulary * sizeof(float), "the logits");
     }
 
     private Compiled Compile(Bucket bucket)

@@ -116,6 +116,8 @@ internal sealed class HalfMemory : IDisposable
             foreach (Activation input in op.Inputs)
                 if ((input != product?.X || input == product.AddTo) && _values[input.Register] is { } read) read.HasOtherReaders = true;
         }
+        foreach (Activation carried in plan.CarriedOut)
+            if (_values[carried.Register] is { } handedOn) handedOn.HasOtherReaders = true;
     }
 
     private static LinearOp? ProductOn(Op op, DeviceWeights weights) =>
@@ -123,10 +125,11 @@ internal sealed class HalfMemory : IDisposable
 
     private void FindMakers(Plan plan, DeviceWeights weights)
     {
+        for (int i = 0; i < _values.Length; i++)
+            if (_values[i] is { } any) any.Stride = (plan.Registers[i].Width + 7) / 8 * 8;
         foreach (Op op in plan.Ops)
         {
             if (_values[op.Output.Register] is not { } value) continue;
-            value.Stride = (plan.Registers[op.Output.Register].Width + 7) / 8 * 8;
             LinearOp? product = ProductOn(op, weights);
             if (product is not null) value.DirectRows = Math.Max(value.DirectRows, TensorProducts.DirectRows(weights.FormOf(product.Weight)));
             value.IsDelivered = !value.IsMixed && (HasWholeBlocks(op) || (value.Kind != HalfKind.Rounded && (product is not null || op is GatedRmsNormOp or SelectiveScanOp)));
@@ -143,9 +146,13 @@ internal sealed class HalfMemory : IDisposable
     {
         var strides = new List<int>();
         var busyUntil = new List<int>();
-        for (int i = 0; i < plan.Ops.Length; i++)
+        foreach (Activation carried in plan.CarriedIn) Give(carried.Register, -1);
+        for (int i = 0; i < plan.Ops.Length; i++) Give(plan.Ops[i].Output.Register, i);
+        return [.. strides];
+
+        void Give(int register, int i)
         {
-            if (_values[plan.Ops[i].Output.Register] is not { } value) continue;
+            if (_values[register] is not { } value) return;
             int buffer = busyUntil.FindIndex(end => end < i);
             if (buffer < 0)
             {
@@ -156,6 +163,5 @@ internal sealed class HalfMemory : IDisposable
             (value.Buffer, busyUntil[buffer]) = (buffer, value.LastRead);
             strides[buffer] = Math.Max(strides[buffer], value.Stride);
         }
-        return [.. strides];
     }
 }

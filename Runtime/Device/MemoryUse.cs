@@ -4,7 +4,7 @@ namespace MambaRT.Devices;
 /// <param name="Weights">Decoded or repacked weights.</param>
 /// <param name="States">Slots.</param>
 /// <param name="Scratch">Activations, logits, and what kernels need between two ops.</param>
-/// <param name="OnDevice">Whether it lies in memory of the device's own, not the host's.</param>
+/// <param name="OnDevice">Whether it, or some of it, lies in memory of a device of its own, not the host's.</param>
 public readonly record struct MemoryUse(long Weights, long States, long Scratch, bool OnDevice)
 {
     /// <summary>The sum.</summary>

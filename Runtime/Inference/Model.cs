@@ -32,7 +32,7 @@ public sealed class Model : IDisposable
     private int _closing;
     private bool _proven;
 
-    private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, Func<Plan, IWeightSource, IBackend> choose, ModelOptions options)
+    private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, Func<Plan, IWeightSource, IBackend> choose, ModelOptions options, CancellationToken cancel)
     {
         Metadata = metadata;
         Plan = Architecture.Record(metadata, weights, options.Architectures);
@@ -50,7 +50,7 @@ public sealed class Model : IDisposable
         {
             Slots = 0, StateBudget = StateBudget, ChunkTokens = ChunkTokens, Observer = options.Observer, NeverPicked = NoTokens(Plan, Tokenizer),
             Subject = metadata.Subject, Progress = options.Progress,
-        });
+        }, cancel);
         _executables = new ExecutableCache(_loaded);
         _embedding = EmbeddingOf(Plan, weights);
         _finiteTokens = new ulong[Plan.VocabularySize / 64 + 1];
@@ -112,22 +112,25 @@ public sealed class Model : IDisposable
     /// <param name="path">A .gguf file, or any part of a split set.</param>
     /// <param name="backend">Where it runs; must outlive the model, and may serve several.</param>
     /// <param name="options">Null for the defaults.</param>
+    /// <param name="cancel">Ends the opening, between two tensors.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired; nothing is left behind.</exception>
     /// <exception cref="FormatException">The file is damaged, or not a model this library can run as it is.</exception>
     /// <exception cref="NotSupportedException">Its architecture, tokenizer or a storage type is not supported.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static Model Open(string path, IBackend backend, ModelOptions? options = null)
+    public static Model Open(string path, IBackend backend, ModelOptions? options = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(backend);
-        return OpenOnChoice(path, (_, _) => backend, options);
+        return OpenOnChoice(path, (_, _) => backend, options, cancel);
     }
 
     /// <summary>Opens a GGUF file on the backend that is chosen when its network is known.</summary>
     /// <param name="path">A .gguf file, or any part of a split set.</param>
     /// <param name="choose">Given the network and its weights, makes or names the backend, which stays the caller's to dispose.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <inheritdoc cref="Open(string, IBackend, ModelOptions?)"/>
-    public static Model OpenOnChoice(string path, Func<Plan, IWeightSource, IBackend> choose, ModelOptions? options = null)
+    /// <param name="cancel">Ends the opening, between two tensors.</param>
+    /// <inheritdoc cref="Open(string, IBackend, ModelOptions?, CancellationToken)"/>
+    public static Model OpenOnChoice(string path, Func<Plan, IWeightSource, IBackend> choose, ModelOptions? options = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(choose);
@@ -135,7 +138,7 @@ public sealed class Model : IDisposable
         GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Overrides = options.Overrides });
         try
         {
-            return new Model(file.Metadata, file, file.Tensors, file, choose, options);
+            return new Model(file.Metadata, file, file.Tensors, file, choose, options, cancel);
         }
         catch
         {
@@ -145,12 +148,22 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Opens a model whose weights are already in memory; <paramref name="weights"/> must outlive it.</summary>
-    public static Model Open(GgufMetadata metadata, IWeightSource weights, IBackend backend, ModelOptions? options = null)
+    public static Model Open(GgufMetadata metadata, IWeightSource weights, IBackend backend, ModelOptions? options = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(metadata);
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(backend);
-        return new(metadata, weights, null, null, (_, _) => backend, options ?? new ModelOptions());
+        return new(metadata, weights, null, null, (_, _) => backend, options ?? new ModelOptions(), cancel);
+    }
+
+    /// <summary>The network that a file describes, without loading it: what a backend is asked about (<see cref="IBackend.WhyNot"/>).</summary>
+    /// <exception cref="FormatException">The file is damaged, or lacks what its architecture needs.</exception>
+    /// <exception cref="NotSupportedException">Its architecture is not supported.</exception>
+    public static Plan PlanOf(GgufMetadata metadata, IWeightSource weights)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        ArgumentNullException.ThrowIfNull(weights);
+        return Architecture.Record(metadata, weights);
     }
 
     /// <summary>Starts a sequence from the zero state.</summary>

@@ -7,6 +7,7 @@ public sealed class Plan
     private readonly WeightSpec[] _weights;
     private readonly RegisterSpec[] _registers;
     private readonly Activation[] _carriedIn, _carriedOut;
+    private readonly int[] _layers;
     private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
 
     internal Plan(string architecture, Op[] ops, WeightSpec[] weights, RegisterSpec[] registers, StateLayout states, Activation? logits, int vocabularySize,
@@ -17,6 +18,7 @@ public sealed class Plan
         _weights = weights;
         _registers = registers;
         (_carriedIn, _carriedOut) = (carriedIn, carriedOut);
+        _layers = [.. ops.Select(op => op.Layer).OfType<int>().Distinct()];
         States = states;
         Logits = logits;
         VocabularySize = vocabularySize;
@@ -29,6 +31,9 @@ public sealed class Plan
 
     /// <summary>The ops, in order of execution.</summary>
     public ReadOnlySpan<Op> Ops => _ops;
+
+    /// <summary>The layers that ops belong to, in order: where it can be cut, but for the first.</summary>
+    public ReadOnlySpan<int> Layers => _layers;
 
     /// <summary>The weights, by <see cref="WeightRef.Index"/>.</summary>
     public ReadOnlySpan<WeightSpec> Weights => _weights;
@@ -67,6 +72,9 @@ public sealed class Plan
         weight = found ? _weights[index] : default;
         return found;
     }
+
+    /// <summary>The weight of a GGUF name that it has.</summary>
+    internal WeightRef IndexOf(string name) => new(_byName[name]);
 
     /// <summary>Calls the device's method for each op, in order.</summary>
     public void Visit(IScanContract device)

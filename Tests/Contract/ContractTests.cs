@@ -13,7 +13,7 @@ public sealed class ContractTests
         {
             var rows = new TheoryData<string, string>();
             foreach (OpCase op in OpCases.All)
-                foreach (string backend in TestBackends.Names)
+                foreach (string backend in TestBackends.Devices)
                     if (!op.IsScaled || TestBackends.Scales(backend)) rows.Add(backend, op.Name);
             return rows;
         }
@@ -59,7 +59,7 @@ public sealed class ContractTests
     [Fact]
     public void Head_Scaled_GivesScaledLogits()
     {
-        foreach (string name in TestBackends.Names.Where(TestBackends.Scales))
+        foreach (string name in TestBackends.Devices.Where(TestBackends.Scales))
         {
             float[] plain = Logits(name, 1), scaled = Logits(name, 0.125f);
             Assert.Equal(plain.Select(v => v * 0.125f), scaled);   // a power of two: exact

@@ -24,22 +24,23 @@ internal sealed class LateBackend : IBackend
     public string? WhyNot(Plan plan, IWeightSource weights) => _inner.WhyNot(plan, weights);
 
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default) =>
-        new LateModel(this, _inner.Load(plan, weights, options, cancel));
+        new LateModel(this, plan, _inner.Load(plan, weights, options, cancel));
 
     public void Dispose() => _inner.Dispose();
 
     private sealed class LateModel : ILoadedModel
     {
         private readonly LateBackend _owner;
+        private readonly Plan _plan;
         private readonly ILoadedModel _inner;
         private readonly SlotTable _table = new();
         private readonly BlockingCollection<LateRun> _queue = [];
         private readonly Queue<LateRun> _inFlight = new();
         private readonly Thread _thread;
 
-        public LateModel(LateBackend owner, ILoadedModel inner)
+        public LateModel(LateBackend owner, Plan plan, ILoadedModel inner)
         {
-            (_owner, _inner) = (owner, inner);
+            (_owner, _plan, _inner) = (owner, plan, inner);
             _table.Grow(inner.Slots);
             _thread = new Thread(Work) { IsBackground = true };
             _thread.Start();
@@ -99,10 +100,10 @@ internal sealed class LateBackend : IBackend
 
         public RunTicket Start(IExecutable executable, scoped in Batch batch)
         {
-            _table.Check(batch, executable.Shape, int.MaxValue);
+            _table.Check(batch, executable.Shape, _plan);
             _table.Advance(batch);
             if (_inFlight.Count == 2) _inFlight.Peek().Over.Wait();
-            var run = new LateRun(++Runs, executable, batch.Tokens.ToArray(), batch.Sequences.ToArray(), batch.Picks.ToArray(), batch.WantsLogits);
+            var run = new LateRun(++Runs, executable, batch.Tokens.ToArray(), batch.Sequences.ToArray(), batch.Picks.ToArray(), batch.Carried.ToArray(), batch.WantsLogits);
             _inFlight.Enqueue(run);
             _owner.MostInFlight = Math.Max(_owner.MostInFlight, _inFlight.Count);
             _queue.Add(run);
@@ -114,7 +115,7 @@ internal sealed class LateBackend : IBackend
             LateRun run = _inFlight.Dequeue();
             if (run.Number != ticket.Number) throw new ArgumentException($"Run {ticket.Number} was awaited before run {run.Number}.");
             run.Over.Wait();
-            if (run.Failure is null) return new RunOutput(run.Logits, run.Picked);
+            if (run.Failure is null) return new RunOutput(run.Logits, run.Picked, run.HandedOn);
             _table.Lose(run.Spans);
             foreach (LateRun later in _inFlight) _table.Lose(later.Spans);
             throw new InvalidOperationException($"The device failed: {run.Failure.Message}", run.Failure);
@@ -128,9 +129,9 @@ internal sealed class LateBackend : IBackend
                 try
                 {
                     if (run.Number == _owner.FailingRun) throw new IOException("a planned failure");
-                    RunTicket ticket = run.Executable.Start(new Batch { Tokens = run.Tokens, Sequences = run.Spans, Picks = run.Picks, WantsLogits = run.WantsLogits });
+                    RunTicket ticket = run.Executable.Start(new Batch { Tokens = run.Tokens, Sequences = run.Spans, Picks = run.Picks, Carried = run.Carried, WantsLogits = run.WantsLogits });
                     RunOutput output = run.Executable.Await(ticket);
-                    (run.Logits, run.Picked) = (output.Logits.ToArray(), output.Picked.ToArray());
+                    (run.Logits, run.Picked, run.HandedOn) = (output.Logits.ToArray(), output.Picked.ToArray(), output.Carried.ToArray());
                 }
                 catch (Exception e)
                 {
@@ -156,13 +157,15 @@ internal sealed class LateBackend : IBackend
         public void Dispose() => inner.Dispose();
     }
 
-    private sealed record LateRun(long Number, IExecutable Executable, int[] Tokens, SequenceSpan[] Spans, TokenPick[] Picks, bool WantsLogits)
+    private sealed record LateRun(long Number, IExecutable Executable, int[] Tokens, SequenceSpan[] Spans, TokenPick[] Picks, float[] Carried, bool WantsLogits)
     {
         public ManualResetEventSlim Over { get; } = new();
 
         public float[] Logits { get; set; } = [];
 
         public int[] Picked { get; set; } = [];
+
+        public float[] HandedOn { get; set; } = [];
 
         public Exception? Failure { get; set; }
     }

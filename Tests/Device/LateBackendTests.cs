@@ -44,21 +44,27 @@ public sealed class LateBackendTests : IDisposable
         var expected = new List<int> { plain.Pick([3], pick) };
         while (expected.Count < 12) expected.Add(plain.Pick([expected[^1]], pick));
 
-        ILoadedModel loaded = _model.Loaded;
+        Assert.Equal(expected, PickedInARow(_model, 3, pick, expected.Count));
+        Assert.Equal(2, _backend.MostInFlight);
+    }
+
+    /// <summary>Tokens that are picked one after the other, each run started before the token of the one before is known here.</summary>
+    public static List<int> PickedInARow(Model model, int token, TokenPick pick, int count)
+    {
+        ILoadedModel loaded = model.Loaded;
         loaded.ReserveSlots(1);
         loaded.ClearSlot(1);
         using IExecutable executable = loaded.Compile(new BatchShape(1, 1, 1));
-        var got = new List<int>();
+        var picked = new List<int>();
         RunTicket before = default;
-        for (int i = 0; i < expected.Count; i++)
+        for (int i = 0; i < count; i++)
         {
-            RunTicket run = executable.Start(new Batch { Tokens = [i == 0 ? 3 : Batch.LastPick], Sequences = [new SequenceSpan(1, i, 0, 1, OutputRows.Last)], Picks = [pick], WantsLogits = false });
-            if (i > 0) got.Add(executable.Await(before).Picked[0]);
+            RunTicket run = executable.Start(new Batch { Tokens = [i == 0 ? token : Batch.LastPick], Sequences = [new SequenceSpan(1, i, 0, 1, OutputRows.Last)], Picks = [pick], WantsLogits = false });
+            if (i > 0) picked.Add(executable.Await(before).Picked[0]);
             before = run;
         }
-        got.Add(executable.Await(before).Picked[0]);
-        Assert.Equal(expected, got);
-        Assert.Equal(2, _backend.MostInFlight);
+        picked.Add(executable.Await(before).Picked[0]);
+        return picked;
     }
 
     [Fact]
