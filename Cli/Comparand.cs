@@ -16,8 +16,8 @@ internal abstract class Comparand
     /// <summary>Bits of a stored value, over all tensors.</summary>
     public required double BitsPerWeight { get; init; }
 
-    /// <summary>Opens it until <see cref="Close"/>.</summary>
-    public Model Open(IBackend backend) => _model = Load(backend);
+    /// <summary>Opens it until <see cref="Close"/>, where the first that was opened runs.</summary>
+    public Model Open(BackendChoice choice, CancellationToken cancel) => _model = Load(choice, cancel);
 
     /// <summary>Frees what opening took; does nothing when it is closed.</summary>
     public virtual void Close()
@@ -26,7 +26,7 @@ internal abstract class Comparand
         _model = null;
     }
 
-    protected abstract Model Load(IBackend backend);
+    protected abstract Model Load(BackendChoice choice, CancellationToken cancel);
 }
 
 /// <summary>A model in a file.</summary>
@@ -55,7 +55,8 @@ internal sealed class FileComparand : Comparand
     /// <summary>Opens the file alone.</summary>
     public GgufFile OpenFile() => _file.Open(_overrides);
 
-    protected override Model Load(IBackend backend) => Model.Open(_file.Path, backend, new ModelOptions { Offset = _file.Offset, Length = _file.Length, Overrides = _overrides });
+    protected override Model Load(BackendChoice choice, CancellationToken cancel) =>
+        Model.OpenOnChoice(_file.Path, choice.Make, new ModelOptions { Offset = _file.Offset, Length = _file.Length, Overrides = _overrides }, cancel);
 }
 
 /// <summary>The base with some of its tensors stored otherwise, in memory.</summary>
@@ -90,10 +91,10 @@ internal sealed class VariantComparand(GgufFile basis, TensorGroup group, QuantT
         _weights = null;
     }
 
-    protected override Model Load(IBackend backend)
+    protected override Model Load(BackendChoice choice, CancellationToken cancel)
     {
         _weights = new WeightOverlay(basis);
         foreach (string tensor in group.Tensors) _weights.Encode(tensor, type);
-        return Model.Open(basis.Metadata, _weights, backend);
+        return Model.Open(basis.Metadata, _weights, choice.Backend, cancel: cancel);   // the base was opened before
     }
 }

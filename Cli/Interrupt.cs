@@ -34,6 +34,15 @@ internal sealed class Interrupt
         }
     }
 
+    /// <summary>Whether there is no work to stop.</summary>
+    public bool IsResting
+    {
+        get
+        {
+            lock (_lock) return _isResting;
+        }
+    }
+
     /// <summary>One that hears the signals of this process.</summary>
     public static Interrupt Listening()
     {

@@ -6,20 +6,20 @@ using MambaRT.Formats;
 namespace MambaRT.Cli;
 
 /// <summary>A model together with the backend it runs on.</summary>
-internal sealed class OpenedModel(Model model, IBackend backend) : IDisposable
+internal sealed class OpenedModel(Model model, BackendChoice choice) : IDisposable
 {
     public Model Model => model;
 
-    public IBackend Backend => backend;
+    public IBackend Backend => choice.Backend;
 
     public void Dispose()
     {
         model.Dispose();
-        backend.Dispose();
+        choice.Dispose();
     }
 }
 
-/// <summary>The options that say which model runs where: -m, --backend, -t, --affinity, and the answers to -c and -ngl.</summary>
+/// <summary>The options that say which model runs where: -m, --backend, -ngl, -t, --affinity, and the answer to -c.</summary>
 internal sealed class ModelArguments
 {
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
@@ -29,7 +29,7 @@ internal sealed class ModelArguments
     private readonly Option<long?> _stateBudget = OptionOf.Size("--state-budget", "What the states of all branches and kept turns may take together; an eighth of the memory without it.", "2G");
     private readonly OverrideArguments _overrides = new();
     private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");
-    private readonly Option<string?> _layers = OptionOf.Text("--n-gpu-layers", ["-ngl", "--gpu-layers"], "N", "Not needed: see --backend.");
+    private readonly Option<long?> _layers = GpuLayers();
 
     /// <summary>An option that names a backend.</summary>
     public static Option<string?> BackendOption(string name, string description) =>
@@ -37,6 +37,10 @@ internal sealed class ModelArguments
 
     /// <summary>The option that pins threads, by numbers of cores.</summary>
     public static Option<int[]?> Affinity(string description) => OptionOf.WholeList("--affinity", [], description, 0, 1023, "0,1");
+
+    /// <summary>The option that shares a model out between a GPU and the CPU.</summary>
+    public static Option<long?> GpuLayers() =>
+        OptionOf.Whole("--gpu-layers", ["-ngl", "--n-gpu-layers"], "Layers that run on the GPU, from the model's end; those before run on the CPU. Without it the whole model runs where --backend says.", 0, int.MaxValue, "24");
 
     /// <summary>Adds what says which file it is alone, for verbs that only read it.</summary>
     public void AddFileTo(Command command)
@@ -52,20 +56,20 @@ internal sealed class ModelArguments
         AddBackendTo(command);
         command.Options.Add(_stateBudget);
         if (withContext) command.Options.Add(_context);
-        command.Options.Add(_layers);
     }
 
     /// <summary>Adds what says where a model runs alone, for verbs that name their models otherwise.</summary>
     public void AddBackendTo(Command command)
     {
         command.Options.Add(_backend);
+        command.Options.Add(_layers);
         command.Options.Add(_threads);
         command.Options.Add(_affinity);
         _overrides.AddTo(command);
     }
 
-    /// <summary>Makes the backend asked for.</summary>
-    public IBackend CreateBackend(ParseResult arguments) => BackendSelector.Create(arguments.GetValue(_backend) ?? "auto", CheckedCpu(arguments));
+    /// <summary>What is asked for; the caller disposes it.</summary>
+    public BackendChoice Choice(ParseResult arguments) => new(arguments.GetValue(_backend), (int?)arguments.GetValue(_layers), CheckedCpu(arguments));
 
     private CpuOptions CheckedCpu(ParseResult arguments)
     {
@@ -79,8 +83,6 @@ internal sealed class ModelArguments
     /// <summary>The process is the program's own, so its threads may be moved.</summary>
     private CpuOptions Cpu(ParseResult arguments) =>
         new() { Threads = (int)(arguments.GetValue(_threads) ?? 0), Cores = OptionOf.Given(arguments, _affinity), MovesThreads = true };
-
-    private IBackend CreateBackend(ParseResult arguments, string name) => BackendSelector.Create(name, BackendSelector.HasThreads(name) ? Cpu(arguments) : null);
 
     /// <summary>Metadata in the place of a file's.</summary>
     public MetadataOverrides Overrides(ParseResult arguments) => _overrides.Read(arguments);
@@ -101,17 +103,17 @@ internal sealed class ModelArguments
     /// <summary>The files that the model lies in.</summary>
     public IEnumerable<string> Files(ParseResult arguments) => Locate(arguments).Parts();
 
-    /// <summary>Opens the model on the backend asked for.</summary>
+    /// <summary>Opens the model on the backend asked for; a signal that comes meanwhile ends that.</summary>
     public OpenedModel Open(ParseResult arguments, Terminal terminal, IActivationObserver? observer = null)
     {
-        ModelFile file = Locate(arguments);
-        OpenedModel opened = IsAuto(arguments) ? OpenOnChoice(arguments, terminal, file, observer) : Open(arguments, file, CreateBackend(arguments), terminal, observer);
+        OpenedModel opened = Open(arguments, Locate(arguments), Choice(arguments), terminal, observer);
         Answer(arguments, terminal, opened.Model);
         return opened;
     }
 
     /// <summary>Opens the model a second time, on another backend; threads are those asked for, where it has any.</summary>
-    public OpenedModel OpenOn(ParseResult arguments, string backend, Terminal terminal) => Open(arguments, Locate(arguments), CreateBackend(arguments, backend), terminal, null);
+    public OpenedModel OpenOn(ParseResult arguments, string backend, Terminal terminal) =>
+        Open(arguments, Locate(arguments), new BackendChoice(backend, null, BackendSelector.HasThreads(backend) ? Cpu(arguments) : new CpuOptions()), terminal, null);
 
     /// <summary>Opens the model for a trace: where nothing is asked for, on what can show its operations.</summary>
     /// <exception cref="NotSupportedException">What is asked for cannot.</exception>
@@ -120,40 +122,28 @@ internal sealed class ModelArguments
         foreach (string? name in (string?[])[arguments.GetValue(_backend), against])
             if (name is not null && !BackendSelector.ShowsOps(name))
                 throw new NotSupportedException($"The {name} backend cannot show what single operations yield; choose cpu or reference for a trace.");
-        OpenedModel opened = Open(arguments, Locate(arguments), CreateBackend(arguments), terminal, null);
+        if (arguments.GetResult(_layers) is not null) throw new NotSupportedException("A model on two devices cannot show what single operations yield; leave out --gpu-layers for a trace.");
+        string backend = arguments.GetValue(_backend) is null or "auto" ? BackendSelector.Names[0] : arguments.GetValue(_backend)!;   // given
+        OpenedModel opened = Open(arguments, Locate(arguments), new BackendChoice(backend, null, CheckedCpu(arguments)), terminal, null);
         Answer(arguments, terminal, opened.Model);
         return opened;
     }
 
-    private bool IsAuto(ParseResult arguments) => arguments.GetValue(_backend) is null or "auto";
-
-    private OpenedModel OpenOnChoice(ParseResult arguments, Terminal terminal, ModelFile file, IActivationObserver? observer)
+    private OpenedModel Open(ParseResult arguments, ModelFile file, BackendChoice choice, Terminal terminal, IActivationObserver? observer)
     {
-        CpuOptions cpu = CheckedCpu(arguments);
-        IBackend? chosen = null;
-        string? whyNot = null;
+        Model? model = null;
+        bool worked = !terminal.Interrupt.IsResting;
         try
         {
-            Model model = Model.OpenOnChoice(file.Path, (plan, weights) => chosen = BackendSelector.Choose(plan, weights, cpu, out whyNot), Options(arguments, file, terminal, observer));
-            if (whyNot is not null) terminal.Note($"On {model.BackendName}, as the GPU was not taken: {whyNot}");
-            return new OpenedModel(model, chosen!);   // made before the model was
+            model = Model.OpenOnChoice(file.Path, choice.Make, Options(arguments, file, terminal, observer), terminal.Interrupt.Begin());
+            if (!worked) terminal.Interrupt.Rest();
+            if (choice.Note is { } note) terminal.Note(note);
+            return new OpenedModel(model, choice);
         }
         catch
         {
-            chosen?.Dispose();
-            throw;
-        }
-    }
-
-    private OpenedModel Open(ParseResult arguments, ModelFile file, IBackend backend, Terminal terminal, IActivationObserver? observer)
-    {
-        try
-        {
-            return new OpenedModel(Model.Open(file.Path, backend, Options(arguments, file, terminal, observer)), backend);
-        }
-        catch
-        {
-            backend.Dispose();
+            model?.Dispose();
+            choice.Dispose();
             throw;
         }
     }
@@ -173,7 +163,5 @@ internal sealed class ModelArguments
         TextTokens.NoteDoubts(model.Metadata, terminal);
         if (arguments.GetResult(_context) is not null)
             terminal.Note($"-c is not needed: the state of this model takes {Show.Bytes(model.StateBytes)} however long the text gets, so there is no context size to set.");
-        if (arguments.GetResult(_layers) is not null)
-            terminal.Note($"-ngl is not needed: a model runs as a whole where --backend says: auto, {string.Join(", ", BackendSelector.Names)}.");
     }
 }

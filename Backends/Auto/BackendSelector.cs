@@ -51,10 +51,38 @@ public static class BackendSelector
         return Create(Names[0], cpu);
     }
 
+    /// <summary>Makes what runs the last layers of a model and its head on a GPU and those before on the CPU; one of the two alone where the other has nothing to do. The caller disposes it.</summary>
+    /// <param name="gpu">The GPU's name, as for <see cref="Create"/>.</param>
+    /// <param name="gpuLayers">Layers of the GPU.</param>
+    /// <param name="plan">The network.</param>
+    /// <param name="cpu">What the CPU backend is made with.</param>
+    public static IBackend CreateSplit(string gpu, int gpuLayers, Plan plan, CpuOptions? cpu)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        if (gpuLayers <= 0) return Create(Names[0], cpu);
+        IBackend last = Create(gpu);
+        if (gpuLayers >= plan.Layers.Length) return last;
+        try
+        {
+            return new SplitBackend(Create(Names[0], cpu), last, gpuLayers);
+        }
+        catch
+        {
+            last.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The first GPU of this machine that can be used; null where there is none.</summary>
+    public static string? FirstGpu => Names.FirstOrDefault(name => IsGpu(name) && WhyNot(name) is null);
+
+    /// <summary>Whether a name stands for a GPU.</summary>
+    public static bool IsGpu(string name) => IsCuda(name);
+
     /// <summary>Whether a name stands for the CPU backend, which takes a number of threads.</summary>
     public static bool HasThreads(string name) => name == "cpu" || name.StartsWith("cpu:", StringComparison.Ordinal);
 
-    /// <summary>Whether a name stands for a GPU.</summary>
+    /// <summary>Whether a name stands for an NVIDIA GPU.</summary>
     public static bool IsCuda(string name) => name == "cuda" || name.StartsWith(DevicePrefix, StringComparison.Ordinal);
 
     /// <summary>Makes the backend called <paramref name="name"/>; the caller disposes it.</summary>

@@ -16,6 +16,9 @@ internal sealed class MemoryNeed
         [("F16", QuantTypes.F16), ("Q8_0", QuantTypes.Q8_0), ("Q6_K", QuantTypes.Q6_K), ("Q5_K_M", QuantTypes.Q5_K), ("Q4_K_M", QuantTypes.Q4_K), ("Q3_K_M", QuantTypes.Q3_K), ("Q2_K", QuantTypes.Q2_K)];
 
     private readonly Plan _plan;
+    private readonly IWeightSource _source;
+    private readonly int _chunk;
+    private readonly bool _halves;
     private readonly long _weights, _rest;
 
     /// <param name="plan">The network.</param>
@@ -24,7 +27,7 @@ internal sealed class MemoryNeed
     /// <param name="halves">Whether products go by tensor cores, which read halves.</param>
     public MemoryNeed(Plan plan, IWeightSource source, int chunk, bool halves)
     {
-        _plan = plan;
+        (_plan, _source, _chunk, _halves) = (plan, source, chunk, halves);
         foreach (WeightSpec spec in plan.Weights)
             if (source.TryGet(spec.Name, out TensorView view)) _weights += Piece(DeviceWeights.BytesOf(spec, DeviceWeights.FormOf(spec, view), view).Total);
         _rest = Scratch(plan, source, Math.Max(chunk, 1), halves) + 2 * Piece(plan.States.Bytes(0));   // a session's state, and the slot that belongs to none
@@ -45,7 +48,21 @@ internal sealed class MemoryNeed
                 way = $"quantized to {name} it fits";
                 break;
             }
-        return $"The model needs {Mebibytes(Total)} MiB on the device and {usable >> 20:n0} MiB are free: {Mebibytes(Total - usable)} MiB are missing; {way}. Or choose --backend cpu.";
+        string split = LayersWithin(usable) is > 0 and int layers ? $"give the device the last {layers} of {_plan.Layers.Length} layers with --gpu-layers {layers}, or " : "";
+        return $"The model needs {Mebibytes(Total)} MiB on the device and {usable >> 20:n0} MiB are free: {Mebibytes(Total - usable)} MiB are missing; {way}. Or {split}choose --backend cpu.";
+    }
+
+    /// <summary>How many of the last layers fit, together with the head; not all of them.</summary>
+    private int LayersWithin(long usable)
+    {
+        int fits = 0, most = _plan.Layers.Length - 1;
+        while (fits < most)
+        {
+            int layers = (fits + most + 1) / 2;
+            if (new MemoryNeed(_plan.Cut(_plan.Layers[^layers]).Second, _source, _chunk, _halves).Total <= usable) fits = layers;
+            else most = layers - 1;
+        }
+        return fits;
     }
 
     /// <summary>Bytes with the projections in another type; recipes store a few tensors in larger ones, so K-quants are counted a tenth larger.</summary>

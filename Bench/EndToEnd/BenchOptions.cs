@@ -12,6 +12,9 @@ public sealed record BenchOptions
     /// <summary>Backends by name.</summary>
     public IReadOnlyList<string> Backends { get; init; } = ["cpu"];
 
+    /// <summary>Layers that run on the GPU where a backend is one, from the model's end, the others on the CPU; null for the whole model.</summary>
+    public int? GpuLayers { get; init; }
+
     /// <summary>Threads of the CPU backend; empty for 1 and one per core (of <see cref="Cores"/>, where given).</summary>
     public IReadOnlyList<int> Threads { get; init; } = [];
 

@@ -24,15 +24,17 @@ public static class GenerateBench
     public static RunRecord Run(BenchOptions options, CancellationToken cancel = default)
     {
         int[] threads = [.. (options.Threads.Count > 0 ? options.Threads : [1, options.Cores?.Count ?? Environment.ProcessorCount]).Distinct().Order()];
-        (string Name, int Threads)[] targets = [.. options.Backends.Distinct().SelectMany(b => BackendSelector.HasThreads(b) ? threads.Select(t => (b, t)) : [(b, 1)])];
+        (string Name, int Threads)[] targets = [.. options.Backends.Distinct().SelectMany(b => BackendSelector.HasThreads(b) || IsSplit(b, options) ? threads.Select(t => (b, t)) : [(b, 1)])];
         using GgufFile file = GgufFile.Open(options.Path, new GgufOpenOptions { Offset = options.Model.Offset, Length = options.Model.Length, Overrides = options.Model.Overrides });
-        List<CheckRecord> checks = options.Check ? Check(options, file, targets, cancel) : [];
+        Plan plan = Model.PlanOf(file.Metadata, file);
+        List<CheckRecord> checks = options.Check ? Check(options, file, plan, targets, cancel) : [];
         List<string> failures = [.. checks.Where(c => !c.Passed).Select(c =>
             $"{c.Backend} with {c.Threads} thread(s) differs from reference: NMSE {c.Nmse:g3} over {c.Tokens} tokens, {c.Bound:g3} is allowed; nothing was timed.")];
 
         // The processor's ceilings say nothing about a GPU.
-        MachineRecord machine = failures.Count > 0 || targets.All(t => BackendSelector.IsCuda(t.Name))
-            ? new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, new Dictionary<int, double>(), new Dictionary<int, double>(), new Dictionary<int, double>(), [])
+        var none = new Dictionary<int, double>();
+        var unmeasured = new MachineRecord(Probes.ProcessorName, Probes.InstructionSets, Environment.ProcessorCount, none, none, none, []);
+        MachineRecord machine = failures.Count > 0 || targets.All(t => BackendSelector.IsGpu(t.Name)) ? unmeasured
             : Roofline.Measure(threads, TimeSpan.FromSeconds(0.6), options.Progress, cancel);
         var devices = new List<DeviceRecord>();
         var results = new List<ResultRecord>();
@@ -42,16 +44,16 @@ public static class GenerateBench
         int chunk = 0;
         foreach ((string name, int count) in targets)
         {
-            using IBackend backend = Create(name, count, options);
+            using IBackend backend = Create(name, count, plan, options);
             long began = Stopwatch.GetTimestamp();
-            using Model model = Model.Open(options.Path, backend, options.Model);
+            using Model model = Model.Open(options.Path, backend, options.Model, cancel);
             double loadMs = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
             work ??= new Workload(file, model.Plan);
             if (chunk == 0) chunk = model.ChunkTokens;
             if (failures.Count > 0) break;
             DeviceRecord? device = backend is CudaBackend cuda ? Measure(cuda, options) : null;
             if (device is not null) devices.Add(device);
-            var target = new BenchTarget(backend, model, count, loadMs, machine, device, work);
+            var target = new BenchTarget(backend, model, count, loadMs, BackendSelector.IsGpu(name) ? unmeasured : machine, device, work);
             results.AddRange(Time(target, options, cancel));
             if (options.CurveTokens > 0 && (name, count) == longRun) curve = CurveBench.Run(model, count, options, cancel);
         }
@@ -68,10 +70,16 @@ public static class GenerateBench
         return device;
     }
 
-    private static IBackend Create(string name, int threads, BenchOptions options) =>
-        BackendSelector.Create(name, new CpuOptions { Threads = threads, Cores = name == Reference ? null : options.Cores?.Take(threads).ToArray(), MovesThreads = true });
+    private static IBackend Create(string name, int threads, Plan plan, BenchOptions options)
+    {
+        var cpu = new CpuOptions { Threads = threads, Cores = name == Reference ? null : options.Cores?.Take(threads).ToArray(), MovesThreads = true };
+        return IsSplit(name, options) ? BackendSelector.CreateSplit(name, options.GpuLayers!.Value, plan, cpu) : BackendSelector.Create(name, cpu);   // given where it is split
+    }
 
-    private static List<CheckRecord> Check(BenchOptions options, GgufFile file, (string Name, int Threads)[] targets, CancellationToken cancel)
+    /// <summary>Whether a backend runs some layers alone, beside the CPU.</summary>
+    private static bool IsSplit(string name, BenchOptions options) => options.GpuLayers is not null && BackendSelector.IsGpu(name);
+
+    private static List<CheckRecord> Check(BenchOptions options, GgufFile file, Plan plan, (string Name, int Threads)[] targets, CancellationToken cancel)
     {
         var checks = new List<CheckRecord>();
         if (targets.All(t => t.Name == Reference)) return checks;
@@ -89,8 +97,8 @@ public static class GenerateBench
         {
             cancel.ThrowIfCancellationRequested();
             if (name == Reference) continue;
-            using IBackend backend = Create(name, threads, options);
-            using Model model = Model.Open(options.Path, backend, small);
+            using IBackend backend = Create(name, threads, plan, options);
+            using Model model = Model.Open(options.Path, backend, small, cancel);
             var check = new CheckRecord(name, threads, LogitsCheck.Tokens, LogitsCheck.Nmse(LogitsCheck.Logits(model, cancel), expected), bound);
             options.Progress($"check: {name}, {threads} thread(s): NMSE {check.Nmse:g3}, {bound:g3} allowed, {(check.Passed ? "passed" : "failed")}");
             checks.Add(check);

@@ -14,6 +14,7 @@ internal sealed class BenchCommand : Verb
     private readonly Option<int[]?> _prompts = OptionOf.WholeList("--prompt", ["-p"], "Lengths of prompts; 128,512,2048 when not given.", 1, 1 << 20, "128,512,2048");
     private readonly Option<int[]?> _batches = OptionOf.WholeList("--batch", ["-b"], "Sequences decoded at once; 1,4,16 when not given.", 1, 4096, "1,4,16");
     private readonly Option<string?> _backends = OptionOf.Text("--backend", [], "cpu,reference", "Where the model runs; cpu when not given.");
+    private readonly Option<long?> _layers = ModelArguments.GpuLayers();
     private readonly Option<long?> _curve = OptionOf.Whole("--curve", [], "Also follow time and memory from token 1 to N.", 1, int.MaxValue, "100000");
     private readonly Option<float?> _budget = OptionOf.Number("--budget", [], "Seconds that one measurement may take; 15 when not given.", 0.01f, 86400, "15");
     private readonly Option<bool> _noCheck = OptionOf.Flag("--no-check", "Do not compare logits with the reference backend first.");
@@ -32,7 +33,7 @@ internal sealed class BenchCommand : Verb
     public BenchCommand(Terminal terminal, Option<bool> json)
         : base("bench", "Measures speed as a share of what the machine can do.", terminal, json)
     {
-        foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _curve, _budget, _noCheck, _ops, _csv, _md, _html, _compare, _make, _type, _output })
+        foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _layers, _curve, _budget, _noCheck, _ops, _csv, _md, _html, _compare, _make, _type, _output })
             Options.Add(option);
         _overrides.AddTo(this);
     }
@@ -60,6 +61,7 @@ internal sealed class BenchCommand : Verb
         {
             Model = new ModelOptions { Offset = file.Offset, Length = file.Length, Overrides = _overrides.Read(arguments) },
             Backends = Backends(arguments.GetValue(_backends)),
+            GpuLayers = (int?)arguments.GetValue(_layers),
             Threads = threads ?? standard.Threads,
             Cores = cores,
             Prompts = OptionOf.Given(arguments, _prompts) ?? standard.Prompts,

@@ -56,17 +56,18 @@ internal sealed class CompareCommand : Verb
         Outputs.Check(outputs, [_text.Path(arguments), .. basis.Files, .. files.SelectMany(file => file.Files)]);
 
         CancellationToken cancel = Terminal.Interrupt.Begin();
-        using IBackend backend = _backend.CreateBackend(arguments);
+        using BackendChoice choice = _backend.Choice(arguments);
         using GgufFile weights = basis.OpenFile();
         try
         {
-            Model model = basis.Open(backend);
+            Model model = basis.Open(choice, cancel);
+            if (choice.Note is { } note) Terminal.Note(note);
             TextTokens.NoteDoubts(model.Metadata, Terminal);   // its tokens are those of all
             TokenWindows windows = _text.Cut(arguments, text, model.Tokenizer);
             List<VariantComparand> variants = type is null ? [] : Variants(weights, model.Plan, type);
             Terminal.Note($"{Show.Count(windows.TextLength)} tokens, {Show.Count(windows.Count)} windows of {Show.Count(windows.Length)}, {files.Length + variants.Count} models and variants.");
-            QualityModel[] results = Score(model, basis, [.. files, .. variants], windows, backend, arguments.GetValue(_speed), cancel);
-            var record = new QualityRecord(About.Version, backend.Description, _text.Name(arguments), windows, results[0],
+            QualityModel[] results = Score(model, basis, [.. files, .. variants], windows, choice, arguments.GetValue(_speed), cancel);
+            var record = new QualityRecord(About.Version, choice.Backend.Description, _text.Name(arguments), windows, results[0],
                 results[1..(files.Length + 1)], results[(files.Length + 1)..], type?.Name ?? "");
             Outputs.Give(Terminal, () => Write(record, Json(arguments)), (outputs[0], () => QualityMarkdown.Write(record)), (outputs[1], () => QualityHtml.Write(record)));
         }
@@ -87,7 +88,7 @@ internal sealed class CompareCommand : Verb
     }
 
     /// <summary>Runs the base with some of the others at a time; the base comes first in the result.</summary>
-    private QualityModel[] Score(Model model, FileComparand basis, Comparand[] others, TokenWindows windows, IBackend backend, bool speed, CancellationToken cancel)
+    private QualityModel[] Score(Model model, FileComparand basis, Comparand[] others, TokenWindows windows, BackendChoice choice, bool speed, CancellationToken cancel)
     {
         var results = new QualityModel[others.Length + 1];
         Progress.Run(Terminal, "Comparing", report =>
@@ -99,7 +100,7 @@ internal sealed class CompareCommand : Verb
                 try
                 {
                     var models = new List<Model> { model };
-                    foreach (Comparand other in group) models.Add(EnsureComparable(model, other.Open(backend)));
+                    foreach (Comparand other in group) models.Add(EnsureComparable(model, other.Open(choice, cancel)));
                     var comparison = new ModelComparison(count);
                     int before = done;
                     WindowedScoring.Run(models, windows, comparison.Add, share => report((before + share * group.Length) / others.Length), cancel);
@@ -120,7 +121,7 @@ internal sealed class CompareCommand : Verb
             if (speed && of is FileComparand file)
             {
                 using GgufFile header = file.OpenFile();
-                rate = DecodeSpeed.TokensPerSecond(backend, opened, header, SpeedBudget, cancel);
+                rate = DecodeSpeed.TokensPerSecond(choice.Backend, opened, header, SpeedBudget, cancel);
             }
             return new QualityModel(of.Name, of.Bytes, of.BitsPerWeight, loss, divergence, rate);
         }

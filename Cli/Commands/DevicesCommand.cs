@@ -1,15 +1,22 @@
 using System.CommandLine;
 using MambaRT.Backends.Auto;
+using MambaRT.Formats;
 
 namespace MambaRT.Cli;
 
-/// <summary>Lists what models can run on.</summary>
-internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Verb("devices", "Lists what models can run on, best first.", terminal, json)
+/// <summary>Lists what models can run on, and what is taken where nothing is asked for.</summary>
+internal sealed class DevicesCommand : Verb
 {
-    public override string[] Examples => ["mambart devices", "mambart devices --json"];
+    private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "Also say where this model, a .gguf file, runs without --backend.");
+
+    public DevicesCommand(Terminal terminal, Option<bool> json) : base("devices", "Lists what models can run on, best first, and what runs them without --backend.", terminal, json) =>
+        Options.Add(_model);
+
+    public override string[] Examples => ["mambart devices", "mambart devices -m model.gguf", "mambart devices --json"];
 
     protected override int Run(ParseResult arguments)
     {
+        (string taken, string? because) = Automatic(arguments.GetValue(_model));
         var found = new List<(string Name, string Description)>();
         var missing = new List<string>();
         foreach (string name in BackendSelector.Names.SelectMany(WithVariants))
@@ -29,20 +36,32 @@ internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Ver
                 missing.Add($"{name.ToUpperInvariant()}: {Failure.Sentence(e)}");   // a device that is there and fails
             }
         }
-        if (Json(arguments)) WriteJson(found);
+        if (Json(arguments)) WriteJson(found, taken, because);
         else
         {
             foreach ((string name, string description) in found) Terminal.Out.WriteLine($"{name,-10} {description}");
             foreach (string line in missing) Terminal.Out.WriteLine(line);
+            Terminal.Out.WriteLine($"{"auto",-10} {taken}{(because is null ? "" : $": {because}")}");
         }
         return Program.Ok;
+    }
+
+    /// <summary>What "auto" takes, and why that where it is not the first choice or depends on a model.</summary>
+    private static (string Taken, string? Because) Automatic(string? path)
+    {
+        const string Cpu = "cpu";
+        if (path is null)
+            return BackendSelector.FirstGpu is string gpu ? (gpu, $"for a model that has room there, else {Cpu}; 'devices -m FILE' says it of one") : (Cpu, null);
+        using GgufFile file = ModelLocator.Named(path, "give -m the path of a .gguf file").Open();
+        using IBackend chosen = BackendSelector.Choose(Model.PlanOf(file.Metadata, file), file, null, out string? whyNot);
+        return (chosen.Name, whyNot);
     }
 
     /// <summary>The processor held to fewer instructions is a backend to compare with; a second GPU or an older one is named where it is wanted.</summary>
     private static IEnumerable<string> WithVariants(string name) =>
         BackendSelector.HasThreads(name) ? BackendSelector.Variants.Where(BackendSelector.HasThreads).Prepend(name) : [name];
 
-    private void WriteJson(List<(string Name, string Description)> found)
+    private void WriteJson(List<(string Name, string Description)> found, string taken, string? because)
     {
         var output = new JsonOutput(Terminal.Out);
         output.Writer.WriteStartObject();
@@ -55,6 +74,8 @@ internal sealed class DevicesCommand(Terminal terminal, Option<bool> json) : Ver
             output.Writer.WriteEndObject();
         }
         output.Writer.WriteEndArray();
+        output.Writer.WriteString("auto", taken);
+        if (because is not null) output.Writer.WriteString("auto_reason", because);
         output.Writer.WriteEndObject();
         output.End();
     }

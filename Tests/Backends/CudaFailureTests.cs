@@ -185,6 +185,53 @@ public sealed class CudaFailureTests : IDisposable
         EnsureNothingLeft();
     }
 
+    [MachineTheory(Needs.EmulatedCuda)]
+    [InlineData("cuda")]
+    [InlineData("cpu+cuda")]
+    public void Open_Cancelled_GivesTheMemoryBack(string backendName)
+    {
+        using (TinyWeights weights = TinyModels.Make("mamba-untied-biases", QuantTypes.F16))
+        using (IBackend backend = TestBackends.Create(backendName))
+        {
+            using var cancel = new CancellationTokenSource();
+            var options = new ModelOptions { Progress = new Heard(_ => cancel.Cancel()) };
+            Assert.Throws<OperationCanceledException>(() => Model.Open(weights.Metadata, weights.Weights, backend, options, cancel.Token));
+            using Model model = Model.Open(weights.Metadata, weights.Weights, backend);
+            using Session session = model.StartSession();
+            session.Feed([1]);
+        }
+        EnsureNothingLeft();
+    }
+
+    [MachineTheory(Needs.EmulatedCuda)]
+    [InlineData("mamba-tied")]
+    [InlineData("mamba2-g3")]
+    public void WhyNot_TooLittleMemory_NamesTheLayersThatFit(string name)
+    {
+        using TinyWeights weights = TinyModels.Make(name, QuantTypes.F32, layers: 8);
+        Plan plan = Model.PlanOf(weights.Metadata, weights.Weights);
+        using IBackend backend = TestBackends.Create("cuda");
+        var told = new SortedSet<int>();
+        bool fits = true;
+        for (long bytes = 64 << 20; bytes > 0; bytes -= 64 << 10)
+        {
+            EmulatedCuda.Resize(EmulatedCuda.Used + bytes);
+            string? why = backend.WhyNot(plan, weights.Weights);
+            Assert.True(fits || why is not null);
+            fits = why is null;
+            if (why is null || !why.Contains("--gpu-layers", StringComparison.Ordinal)) continue;
+            Assert.Matches(@"needs [\d,]+ MiB on the device and [\d,]+ MiB are free: [\d,]+ MiB are missing; ", why);
+            int layers = int.Parse(why[(why.IndexOf("--gpu-layers ", StringComparison.Ordinal) + 13)..].Split(',')[0]);
+            told.Add(layers);
+            Assert.InRange(layers, 1, 7);
+            using IBackend some = new SplitBackend(TestBackends.Create("cpu"), TestBackends.Create("cuda"), layers), more = new SplitBackend(TestBackends.Create("cpu"), TestBackends.Create("cuda"), layers + 1);
+            Assert.Null(some.WhyNot(plan, weights.Weights));
+            Assert.NotNull(more.WhyNot(plan, weights.Weights));
+        }
+        Assert.False(fits);
+        Assert.NotEmpty(told);
+    }
+
     private void EnsureNothingLeft()
     {
         Assert.Equal(_used, EmulatedCuda.Used);

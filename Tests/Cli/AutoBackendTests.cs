@@ -26,4 +26,37 @@ public sealed class AutoBackendTests
         Assert.Single(run.ErrorLines);
         Assert.Contains(BackendSelector.WhyNot("cuda") is null || against is not null ? "cannot show what single operations yield" : "no driver found", run.Error);
     }
+
+    [Fact]
+    public void Devices_WithAndWithoutAModel_SayWhatAutoTakes()
+    {
+        string expected = BackendSelector.FirstGpu ?? "cpu";
+        foreach (string[] model in (string[][])[[], ["-m", ModelData.PathOf("models", MambaRT.Cli.DefaultModel.FileName)]])
+        {
+            Assert.Contains(CommandLine.Run(["devices", .. model]).Output.Split('\n'), line => line.StartsWith($"auto       {expected}", StringComparison.Ordinal));
+            Assert.Equal(expected, CommandLine.Run(["devices", "--json", .. model]).Json().GetProperty("auto").GetString());
+        }
+        Assert.Equal(1, CommandLine.Run(["devices", "-m", "missing.gguf"]).Code);
+    }
+
+    [MachineFact(Needs.Cuda)]
+    public void Logits_SomeLayersOnTheGpu_AreThoseOfTheCpu()
+    {
+        string[] line = ["logits", "--tokens", "5,17,42", "--top", "3", "--json"];
+        CommandLine split = CommandLine.Run([.. line, "-ngl", "3"]), whole = CommandLine.Run([.. line, "--backend", "cpu"]), none = CommandLine.Run([.. line, "--backend", "cuda", "--gpu-layers", "0"]);
+        Assert.Equal((0, 0, 0), (split.Code, whole.Code, none.Code));
+        Assert.Matches(@"^The last 3 of \d+ layers run on cuda, those before on cpu\.$", Assert.Single(split.ErrorLines, line => line.Contains("layers", StringComparison.Ordinal)));
+        Assert.Equal(whole.Output, none.Output);
+        Assert.Equal(Ids(whole), Ids(split));
+
+        static int[] Ids(CommandLine run) => [.. run.Json().GetProperty("positions")[0].GetProperty("top").EnumerateArray().Select(t => t.GetProperty("id").GetInt32())];
+    }
+
+    [Fact]
+    public void Trace_LayersOnTheGpu_IsRefusedInASentence()
+    {
+        CommandLine run = CommandLine.Run(["info", "--trace", "--tokens", "5", "-ngl", "3"]);
+        Assert.Equal(1, run.Code);
+        Assert.Contains("leave out --gpu-layers", run.Error);
+    }
 }

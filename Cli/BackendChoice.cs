@@ -1,0 +1,49 @@
+using MambaRT.Backends.Auto;
+using MambaRT.Backends.Cpu;
+using MambaRT.Formats;
+
+namespace MambaRT.Cli;
+
+/// <summary>What -backend, -ngl and the options of the CPU mean for a model, decided when its network is known. Owns the backend.</summary>
+/// <param name="name">What --backend says; null for nothing.</param>
+/// <param name="gpuLayers">What -ngl says; null for nothing.</param>
+/// <param name="cpu">What a CPU backend is made with.</param>
+internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu) : IDisposable
+{
+    private IBackend? _backend;
+
+    /// <summary>What was made.</summary>
+    public IBackend Backend => _backend ?? throw new InvalidOperationException("No backend was made yet.");
+
+    /// <summary>What to say of the choice; null for nothing.</summary>
+    public string? Note { get; private set; }
+
+    /// <summary>Makes the backend, which serves every model that is opened after the first.</summary>
+    public IBackend Make(Plan plan, IWeightSource weights) => _backend ??= gpuLayers is int layers ? Split(plan, weights, layers) : Whole(plan, weights);
+
+    public void Dispose() => _backend?.Dispose();
+
+    private bool IsAuto => name is null or "auto";
+
+    private IBackend Whole(Plan plan, IWeightSource weights)
+    {
+        if (!IsAuto) return BackendSelector.Create(name!, cpu);   // not null where it is not auto
+        IBackend chosen = BackendSelector.Choose(plan, weights, cpu, out string? whyNot);
+        if (whyNot is not null) Note = $"On {chosen.Name}, as the GPU was not taken: {whyNot}";
+        return chosen;
+    }
+
+    private IBackend Split(Plan plan, IWeightSource weights, int layers)
+    {
+        string? gpu = IsAuto ? BackendSelector.FirstGpu : BackendSelector.IsGpu(name!) ? name : null;
+        if (gpu is null)
+        {
+            IBackend whole = Whole(plan, weights);
+            Note = IsAuto ? $"-ngl changes nothing, as there is no GPU to use: the model runs on {whole.Name}." : $"-ngl changes nothing: {name} is no GPU.";
+            return whole;
+        }
+        int there = Math.Min(layers, plan.Layers.Length);
+        if (there > 0 && there < plan.Layers.Length) Note = $"The last {there} of {plan.Layers.Length} layers run on {gpu}, those before on cpu.";
+        return BackendSelector.CreateSplit(gpu, there, plan, cpu);
+    }
+}
