@@ -52,13 +52,26 @@ public sealed class GgufFile : IWeightSource, IDisposable
         }
     }
 
-    /// <summary>Reads a model that is in memory; <paramref name="bytes"/> is disposed with the file, or when it is refused.</summary>
-    internal static GgufFile Parse(string subject, NativeBuffer bytes)
+    /// <summary>Opens a model that lies in memory of the caller's, without a copy.</summary>
+    /// <param name="address">Where its first byte is.</param>
+    /// <param name="length">Its bytes, which must stay as they are until the file is disposed.</param>
+    /// <exception cref="FormatException">It is not GGUF, or damaged; the message names the key or tensor.</exception>
+    /// <exception cref="NotSupportedException">A tensor is stored as a type that MambaRT does not read, or the model is in several files.</exception>
+    public static GgufFile OpenMemory(nint address, long length)
     {
-        var file = new GgufFile(subject);
+        if (address == 0 || length <= 0) throw new ArgumentException($"A model in memory needs an address and a length; found {address:x} and {length}.", nameof(address));
+        return Parse(new WeightBytes("the model in memory", address, length));
+    }
+
+    /// <summary>Reads a model that is in memory; <paramref name="bytes"/> is disposed with the file, or when it is refused.</summary>
+    internal static GgufFile Parse(string subject, NativeBuffer bytes) => Parse(new WeightBytes(subject, bytes));
+
+    private static GgufFile Parse(WeightBytes bytes)
+    {
+        var file = new GgufFile(bytes.Path);
         try
         {
-            file.AddAll(new WeightBytes(subject, bytes), null);
+            file.AddAll(bytes, null);
             return file;
         }
         catch

@@ -15,6 +15,9 @@ internal sealed class WeightBytes : IDisposable
         Address = memory.Address;
     }
 
+    /// <summary>Bytes of the caller's, who keeps them as they are until this is disposed.</summary>
+    internal WeightBytes(string path, nint address, long length) => (Path, Address, Length) = (path, address, length);
+
     private WeightBytes(MappedFile mapped)
     {
         Path = mapped.Path;
@@ -49,13 +52,21 @@ internal sealed class WeightBytes : IDisposable
 
     /// <summary>Bytes, valid until disposed; out of range throws.</summary>
     internal ReadOnlySpan<byte> Span(long offset, int count) =>
-        _mapped is { } mapped ? mapped.Span(offset, count) : _memory!.Span<byte>(offset, count);
+        _mapped is { } mapped ? mapped.Span(offset, count) : _memory is { } memory ? memory.Span<byte>(offset, count) : Lent(offset, count);
 
     /// <summary>Says that bytes of a mapped file are not needed in memory for now.</summary>
     internal void Release(long offset, long length) => _mapped?.Release(offset, length);
 
     /// <summary>Throws <see cref="IOException"/> when a mapped file changed since it was opened.</summary>
     internal void EnsureUnchanged() => _mapped?.EnsureUnchanged();
+
+    private unsafe ReadOnlySpan<byte> Lent(long offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - count);
+        return new ReadOnlySpan<byte>((byte*)Address + offset, count);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -135,10 +135,22 @@ public sealed class Model : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(choose);
         options ??= new ModelOptions();
-        GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Overrides = options.Overrides });
+        return OpenOnChoice(GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Overrides = options.Overrides }), choose, options, cancel);
+    }
+
+    /// <summary>Opens a model on the backend that is chosen when its network is known.</summary>
+    /// <param name="file">Its file, which the model takes over: it is disposed with it, or when the model is refused.</param>
+    /// <param name="choose">As for a path.</param>
+    /// <param name="options">Null for the defaults; what concerns the opening of the file has no effect.</param>
+    /// <param name="cancel">Ends loading.</param>
+    /// <inheritdoc cref="Open(string, IBackend, ModelOptions?, CancellationToken)"/>
+    public static Model OpenOnChoice(GgufFile file, Func<Plan, IWeightSource, IBackend> choose, ModelOptions? options = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(choose);
         try
         {
-            return new Model(file.Metadata, file, file.Tensors, file, choose, options, cancel);
+            return new Model(file.Metadata, file, file.Tensors, file, choose, options ?? new ModelOptions(), cancel);
         }
         catch
         {

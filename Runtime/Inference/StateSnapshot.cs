@@ -86,6 +86,9 @@ public sealed class StateSnapshot
         return Parse(bytes, path);
     }
 
+    /// <summary>Bytes of the file of a state of so many bytes, without an attachment.</summary>
+    public static long BytesOf(long state) => HeaderBytes + state + HashBytes;
+
     /// <summary>The file's bytes.</summary>
     public byte[] ToBytes()
     {

@@ -1,0 +1,427 @@
+/* What mambart.h promises, tried from C: contract LIBRARY'S-MODEL.gguf SCRATCH-FOLDER. Prints what fails; the last line counts. */
+#define _POSIX_C_SOURCE 200809L
+#include "mambart.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int passed, failed;
+
+#define CHECK(condition) (check((condition) != 0, #condition, __LINE__))
+#define OK(call) (check_code((call), MRT_OK, #call, __LINE__))
+#define FAILS(code, call) (check_code((call), (code), #call, __LINE__))
+
+static void check(int holds, const char *what, int line)
+{
+    if (holds) { passed++; return; }
+    failed++;
+    printf("FAILED, line %d: %s\n", line, what);
+}
+
+static void check_code(mrt_status found, mrt_status needed, const char *what, int line)
+{
+    if (found == needed && (found == MRT_OK || (mrt_last_error()[0] != 0 && mrt_last_error_code() == found))) { passed++; return; }
+    failed++;
+    printf("FAILED, line %d: %s gave %d, not %d: %s\n", line, what, (int)found, (int)needed, mrt_last_error());
+}
+
+static int32_t likeliest(const float *logits, int32_t count)
+{
+    int32_t best = 0, i;
+    for (i = 1; i < count; i++)
+        if (logits[i] > logits[best]) best = i;
+    return best;
+}
+
+/* ---- text that a callback is given ---- */
+
+typedef struct { char text[4096]; size_t bytes; int pieces, end_after; } collected;
+
+static int32_t collect(void *user, const char *text, size_t bytes)
+{
+    collected *c = user;
+    if (c->bytes + bytes < sizeof c->text) { memcpy(c->text + c->bytes, text, bytes); c->bytes += bytes; c->text[c->bytes] = 0; }
+    return ++c->pieces == c->end_after;
+}
+
+/* ---- handles and arguments ---- */
+
+static void wrong_handles(void)
+{
+    static const uint64_t wrong[] = { 0, 1, 0xffffffffffffffffu, 0x100000000u, 0x7fffffff00000001u };
+    size_t i;
+    for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        uint64_t h = wrong[i], out;
+        int64_t position; size_t length; int32_t token = 1, done; const float *logits; uint32_t seed;
+        mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+        FAILS(MRT_ERROR_HANDLE, mrt_model_close(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_model_describe(h, &info));
+        FAILS(MRT_ERROR_HANDLE, mrt_model_name(h, NULL, 0, &length));
+        FAILS(MRT_ERROR_HANDLE, mrt_encode(h, "a", 1, 0, NULL, 0, &length));
+        FAILS(MRT_ERROR_HANDLE, mrt_decode(h, 1, 0, NULL, 0, &length));
+        CHECK(mrt_ends_generation(h, 0) == 0);
+        FAILS(MRT_ERROR_HANDLE, mrt_session_start(h, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_close(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_feed(h, &token, 1, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_feed_batch(&h, &token, 1));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_logits(h, &logits));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_cancel(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_begin(h, &token, 1));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_step(h, 100, &done));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_give_up(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_position(h, &position));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_fork(h, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_rewind(h, h));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_reset(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_save_size(h, &length));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_save(h, NULL, 0, &length));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_restore(h, "x", 1));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_sample(h, h, &token));
+        FAILS(MRT_ERROR_HANDLE, mrt_sampler_clone(h, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_sampler_reset(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_sampler_seed(h, &seed));
+        FAILS(MRT_ERROR_HANDLE, mrt_sampler_close(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_generator_create(h, h, NULL, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_generator_run(h, &token, 1, collect, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_generator_begin(h, &token, 1));
+        FAILS(MRT_ERROR_HANDLE, mrt_generator_next(h, NULL, 0, &length));
+        FAILS(MRT_ERROR_HANDLE, mrt_generator_settle(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_generator_stats(h, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_generator_close(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_create(h, h, NULL, NULL, NULL, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_say(h, "a", 1, collect, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_begin(h, "a", 1));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_next(h, NULL, 0, &length));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_retry(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_undo(h, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_reset(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_fork(h, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_cancel(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_save(h, "x"));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_load(h, "x"));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_stats(h, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_close(h));
+    }
+}
+
+static void wrong_arguments(mrt_model model, const char *path)
+{
+    mrt_model none = 0; mrt_session session; mrt_sampler sampler; mrt_model_options options; mrt_sampler_options sampling; size_t length;
+    int32_t token = -1, outside = 0x7fffffff; mrt_model_info unset = { 0 };
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(NULL, NULL, &none));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, NULL, NULL));
+    FAILS(MRT_ERROR_IO, mrt_model_open("/no/such/file.gguf", NULL, &none));
+    FAILS(MRT_ERROR_FORMAT, mrt_model_open_memory("GGUFxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 32, NULL, &none));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open_memory(path, 0, NULL, &none));
+    CHECK(none == 0);
+    OK(mrt_model_options_init(&options));
+    options.backend = "abacus";
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    options.backend = "cpu"; options.size = 4096;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    options.size = sizeof options; options.threads = -1;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_describe(model, &unset));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_metadata(model, "no.such.key", NULL, 0, &length));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_encode(model, "a", 1, 64, NULL, 0, &length));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_encode(model, NULL, 1, 0, NULL, 0, &length));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_decode(model, outside, 0, NULL, 0, &length));
+    OK(mrt_session_start(model, &session));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed(session, &token, 1, NULL));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed(session, &outside, 1, NULL));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed(session, NULL, 1, NULL));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed(session, &token, 0, NULL));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_logits(session, NULL));
+    FAILS(MRT_ERROR_FORMAT, mrt_session_restore(session, "MRTSTATE and then nonsense that is long enough to be looked at as a whole, header and all", 88));
+    OK(mrt_sampler_options_init(&sampling, 0));
+    sampling.top_p = 7;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_sampler_create(&sampling, &sampler));
+    FAILS(MRT_ERROR_HANDLE, mrt_model_close(session));
+    OK(mrt_session_close(session));
+    FAILS(MRT_ERROR_HANDLE, mrt_session_close(session));
+    FAILS(MRT_ERROR_HANDLE, mrt_session_reset(session));
+}
+
+/* ---- what a session does ---- */
+
+static void greedy(mrt_session session, mrt_sampler sampler, const int32_t *prompt, size_t count, int32_t *tokens, int wanted)
+{
+    int i;
+    OK(mrt_session_feed(session, prompt, count, NULL));
+    for (i = 0; i < wanted; i++) {
+        OK(mrt_session_sample(session, sampler, &tokens[i]));
+        OK(mrt_session_feed(session, &tokens[i], 1, NULL));
+    }
+}
+
+static void sessions(mrt_model model, mrt_sampler sampler, const int32_t *prompt, size_t count, int32_t vocabulary)
+{
+    enum { Wanted = 12 };
+    mrt_session a, b, c; int32_t first[Wanted], again[Wanted], token; const float *logits, *others; int64_t position; size_t bytes, written; void *state; int i, done;
+    OK(mrt_session_start(model, &a));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_logits(a, &logits));
+    greedy(a, sampler, prompt, count, first, Wanted);
+    OK(mrt_session_logits(a, &logits));
+    token = likeliest(logits, vocabulary);
+    OK(mrt_session_position(a, &position));
+    CHECK(position == (int64_t)count + Wanted);
+
+    /* a fork goes on alike, and its past comes back */
+    OK(mrt_session_fork(a, &b));
+    OK(mrt_session_logits(b, &others));
+    CHECK(logits != others && memcmp(logits, others, (size_t)vocabulary * sizeof *logits) == 0);
+    OK(mrt_session_feed(a, first, Wanted, &logits));
+    OK(mrt_session_rewind(a, b));
+    OK(mrt_session_position(a, &position));
+    CHECK(position == (int64_t)count + Wanted);
+    OK(mrt_session_logits(a, &logits));
+    CHECK(likeliest(logits, vocabulary) == token);
+
+    /* saved, restored elsewhere */
+    OK(mrt_session_save_size(b, &bytes));
+    state = malloc(bytes);
+    FAILS(MRT_ERROR_BUFFER, mrt_session_save(b, state, bytes - 1, &written));
+    CHECK(written == bytes);
+    OK(mrt_session_save(b, state, bytes, &written));
+    CHECK(written == bytes);
+    OK(mrt_session_start(model, &c));
+    ((unsigned char *)state)[bytes / 2] ^= 1;
+    FAILS(MRT_ERROR_FORMAT, mrt_session_restore(c, state, bytes));
+    ((unsigned char *)state)[bytes / 2] ^= 1;
+    OK(mrt_session_restore(c, state, bytes));
+    free(state);
+    OK(mrt_session_feed(b, &token, 1, &logits));
+    OK(mrt_session_feed(c, &token, 1, &others));
+    CHECK(memcmp(logits, others, (size_t)vocabulary * sizeof *logits) == 0);
+
+    /* in slices of time, and in a batch */
+    OK(mrt_session_reset(c));
+    OK(mrt_session_begin(c, prompt, count));
+    FAILS(MRT_ERROR_STATE, mrt_session_feed(b, &token, 1, NULL));
+    for (done = 0, i = 0; !done && i < 100000; i++) OK(mrt_session_step(c, 200, &done));
+    CHECK(done == 1);
+    FAILS(MRT_ERROR_STATE, mrt_session_step(c, 200, &done));
+    OK(mrt_session_reset(b));
+    OK(mrt_session_feed(b, prompt, count, &logits));
+    OK(mrt_session_logits(c, &others));
+    CHECK(memcmp(logits, others, (size_t)vocabulary * sizeof *logits) == 0);
+    { mrt_session both[2]; int32_t tokens[2]; both[0] = b; both[1] = c; tokens[0] = tokens[1] = first[0];
+      OK(mrt_session_feed_batch(both, tokens, 2));
+      OK(mrt_session_logits(b, &logits));
+      OK(mrt_session_logits(c, &others));
+      CHECK(likeliest(logits, vocabulary) == first[1] && likeliest(others, vocabulary) == first[1]);
+      both[1] = b;
+      FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed_batch(both, tokens, 2));
+      FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed_batch(both, tokens, 0)); }
+
+    /* equal seeds, equal tokens */
+    OK(mrt_session_reset(b));
+    greedy(b, sampler, prompt, count, again, Wanted);
+    CHECK(memcmp(first, again, sizeof first) == 0);
+    OK(mrt_session_close(a)); OK(mrt_session_close(b)); OK(mrt_session_close(c));
+}
+
+static void many_handles(mrt_sampler sampler)
+{
+    enum { Many = 1000 };
+    static mrt_sampler made[Many];
+    int i, round;
+    for (round = 0; round < 3; round++) {
+        for (i = 0; i < Many; i++) if (mrt_sampler_clone(sampler, &made[i]) != MRT_OK) CHECK(0);
+        for (i = 0; i < Many; i++) if (mrt_sampler_close(made[i]) != MRT_OK || mrt_sampler_close(made[i]) != MRT_ERROR_HANDLE) CHECK(0);
+    }
+    CHECK(1);
+}
+
+/* ---- text ---- */
+
+static void generation(mrt_model model, mrt_sampler sampler, const int32_t *prompt, size_t count)
+{
+    mrt_session session; mrt_generator generator; mrt_text_options options; static collected whole, polled, cut; char piece[64]; size_t length; int end = 0;
+    const char *stop[1]; mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 };
+    OK(mrt_text_options_init(&options));
+    options.max_tokens = 24;
+    OK(mrt_session_start(model, &session));
+    OK(mrt_generator_create(session, sampler, &options, &generator));
+    OK(mrt_generator_run(generator, prompt, count, collect, &whole));
+    CHECK(whole.bytes > 20);
+    OK(mrt_generator_stats(generator, &stats));
+    CHECK(stats.stop == MRT_STOP_MAX_TOKENS && stats.generated_tokens == 24 && stats.prompt_tokens == (int32_t)count && stats.prompt_us > 0);
+    OK(mrt_generator_settle(generator));
+    OK(mrt_generator_close(generator));
+    OK(mrt_session_reset(session));
+
+    /* by polling, with too little room now and then */
+    OK(mrt_generator_create(session, sampler, &options, &generator));
+    OK(mrt_generator_begin(generator, prompt, count));
+    while (!end) {
+        mrt_status code = mrt_generator_next(generator, piece, polled.pieces % 2 ? sizeof piece : 0, &length);
+        if (code == MRT_OK) { end = length == 0; collect(&polled, piece, length); }
+        else { CHECK(code == MRT_ERROR_BUFFER && length > 0); polled.pieces++; }
+    }
+    CHECK(strcmp(whole.text, polled.text) == 0);
+    OK(mrt_generator_close(generator));
+    OK(mrt_session_reset(session));
+
+    /* ended by the callback, and by a stop string */
+    cut.end_after = 2;
+    OK(mrt_generator_create(session, sampler, &options, &generator));
+    OK(mrt_generator_run(generator, prompt, count, collect, &cut));
+    CHECK(cut.pieces == 2);
+    OK(mrt_generator_stats(generator, &stats));
+    CHECK(stats.stop == MRT_STOP_CANCELLED);
+    OK(mrt_generator_close(generator));
+    OK(mrt_session_reset(session));
+    { static char word[16]; static collected stopped;
+      memcpy(word, whole.text + 8, 6);
+      stop[0] = word; options.stop = stop; options.stop_count = 1;
+      OK(mrt_generator_create(session, sampler, &options, &generator));
+      OK(mrt_generator_run(generator, prompt, count, collect, &stopped));
+      OK(mrt_generator_stats(generator, &stats));
+      CHECK(stats.stop == MRT_STOP_STRING && strncmp(stopped.text, whole.text, stopped.bytes) == 0 && strstr(stopped.text, word) == NULL); }
+    OK(mrt_session_cancel(session));
+    { static collected nothing;
+      OK(mrt_generator_run(generator, prompt, count, collect, &nothing));
+      OK(mrt_generator_stats(generator, &stats));
+      CHECK(stats.stop == MRT_STOP_CANCELLED && nothing.pieces == 0); }
+    OK(mrt_generator_close(generator));
+    OK(mrt_session_close(session));
+}
+
+static void conversation(mrt_model model, mrt_sampler sampler, const char *folder)
+{
+    mrt_chat chat, fork, other; mrt_text_options options; static collected first, again, forked; char file[512], piece[256]; size_t length; int32_t undone;
+    mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 };
+    OK(mrt_text_options_init(&options));
+    options.max_tokens = 16;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_chat_create(model, sampler, "no-such-template", NULL, &options, &chat));
+    OK(mrt_chat_create(model, sampler, NULL, "You tell stories.", &options, &chat));
+    OK(mrt_chat_say(chat, "Hello!", 6, collect, &first));
+    CHECK(first.bytes > 0);
+    OK(mrt_chat_stats(chat, &stats));
+    CHECK(stats.generated_tokens > 0);
+    OK(mrt_chat_fork(chat, &fork));
+    OK(mrt_chat_undo(chat, &undone));
+    CHECK(undone == 1);
+    OK(mrt_chat_undo(chat, &undone));
+    CHECK(undone == 0);
+    FAILS(MRT_ERROR_STATE, mrt_chat_retry(chat));
+    OK(mrt_chat_begin(chat, "Hello!", 6));
+    do {
+        OK(mrt_chat_next(chat, piece, sizeof piece, &length));
+        collect(&again, piece, length);
+    } while (length > 0);
+    CHECK(strcmp(first.text, again.text) == 0);
+    snprintf(file, sizeof file, "%s/conversation.chat", folder);
+    OK(mrt_chat_save(chat, file));
+    OK(mrt_chat_create(model, sampler, NULL, NULL, &options, &other));
+    OK(mrt_chat_load(other, file));
+    FAILS(MRT_ERROR_IO, mrt_chat_load(other, "/no/such/file.chat"));
+    OK(mrt_chat_say(other, "And then?", 9, collect, &forked));
+    CHECK(forked.bytes > 0);
+    OK(mrt_chat_reset(other));
+    OK(mrt_chat_close(other)); OK(mrt_chat_close(fork)); OK(mrt_chat_close(chat));
+    FAILS(MRT_ERROR_HANDLE, mrt_chat_say(chat, "x", 1, collect, &forked));
+    remove(file);
+}
+
+/* ---- threads ---- */
+
+typedef struct { mrt_model model; mrt_session session; int32_t token; mrt_status last; long fed; } feeder;
+
+static void *feed_until_it_fails(void *given)
+{
+    feeder *f = given;
+    while ((f->last = mrt_session_feed(f->session, &f->token, 1, NULL)) == MRT_OK || f->last == MRT_ERROR_STATE) f->fed++;
+    return NULL;
+}
+
+static void threads(const char *path, int32_t token)
+{
+    mrt_model model; mrt_model_options options; feeder one, two; pthread_t first, second; struct timespec moment = { 0, 50000000 };
+    OK(mrt_model_options_init(&options));
+    options.backend = "cpu"; options.threads = 1;
+    OK(mrt_model_open(path, &options, &model));
+    memset(&one, 0, sizeof one);
+    one.model = model; one.token = token; two = one;
+    OK(mrt_session_start(model, &one.session));
+    OK(mrt_session_start(model, &two.session));
+    pthread_create(&first, NULL, feed_until_it_fails, &one);
+    pthread_create(&second, NULL, feed_until_it_fails, &two);
+    nanosleep(&moment, NULL);
+    OK(mrt_session_close(two.session));   /* while it is fed, or kept out */
+    nanosleep(&moment, NULL);
+    OK(mrt_model_close(model));
+    pthread_join(first, NULL);
+    pthread_join(second, NULL);
+    CHECK(one.fed > 0 && (one.last == MRT_ERROR_CLOSED || one.last == MRT_ERROR_HANDLE));
+    CHECK(two.last == MRT_ERROR_HANDLE || two.last == MRT_ERROR_CLOSED);
+    FAILS(MRT_ERROR_CLOSED, mrt_session_reset(one.session));
+    OK(mrt_session_close(one.session));
+}
+
+static void from_memory(const char *path, const int32_t *prompt, size_t count, int32_t likely, int32_t vocabulary)
+{
+    FILE *file = fopen(path, "rb"); long bytes; void *data; mrt_model model; mrt_session session; const float *logits;
+    if (!file) { CHECK(0); return; }
+    fseek(file, 0, SEEK_END); bytes = ftell(file); rewind(file);
+    data = malloc((size_t)bytes);
+    CHECK(fread(data, 1, (size_t)bytes, file) == (size_t)bytes);
+    fclose(file);
+    OK(mrt_model_open_memory(data, bytes, NULL, &model));
+    OK(mrt_session_start(model, &session));
+    OK(mrt_session_feed(session, prompt, count, &logits));
+    CHECK(likeliest(logits, vocabulary) == likely);
+    OK(mrt_model_close(model));
+    OK(mrt_session_close(session));
+    free(data);
+}
+
+int main(int argc, char **argv)
+{
+    static const char text[] = "Once upon a time there was a small robot who lived by the sea.";
+    mrt_model model; mrt_session session; mrt_sampler sampler; mrt_sampler_options sampling; mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    int32_t prompt[256], likely; size_t count, i, length, at = 0; char said[512], name[128]; const float *logits;
+    if (argc != 3) { fprintf(stderr, "contract MODEL.gguf FOLDER\n"); return 2; }
+    CHECK(mrt_abi_version() == MRT_ABI_VERSION);
+    CHECK(mrt_version()[0] != 0 && mrt_last_error()[0] == 0 && mrt_last_error_code() == MRT_OK);
+    wrong_handles();
+
+    OK(mrt_model_open(argv[1], NULL, &model));
+    OK(mrt_model_describe(model, &info));
+    CHECK(info.vocabulary > 0 && info.state_bytes > 0 && info.states_bytes >= 0 && info.has_vocabulary == 1);
+    OK(mrt_model_name(model, name, sizeof name, &length));
+    CHECK(length > 0);
+    wrong_arguments(model, argv[1]);
+
+    FAILS(MRT_ERROR_BUFFER, mrt_encode(model, text, sizeof text - 1, 0, prompt, 1, &count));
+    CHECK(count > 5);
+    OK(mrt_encode(model, text, sizeof text - 1, 0, prompt, 256, &count));
+    for (i = 0; i < count; i++) { OK(mrt_decode(model, prompt[i], 0, said + at, sizeof said - at, &length)); at += length; }
+    said[at] = 0;
+    CHECK(strstr(said, text) != NULL);
+    OK(mrt_encode(model, text, sizeof text - 1, MRT_TOKENS_BEGINNING, prompt, 256, &count));
+
+    OK(mrt_sampler_options_init(&sampling, model));
+    sampling.temperature = 0;
+    OK(mrt_sampler_create(&sampling, &sampler));
+    OK(mrt_session_start(model, &session));
+    OK(mrt_session_feed(session, prompt, count, &logits));
+    likely = likeliest(logits, info.vocabulary);
+    OK(mrt_session_close(session));
+
+    sessions(model, sampler, prompt, count, info.vocabulary);
+    many_handles(sampler);
+    generation(model, sampler, prompt, count);
+    conversation(model, sampler, argv[2]);
+    threads(argv[1], prompt[count - 1]);
+    from_memory(argv[1], prompt, count, likely, info.vocabulary);
+    OK(mrt_sampler_close(sampler));
+    OK(mrt_model_close(model));
+    FAILS(MRT_ERROR_HANDLE, mrt_model_close(model));
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}
