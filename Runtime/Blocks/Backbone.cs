@@ -15,7 +15,7 @@ internal static class Backbone
     /// <summary>The stack's tensors in hub checkpoints.</summary>
     public static IReadOnlyList<TensorRule> Tensors { get; } =
     [
-        new("backbone.embeddings.weight", "token_embd.weight"),
+        new("backbone.embeddings.weight", TensorRule.Embedding),
         new("backbone.layers.{i}.norm.weight", "blk.{i}.attn_norm.weight"),
         new("backbone.norm_f.weight", "output_norm.weight"),
         new("lm_head.weight", "output.weight") { Presence = TensorPresence.UntiedHead },
@@ -43,9 +43,9 @@ internal static class Backbone
     {
         int dModel = p.Metadata.Size("embedding_length"), layers = p.Metadata.Size("block_count");
         float epsilon = p.Metadata.Positive("attention.layer_norm_rms_epsilon");
-        int vocabulary = p.RowsOf("token_embd.weight");
+        int vocabulary = p.RowsOf(TensorRule.Embedding);
         WeightRole table = p.Has("output.weight") ? WeightRole.Embedding : WeightRole.Head;
-        WeightRef embedding = p.Matrix("token_embd.weight", vocabulary, dModel, table);
+        WeightRef embedding = p.Matrix(TensorRule.Embedding, vocabulary, dModel, table);
 
         Activation x = p.Embed("token_embd", embedding);
         for (int i = 0; i < layers; i++)
@@ -95,24 +95,32 @@ internal static class Backbone
     public static void WriteConfig(Utf8JsonWriter json, ExportedModel model, string className)
     {
         ModelMetadata meta = model.Metadata;
-        int dModel = meta.Size("embedding_length"), dInner = meta.Size("ssm.inner_size");
         json.WriteStartArray("architectures");
         json.WriteStringValue(className);
         json.WriteEndArray();
-        json.WriteNumber("hidden_size", dModel);
-        json.WriteNumber("intermediate_size", dInner);
-        if (dInner % dModel == 0) json.WriteNumber("expand", dInner / dModel);
-        else json.WriteNumber("expand", Expand(dModel, dInner));
+        json.WriteNumber("hidden_size", meta.Size("embedding_length"));
         json.WriteNumber("num_hidden_layers", meta.Size("block_count"));
         json.WriteNumber("vocab_size", model.VocabularySize);
-        json.WriteNumber("state_size", meta.Size("ssm.state_size"));
         json.WriteNumber("conv_kernel", meta.Size("ssm.conv_kernel"));
         json.WriteNumber("layer_norm_epsilon", meta.Positive("attention.layer_norm_rms_epsilon"));
         json.WriteString("hidden_act", "silu");
+        json.WriteBoolean("tie_word_embeddings", !model.Has("output.weight"));
+    }
+
+    /// <summary>Writes what the mixers of Mamba-1 and Mamba-2 share in config.json.</summary>
+    /// <param name="json">An open object.</param>
+    /// <param name="model">The model.</param>
+    public static void WriteMixerConfig(Utf8JsonWriter json, ExportedModel model)
+    {
+        ModelMetadata meta = model.Metadata;
+        int dModel = meta.Size("embedding_length"), dInner = meta.Size("ssm.inner_size");
+        json.WriteNumber("intermediate_size", dInner);
+        if (dInner % dModel == 0) json.WriteNumber("expand", dInner / dModel);
+        else json.WriteNumber("expand", Expand(dModel, dInner));
+        json.WriteNumber("state_size", meta.Size("ssm.state_size"));
         json.WriteBoolean("residual_in_fp32", true);
         json.WriteBoolean("use_bias", model.Has("blk.0.ssm_in.bias"));
         json.WriteBoolean("use_conv_bias", model.Has("blk.0.ssm_conv1d.bias"));
-        json.WriteBoolean("tie_word_embeddings", !model.Has("output.weight"));
     }
 
     /// <summary>The number whose product with the width, cut to an integer, is the channels again.</summary>

@@ -9,10 +9,12 @@ internal static class LlamaCppDifferences
 {
     private const string Refuses = "llama.cpp refuses this file";
 
-    /// <summary>One sentence for each difference.</summary>
-    public static IEnumerable<string> Find(GgufMetadata metadata, IReadOnlyList<TensorImport> tensors)
+    /// <summary>One sentence for each difference; for architectures other than Mamba-1 and Mamba-2 none is known of the network.</summary>
+    public static IEnumerable<string> Find(GgufMetadata metadata, IReadOnlyList<TensorImport> tensors) =>
+        new ModelMetadata(metadata) is { Architecture: "mamba" or "mamba2" } meta ? OfMamba(metadata, meta, tensors).Concat(OfText(metadata)) : OfText(metadata);
+
+    private static IEnumerable<string> OfMamba(GgufMetadata metadata, ModelMetadata meta, IReadOnlyList<TensorImport> tensors)
     {
-        var meta = new ModelMetadata(metadata);
         if (tensors.Any(t => t.Rule.Presence == TensorPresence.ProjectionBias))
             yield return $"{Refuses}, because the projections have biases; MambaRT runs it.";
         if (!tensors.Any(t => t.Rule.Presence == TensorPresence.ConvolutionBias))
@@ -22,6 +24,10 @@ internal static class LlamaCppDifferences
         if (metadata.TryGetFloat("mamba.ssm.dt_b_c_rms_epsilon") is float own)
             yield return string.Create(CultureInfo.InvariantCulture,
                 $"The norms of dt, B and C have an epsilon of their own ({own}); llama.cpp takes that of the layers' norms ({meta.Positive("attention.layer_norm_rms_epsilon")}) for both, so its logits differ slightly.");
+    }
+
+    private static IEnumerable<string> OfText(GgufMetadata metadata)
+    {
         if (metadata.TryGetString("tokenizer.ggml.prepend_scheme") == SpacePrefix.First)
             yield return "A space goes before text at its beginning only; llama.cpp puts one after special tokens too.";
         if (metadata.Contains("tokenizer.ggml.spm_merges"))

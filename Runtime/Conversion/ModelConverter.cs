@@ -72,9 +72,10 @@ public static class ModelConverter
     /// <summary>Records the plan of the file to be written, so that what does not fit is refused before anything is written.</summary>
     private static Plan Record(HubCheckpoint checkpoint, GgufMetadata metadata, IReadOnlyList<TensorImport> tensors, ConversionOptions options)
     {
-        int rows = tensors[0].Rows, vocabulary = checkpoint.Config.Size("vocab_size");
+        TensorImport embedding = tensors.First(t => t.Name == TensorRule.Embedding);
+        int rows = embedding.Rows, vocabulary = checkpoint.Config.Size("vocab_size");
         if (rows != vocabulary)
-            throw new FormatException($"{tensors[0].Source.File}: tensor '{tensors[0].Source.Name}' has {rows} rows, but {vocabulary} are needed by key 'vocab_size' of {Path.GetFileName(checkpoint.Config.Path)}; use the one that belongs to the checkpoint.");
+            throw new FormatException($"{embedding.Source.File}: tensor '{embedding.Source.Name}' has {rows} rows, but {vocabulary} are needed by key 'vocab_size' of {Path.GetFileName(checkpoint.Config.Path)}; use the one that belongs to the checkpoint.");
         try
         {
             return Architecture.Record(metadata, new ImportShapes(tensors), options.Architectures);

@@ -44,7 +44,7 @@ public static class ModelExporter
             {
                 json.WriteString("model_type", modelType);
                 architecture.Import.WriteConfig(model, json);
-                WriteConfig(json, file, tensors[0].Type);
+                WriteConfig(json, file, tensors.First(t => t.Name == TensorRule.Embedding).Type);
             });
             TokenizerExport.Write(folder, file.Metadata, notes);
             files = [.. new DirectoryInfo(folder).GetFiles().Select(f => (f.Name, f.Length)).Order()];

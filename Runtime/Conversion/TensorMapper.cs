@@ -25,6 +25,7 @@ internal sealed class TensorMapper
         int layers = checkpoint.Config.Size("num_hidden_layers");
         foreach ((TensorRule rule, string hub, string gguf) in TensorRule.Expand(checkpoint.Architecture.Import.Tensors, layers)) mapper.Add(rule, hub, gguf);
         mapper.RefuseUnexpected();
+        mapper.LeaveOutTiedHead();
         return mapper._tensors;
     }
 
@@ -39,8 +40,15 @@ internal sealed class TensorMapper
         if (!IsAllowed(rule.Presence)) return;   // refused below as unexpected
         _used.Add(hub);
         CheckpointMatrix values = source.Matrix();
-        if (rule.Presence == TensorPresence.UntiedHead && values.SameBits(_tensors[0].Values)) return;   // the first rule's is the embedding
         _tensors.Add(new TensorImport(rule, source, gguf, values, Dimensions(rule.Form, source, values)));
+    }
+
+    /// <summary>A head that is the embedding once more is not stored.</summary>
+    private void LeaveOutTiedHead()
+    {
+        TensorImport embedding = _tensors.Find(t => t.Name == TensorRule.Embedding)
+            ?? throw new InvalidOperationException($"Architecture '{_checkpoint.Architecture.Id}' has no rule for '{TensorRule.Embedding}'; its 'Import' needs one.");
+        _tensors.RemoveAll(t => t.Rule.Presence == TensorPresence.UntiedHead && t.Values.SameBits(embedding.Values));
     }
 
     private bool IsNeeded(TensorPresence presence) => presence == TensorPresence.UntiedHead

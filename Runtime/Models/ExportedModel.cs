@@ -9,8 +9,8 @@ internal sealed class ExportedModel(GgufFile file)
     public ModelMetadata Metadata { get; } = new(file.Metadata);
 
     /// <summary>Rows of the embedding.</summary>
-    public int VocabularySize => file.TryGet("token_embd.weight", out TensorView embedding) ? embedding.Rows
-        : throw new FormatException($"{file.Path}: tensor 'token_embd.weight' is missing; a whole model is needed. Convert it again.");
+    public int VocabularySize => file.TryGet(TensorRule.Embedding, out TensorView embedding) ? embedding.Rows
+        : throw new FormatException($"{file.Path}: tensor '{TensorRule.Embedding}' is missing; a whole model is needed. Convert it again.");
 
     /// <summary>Whether the file has a tensor.</summary>
     public bool Has(string tensor) => file.TryGet(tensor, out _);

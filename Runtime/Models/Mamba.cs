@@ -80,6 +80,7 @@ internal sealed class Mamba : Architecture
         ModelMetadata meta = model.Metadata;
         bool falcon = IsFalcon(model);
         Backbone.WriteConfig(json, model, falcon ? "FalconMambaForCausalLM" : "MambaForCausalLM");
+        Backbone.WriteMixerConfig(json, model);
         json.WriteNumber("time_step_rank", meta.Size("ssm.time_step_rank"));
         if (falcon) json.WriteNumber("mixer_rms_eps", meta.Positive("ssm.dt_b_c_rms_epsilon", missing: meta.Positive("attention.layer_norm_rms_epsilon")));
     }

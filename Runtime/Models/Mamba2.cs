@@ -74,6 +74,7 @@ internal sealed class Mamba2 : Architecture
         ModelMetadata meta = model.Metadata;
         int heads = meta.Size("ssm.time_step_rank");
         Backbone.WriteConfig(json, model, "Mamba2ForCausalLM");
+        Backbone.WriteMixerConfig(json, model);
         json.WriteNumber("num_heads", heads);
         json.WriteNumber("head_dim", meta.Size("ssm.inner_size") / heads);
         json.WriteNumber("n_groups", meta.Groups);

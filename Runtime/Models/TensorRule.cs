@@ -5,6 +5,9 @@ namespace MambaRT.Models;
 /// <param name="Gguf">Name in GGUF, "blk.{i}.ssm_d".</param>
 internal sealed record TensorRule(string Hub, string Gguf)
 {
+    /// <summary>The embedding in GGUF, whose rows are the vocabulary.</summary>
+    public const string Embedding = "token_embd.weight";
+
     /// <summary>Where a layer's number goes.</summary>
     public const string Layer = "{i}";
 

@@ -68,6 +68,7 @@ internal sealed class MlpArchitecture : Architecture
     {
         ModelMetadata meta = model.Metadata;
         Backbone.WriteConfig(json, model, "Mamba2MlpForCausalLM");
+        Backbone.WriteMixerConfig(json, model);
         json.WriteNumber("num_heads", meta.Size("ssm.time_step_rank"));
         json.WriteNumber("n_groups", meta.Groups);
         json.WriteNumber("mlp_size", meta.Size("feed_forward_length"));

@@ -55,6 +55,21 @@ public sealed class MlpArchitectureTests
         foreach (string matrix in Matrices) Assert.Equal(QuantTypes.Q8_0, made.Tensors.Single(t => t.Name == $"blk.1.{matrix}.weight").Type);
     }
 
+    [Fact]
+    public void Convert_RulesInAnotherOrderAndABiasThatIsAlwaysThere_FindsEmbeddingAndTiedHead()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModels.WriteFile(folder["tiny.gguf"], "mlp", QuantTypes.F32);
+        ModelExporter.Export(folder["tiny.gguf"], folder["hub"], new ExportOptions { Architectures = TinyModels.Architectures });
+        AddTiedHead(folder["hub/model.safetensors"]);
+
+        ConversionReport report = ModelConverter.Convert(folder["hub"], folder["again.gguf"], new ConversionOptions { Target = QuantTarget.ByName("F32")!, Architectures = [new Reordered()] });
+
+        using GgufFile before = GgufFile.Open(folder["tiny.gguf"]), after = GgufFile.Open(folder["again.gguf"]);
+        Assert.Equal(before.Tensors.Select(t => t.Name).Order(), after.Tensors.Select(t => t.Name).Order());
+        Assert.DoesNotContain(report.Notes, note => note.Contains("llama.cpp", StringComparison.Ordinal));   // which does not know this network
+    }
+
     [Theory]
     [InlineData("Q8_0", "Q8_0")]
     [InlineData("Q4_K_M", "Q4_K")]
@@ -80,6 +95,42 @@ public sealed class MlpArchitectureTests
         string message = Assert.Throws<NotSupportedException>(() => Quantizer.Plan(file, new QuantizationOptions { Target = QuantTarget.ByName("Q8_0")! })).Message;
 
         Assert.Contains("'blk.0.ffn_up.weight'", message);
+    }
+
+    /// <summary>The same network with its rules in another order, and no rule that asks config.json whether there is a bias.</summary>
+    private sealed class Reordered : Architecture
+    {
+        private readonly MlpArchitecture _same = new();
+
+        public override string Id => _same.Id;
+
+        public override string Title => _same.Title;
+
+        public override ImportRules Import => new()
+        {
+            ModelTypes = _same.Import.ModelTypes,
+            Tensors = [.. _same.Import.Tensors.Reverse().Where(r => r.Presence != TensorPresence.ProjectionBias)
+                .Select(r => r.Presence == TensorPresence.ConvolutionBias ? r with { Presence = TensorPresence.Always } : r)],
+            WriteKeys = _same.Import.WriteKeys,
+            WriteConfig = _same.Import.WriteConfig,
+        };
+
+        public override IReadOnlyList<ModelShape> Published => [];
+
+        public override Activation Define(PlanBuilder p) => _same.Define(p);
+    }
+
+    private static void AddTiedHead(string path)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(path, copyToMemory: true);
+        var writer = new SafetensorsWriter();
+        foreach (CheckpointTensor tensor in file.Tensors) Add(tensor.Name, tensor);
+        Add("lm_head.weight", file.Find("backbone.embeddings.weight")!);   // every checkpoint of this network has it
+        using FileStream stream = File.Create(path);
+        writer.WriteTo(stream);
+
+        void Add(string name, CheckpointTensor tensor) =>
+            writer.AddTensor(name, QuantTypes.ByName(tensor.DType)!, [.. tensor.Shape], to => to.Write(file.Bytes(tensor.Name)));   // F32, as it was exported
     }
 
     private static float[] Logits(string path, string backendName)
