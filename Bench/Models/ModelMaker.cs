@@ -94,7 +94,8 @@ public static class ModelMaker
         TensorContent.Taps => random.Unit() - 0.5,
         TensorContent.Decay => -1 - index % tensor.Dimensions[0],
         TensorContent.HeadDecay => -1 - 15 * random.Unit(),
-        _ => InverseSoftplus(0.001 * Math.Pow(100, random.Unit())),
+        TensorContent.TimeStep => InverseSoftplus(0.001 * Math.Pow(100, random.Unit())),
+        _ => throw new NotSupportedException($"Made models have no float values for {tensor.Content} ('{tensor.Weight.Name}'); add them here."),
     };
 
     private static double InverseSoftplus(double y) => Math.Log(Math.Exp(y) - 1);

@@ -61,15 +61,17 @@ internal static class TinyModels
         var metadata = new GgufMetadata(name);
         metadata.Set("general.architecture", kind.Architecture);
         metadata.Set("general.name", name);
-        (string, object)[] stack =
-        [
-            ("vocab_size", (uint)Vocabulary), ("block_count", (uint)layers), ("embedding_length", (uint)DModel),
-            ("attention.layer_norm_rms_epsilon", 1e-5f), ("ssm.conv_kernel", (uint)DConv),
-        ];
-        foreach ((string key, object value) in stack.Concat(kind.Keys)) metadata.Set($"{kind.Architecture}.{key}", value);
+        foreach ((string key, object value) in Stack(layers).Concat(kind.Keys)) metadata.Set($"{kind.Architecture}.{key}", value);
         metadata.Set("tokenizer.ggml.model", "no_vocab");
         return metadata;
     }
+
+    /// <summary>Keys without which the definition cannot be recorded: every number but those that count nothing.</summary>
+    public static IReadOnlyList<string> NeededKeys(string name) =>
+        [.. Stack(Layers).Concat(KindOf(name).Keys).Where(k => k.Value is not bool && k.Key is not ("vocab_size" or "ssm.group_count")).Select(k => k.Key)];
+
+    /// <summary>Whether the model may do without a tensor that it has.</summary>
+    public static bool MayBeAbsent(string name, string tensor) => KindOf(name).Optional.Contains(TensorRule.General(tensor));
 
     /// <summary>Every tensor of the model: what its definition asks for.</summary>
     public static IReadOnlyList<TinyTensor> Tensors(string name, int layers = Layers)
@@ -77,7 +79,7 @@ internal static class TinyModels
         Kind kind = KindOf(name);
         GgufMetadata metadata = Metadata(name, layers);
         Architecture architecture = Architecture.Of(metadata, Architectures);
-        Plan plan = architecture.Outline(metadata, Vocabulary, tensor => kind.Optional.Contains(TensorRule.General(tensor)));
+        Plan plan = architecture.Outline(metadata, Vocabulary, tensor => MayBeAbsent(name, tensor));
         return [.. ModelTensor.Of(architecture, metadata, plan).Select(Tiny)];
     }
 
@@ -142,7 +144,8 @@ internal static class TinyModels
             TensorContent.Zeros => (-0.3f, 0.3f),
             TensorContent.TimeStep => (-5f, -1f),
             TensorContent.Decay or TensorContent.HeadDecay => (-16f, -0.5f),
-            _ => (0.5f, 1.5f),
+            TensorContent.Ones => (0.5f, 1.5f),
+            _ => throw new NotSupportedException($"Tiny models have no values for {tensor.Content}; add them here."),
         };
         return new TinyTensor(tensor.Weight.Name, rows, columns, low, high, !tensor.Weight.IsDecoded);
     }
@@ -157,6 +160,12 @@ internal static class TinyModels
         for (int i = 0; i < values.Length; i++) values[i] = tensor.Low + (tensor.High - tensor.Low) * random.NextSingle();
         return values;
     }
+
+    private static (string Key, object Value)[] Stack(int layers) =>
+    [
+        ("vocab_size", (uint)Vocabulary), ("block_count", (uint)layers), ("embedding_length", (uint)DModel),
+        ("attention.layer_norm_rms_epsilon", 1e-5f), ("ssm.conv_kernel", (uint)DConv),
+    ];
 
     private static Kind KindOf(string name) => Kinds.First(k => k.Name == name);
 

@@ -6,7 +6,7 @@ namespace MambaRT.Tests;
 /// <summary>Recording of plans: what does not fit is refused by name; values that live together lie apart.</summary>
 public sealed class PlanTests
 {
-    public static TheoryData<string> Models => [.. TinyModels.Names];
+    public static TheoryData<string> Models => [.. TinyModels.AllNames];
 
     /// <summary>Every tensor of every model.</summary>
     public static TheoryData<string, string> Tensors
@@ -14,7 +14,7 @@ public sealed class PlanTests
         get
         {
             var rows = new TheoryData<string, string>();
-            foreach (string model in TinyModels.Names)
+            foreach (string model in TinyModels.AllNames)
                 foreach (TinyTensor tensor in TinyModels.Tensors(model)) rows.Add(model, tensor.Name);
             return rows;
         }
@@ -28,7 +28,7 @@ public sealed class PlanTests
         // The rows of the embedding define the vocabulary, so that only its columns can be wrong.
         TinyTensor wrong = name == "token_embd.weight" ? right with { Columns = right.Columns + 1 } : right with { Rows = right.Rows + 1 };
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32, t => t.Name == name ? wrong : t);
-        string message = Assert.Throws<FormatException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message;
+        string message = Assert.Throws<FormatException>(() => Record(weights.Metadata, weights)).Message;
         Assert.StartsWith($"{model}: tensor '{name}' is [{wrong.Rows}, {wrong.Columns}]; architecture '{Id(model)}' needs ", message);
         bool exact = message.Contains($"[{right.Rows}, {right.Columns}]", StringComparison.Ordinal);
         Assert.True(exact || message.Contains($"{right.Rows * right.Columns} values", StringComparison.Ordinal), message);
@@ -39,14 +39,13 @@ public sealed class PlanTests
     public void Record_TensorLeftOut_IsRefusedByNameOrOptional(string model, string name)
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32, t => t.Name == name ? null : t);
-        bool optional = name == "output.weight" || name.EndsWith(".bias", StringComparison.Ordinal) && !name.EndsWith("ssm_dt.bias", StringComparison.Ordinal);
-        if (optional)
+        if (TinyModels.MayBeAbsent(model, name))
         {
-            Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+            Plan plan = Record(weights.Metadata, weights);
             Assert.DoesNotContain(plan.Weights.ToArray(), w => w.Name == name);
             return;
         }
-        string message = Assert.Throws<FormatException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message;
+        string message = Assert.Throws<FormatException>(() => Record(weights.Metadata, weights)).Message;
         Assert.Contains($"tensor '{name}' is missing", message);
     }
 
@@ -55,8 +54,7 @@ public sealed class PlanTests
     public void Record_KeyMissingOrOutOfRange_IsRefusedByName(string model)
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
-        string[] keys = ["block_count", "embedding_length", "attention.layer_norm_rms_epsilon", "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank"];
-        foreach (string key in keys)
+        foreach (string key in TinyModels.NeededKeys(model))
         {
             string full = $"{Id(model)}.{key}";
             GgufMetadata metadata = TinyModels.Metadata(model);
@@ -70,7 +68,7 @@ public sealed class PlanTests
             Refuses(full);
 
             void Refuses(string named) =>
-                Assert.Contains($"key '{named}'", Assert.Throws<FormatException>(() => Architecture.Record(metadata, weights.Weights)).Message);
+                Assert.Contains($"key '{named}'", Assert.Throws<FormatException>(() => Record(metadata, weights)).Message);
         }
     }
 
@@ -79,7 +77,7 @@ public sealed class PlanTests
     {
         using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
         weights.Metadata.Set("general.architecture", "llama");
-        string message = Assert.Throws<NotSupportedException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message;
+        string message = Assert.Throws<NotSupportedException>(() => Record(weights.Metadata, weights)).Message;
         Assert.Contains("'llama'", message);
         foreach (Architecture architecture in Architecture.All) Assert.Contains($"'{architecture.Id}'", message);
     }
@@ -91,7 +89,7 @@ public sealed class PlanTests
     {
         using TinyWeights weights = TinyModels.Make("mamba2-g1", QuantTypes.F32);
         weights.Metadata.Set("mamba2." + key, value);
-        Assert.Contains("do not divide evenly", Assert.Throws<FormatException>(() => Architecture.Record(weights.Metadata, weights.Weights)).Message);
+        Assert.Contains("do not divide evenly", Assert.Throws<FormatException>(() => Record(weights.Metadata, weights)).Message);
     }
 
     [Fact]
@@ -122,7 +120,7 @@ public sealed class PlanTests
     public void Arena_ValuesThatLiveTogether_DoNotOverlap(string model)
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
-        Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+        Plan plan = Record(weights.Metadata, weights);
         int floats = AssertApart(plan).FloatsPerRow, sum = 0;
         foreach (RegisterSpec register in plan.Registers) sum += register.Width;
         Assert.True(floats < sum / 2, $"{floats} floats a row for values of {sum} in all: nothing is shared.");
@@ -143,9 +141,9 @@ public sealed class PlanTests
     public void States_OfAPlan_ComeInCanonicalOrder(string model)
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
-        StateLayout states = Architecture.Record(weights.Metadata, weights.Weights).States;
+        StateLayout states = Record(weights.Metadata, weights).States;
         StateSpec[] sorted = [.. states.Entries.ToArray().OrderBy(s => s.CanonicalOffset)];
-        Assert.Equal(["blk.0.conv", "blk.1.conv", "blk.0.scan", "blk.1.scan"], sorted.Select(s => s.Name));
+        Assert.Equal(sorted.OrderBy(s => s.Kind).ThenBy(s => s.Name, StringComparer.Ordinal), sorted);   // "blk.0.conv", "blk.1.conv", "blk.0.scan", "blk.1.scan"
         long next = 0;
         foreach (StateSpec state in sorted)
         {
@@ -161,7 +159,7 @@ public sealed class PlanTests
     public void Plan_OpsAndWeights_KnowTheirLayer(string model)
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F32);
-        Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+        Plan plan = Record(weights.Metadata, weights);
 
         foreach (Op op in plan.Ops) Assert.Equal(LayerOf(op.Name), op.Layer);
         foreach (WeightSpec weight in plan.Weights) Assert.Equal(LayerOf(weight.Name), weight.Layer);
@@ -226,5 +224,7 @@ public sealed class PlanTests
         return layout;
     }
 
-    private static string Id(string model) => model.StartsWith("mamba2", StringComparison.Ordinal) ? "mamba2" : "mamba";
+    private static Plan Record(GgufMetadata metadata, TinyWeights weights) => Architecture.Record(metadata, weights.Weights, TinyModels.Architectures);
+
+    private static string Id(string model) => TinyModels.Metadata(model).GetString("general.architecture");
 }
