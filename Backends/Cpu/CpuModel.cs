@@ -53,8 +53,6 @@ internal sealed unsafe class CpuModel : ILoadedModel
         _layouts = new LaneLayout?[plan.States.Entries.Length];
         foreach (Op op in plan.Ops)
         {
-            foreach (WeightRef w in op.Weights)
-                if (plan.Weights[w.Index].Role == WeightRole.Vector) _decoded[w.Index] ??= DecodeFlat(w);
             if (op is CausalConvOp conv) _decoded[conv.Weight.Index] ??= Transposed(conv.Weight);
             if (op is SelectiveScanOp scan)
             {
@@ -63,6 +61,8 @@ internal sealed unsafe class CpuModel : ILoadedModel
                 _layouts[scan.State.Index] = layout;
             }
             if (op is SsdScanOp ssd && Code != null) _layouts[ssd.State.Index] = new LaneLayout(SsdScanCode.Lanes, ssd.HeadDim, ssd.DState);
+            foreach (WeightRef w in op.Weights)
+                if (plan.Weights[w.Index].IsDecoded) _decoded[w.Index] ??= DecodeFlat(w);
         }
         for (int i = 0; i < _stateOffsets.Length; i++)
         {

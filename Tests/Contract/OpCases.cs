@@ -60,6 +60,7 @@ internal static class OpCases
                 yield return Row($"rms_norm width={width} weight={weighted}", Floats, b =>
                     b.Plan.RmsNorm("norm", b.Input(width), weighted ? b.Vector("weight", width, 0.5f, 1.5f) : null, Epsilon));
         yield return Row("rms_norm window of a wider value", Floats, b => b.Plan.RmsNorm("norm", b.Input(150).Columns(37, 48), null, Epsilon));
+        yield return Row("rms_norm weighted by a small matrix", Floats, b => b.Plan.RmsNorm("norm", b.Input(48), b.Small("weight", 1, 48, 0.5f, 1.5f), Epsilon));
         yield return Row("rms_norm of zeros", Floats, b => b.Plan.RmsNorm("norm", b.Input(48, 1, (row, _) => row < 32 ? 0 : null), null, Epsilon));
         yield return Row("rms_norm of tiny values", Floats, b => b.Plan.RmsNorm("norm", b.Input(48, 1e-6f), null, 1e-12f));
     }

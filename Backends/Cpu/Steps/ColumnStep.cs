@@ -36,7 +36,7 @@ internal abstract class ColumnStep(BatchRows rows, Matrix y, int granule, int me
         foreach (SequenceSpan span in rows.Spans)
             for (int done = 0; done < span.Count; done += RowsPerPass)
             {
-                SequenceSpan pass = span with { Start = span.Start + done, Count = Math.Min(RowsPerPass, span.Count - done) };
+                SequenceSpan pass = span with { Position = span.Position + done, Start = span.Start + done, Count = Math.Min(RowsPerPass, span.Count - done) };
                 for (int c = begin; c < end; c += granule) RunColumns(pass, c, Math.Min(c + granule, end), member);
                 if (!onePass) Quantized?.Fill(pass.Start, pass.Count, Y, begin, end - begin);
             }
