@@ -81,14 +81,12 @@ internal sealed unsafe class DeviceWeights : IDisposable
     }
 
     /// <summary>The form of a weight.</summary>
-    public static WeightForm FormOf(WeightSpec spec, TensorView view) => IsDecoded(spec) ? new WeightForm("F32", WeightLayout.AsStored) : WeightForm.For(view.Type, spec.Name);
-
-    private static bool IsDecoded(WeightSpec spec) => spec.Role is WeightRole.Vector or WeightRole.SmallMatrix;
+    public static WeightForm FormOf(WeightSpec spec, TensorView view) => spec.IsDecoded ? new WeightForm("F32", WeightLayout.AsStored) : WeightForm.For(view.Type, spec.Name);
 
     /// <summary>Scales begin on a multiple of 256 bytes behind the values; a kernel may read up to 16 bytes past the last.</summary>
     public static (long Data, long Scales, long Total) BytesOf(WeightSpec spec, WeightForm form, TensorView view)
     {
-        (long data, long scales) = IsDecoded(spec) ? (spec.Count * sizeof(float), 0) : form.Bytes(view);
+        (long data, long scales) = spec.IsDecoded ? (spec.Count * sizeof(float), 0) : form.Bytes(view);
         return (data, scales, (data + 255) / 256 * 256 + scales + 16);
     }
 
@@ -99,7 +97,7 @@ internal sealed unsafe class DeviceWeights : IDisposable
         _memory[i] = memory;
         ulong apart = scales == 0 ? 0 : memory.Address + (ulong)(data + 255) / 256 * 256;
         _pointers[i] = new WeightPointer { Data = memory.Address, Scales = apart, Rows = view.Rows, Columns = view.Columns, Stride = data / view.Rows };
-        if (IsDecoded(spec))
+        if (spec.IsDecoded)
         {
             ring.Send(memory.Address, data, sizeof(float) * (long)view.Columns, (from, piece) => Decode(view, from, piece));
             return;

@@ -42,6 +42,7 @@ internal static class PlanKernels
                 case LinearOp linear:
                     if (FormOf(plan, linear.Weight, source) is WeightForm form) modules.UnionWith(LinearModules(form, tensorCores, wgmma));
                     break;
+                default: throw new NotSupportedException($"Op '{op.Name}' is of kind {op.Kind}, whose kernels have no module here; name it.");
             }
         }
         return modules;

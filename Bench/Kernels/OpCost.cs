@@ -40,7 +40,8 @@ internal sealed record OpCost(double Bytes, double Operations, bool Int8)
         // The decay is one a head.
         SsdScanOp scan => 5.0 * scan.X.Width * (scan.B.Width / scan.NGroups),
         // A square, a sum, the product with the scale and with the weight.
-        _ => 4.0 * op.Output.Width,
+        RmsNormOp or GatedRmsNormOp => 4.0 * op.Output.Width,
+        _ => throw new NotSupportedException($"What a row of {op.Kind} costs is not known; say it here."),
     };
 
     private static TensorView View(PreparedCase prepared, WeightRef weight) =>
