@@ -126,6 +126,7 @@ public sealed class PlanTests
         Assert.True(floats < sum / 2, $"{floats} floats a row for values of {sum} in all: nothing is shared.");
     }
 
+    /// <summary>And each op lists what it reads, from which lifetimes are taken.</summary>
     [Fact]
     public void Arena_EveryCaseOfTheContract_DoesNotOverlap()
     {
@@ -133,7 +134,40 @@ public sealed class PlanTests
         {
             using PreparedCase prepared = op.Prepare();
             AssertApart(prepared.Plan);
+            AssertApart(Moved(prepared.Plan));
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Move_OpThatForgetsAValueOrAWeight_IsRefusedByName(bool forgetsValue)
+    {
+        using PreparedCase prepared = OpCases.ByName("rms_norm width=48 weight=True").Prepare();
+        RmsNormOp norm = prepared.Plan.Ops.ToArray().OfType<RmsNormOp>().Single();
+        var whole = new Plan("case", [prepared.Plan.Ops[0], new Forgetful(norm, forgetsValue) { Name = "forgetful", Output = norm.Output }],
+            prepared.Plan.Weights.ToArray(), prepared.Plan.Registers.ToArray(), prepared.Plan.States, null, 48, [], []);
+
+        string message = Assert.Throws<InvalidOperationException>(() => Moved(whole)).Message;
+
+        Assert.StartsWith("Op 'forgetful'", message);
+        Assert.Contains(forgetsValue ? "Inputs" : "Weights", message);
+    }
+
+    private static Plan Moved(Plan plan) => new PlanPiece(plan).Of(plan.Ops, [], [], plan.Logits);
+
+    /// <summary>A norm that does not list all that it reads.</summary>
+    private sealed class Forgetful(RmsNormOp norm, bool forgetsValue) : Op
+    {
+        public override OpKind Kind => norm.Kind;
+
+        public override IEnumerable<Activation> Inputs => forgetsValue ? [] : norm.Inputs;
+
+        public override IEnumerable<WeightRef> Weights => forgetsValue ? norm.Weights : [];
+
+        public override void Accept(IScanContract device) => device.RmsNorm(norm);
+
+        internal override Op MoveTo(PlanPiece piece) => new Forgetful((RmsNormOp)norm.MoveTo(piece), forgetsValue) { Name = Name, Output = piece.Value(Output) };
     }
 
     [Theory]
