@@ -68,9 +68,9 @@ public enum WeightRole : byte
     Head,
     /// <summary>A projection of the normed residual stream: in_proj, the gate and up of an MLP.</summary>
     In,
-    /// <summary>x_proj: makes dt, B and C of Mamba-1.</summary>
+    /// <summary>Makes what steers a recurrence, of the mixer's own values: x_proj, which makes dt, B and C of Mamba-1; the gates of a linear recurrence.</summary>
     X,
-    /// <summary>dt_proj: the time steps of Mamba-1.</summary>
+    /// <summary>Makes what steers a recurrence of a few values: dt_proj, the time steps of Mamba-1.</summary>
     Dt,
     /// <summary>A projection that is added to the residual stream: out_proj, the down of an MLP.</summary>
     Out,
