@@ -34,6 +34,9 @@ internal enum Needs
 
     /// <summary>The driver that Shaders/build-emulation.sh makes, which fails on demand.</summary>
     EmulatedCuda = 256,
+
+    /// <summary>A CUDA device that is there.</summary>
+    CudaDevice = 512,
 }
 
 /// <summary>Why this machine cannot run a test, asked when tests are discovered.</summary>
@@ -48,6 +51,7 @@ internal static class Machine
         (Needs.Namespaces, new(GivesNamespaces), "This system gives a user no process numbers or mounts of their own (unshare)."),
         (Needs.MovedThreads, new(() => Stragglers.For(2) is not null), "Threads are moved on Linux only, and where there are two cores."),
         (Needs.Cuda, new(() => CudaDriver.IsAvailable), "There is no CUDA device, and Shaders/build-emulation.sh's is not on LD_LIBRARY_PATH."),
+        (Needs.CudaDevice, new(() => CudaDriver.IsAvailable && !EmulatedCuda.IsLoaded), "There is no CUDA device."),
         (Needs.OtherThanLinux, new(() => !OperatingSystem.IsLinux()), "Linux does otherwise."),
         (Needs.EmulatedCuda, new(() => EmulatedCuda.IsLoaded), "The CUDA driver is not the emulated one (Shaders/build-emulation.sh)."),
     ];
