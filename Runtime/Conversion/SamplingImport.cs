@@ -21,11 +21,15 @@ internal static class SamplingImport
     {
         // Where nothing is drawn at random the settings of drawing mean nothing, but penalties do.
         bool draws = Draws(generation, notes);
+        var undrawn = new List<string>();
         foreach (RecommendedNumber number in RecommendedSampling.Numbers)
         {
-            if (!draws && !number.Name.StartsWith(Penalty, StringComparison.Ordinal)) continue;
-            if (number.HubNames.FirstOrDefault(name => generation.Get(name) is not null) is string name) Write(number, name);
+            if (number.HubNames.FirstOrDefault(name => generation.Get(name) is not null) is not string name) continue;
+            if (draws || number.Name.StartsWith(Penalty, StringComparison.Ordinal)) Write(number, name);
+            else undrawn.Add($"'{name}'");
         }
+        if (undrawn.Count > 0)
+            notes.Add($"The recommended {string.Join(", ", undrawn)} of {Path.GetFileName(generation.Path)} {(undrawn.Count == 1 ? "is" : "are")} left out: 'do_sample' is false there, so nothing is drawn at random; give --temp 0 to have that.");
         if (draws && generation.Get(RecommendedSampling.Sequence) is JsonElement sequence) WriteSequence(sequence);
         foreach ((string name, double nothing) in Inexpressible)
             if (draws && generation.Get(name) is JsonElement value && !(value.ValueKind == JsonValueKind.Number && value.GetDouble() == nothing))

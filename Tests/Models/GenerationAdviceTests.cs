@@ -68,7 +68,8 @@ public sealed class GenerationAdviceTests
         (ConversionReport report, GgufMetadata metadata) = Convert("""{"top_k": null, "typical_p": 1.0, "no_repeat_ngram_size": 0, "epsilon_cutoff": 0.0}""");
         Assert.DoesNotContain(report.Notes, note => note.Contains("generation_config", StringComparison.Ordinal));
         Assert.DoesNotContain(metadata.Entries, entry => entry.Key.StartsWith(Sampling, StringComparison.Ordinal));
-        (_, metadata) = Convert("""{"do_sample": false, "temperature": 0.5, "repetition_penalty": 1.5}""");
+        (report, metadata) = Convert("""{"do_sample": false, "temperature": 0.5, "top_k": 5, "repetition_penalty": 1.5}""");
+        Assert.Contains(report.Notes, note => note.StartsWith("The recommended 'temperature', 'top_k' of generation_config.json are left out: 'do_sample' is false", StringComparison.Ordinal));
         Assert.Equal(["penalty_repeat"], metadata.Entries.Where(entry => entry.Key.StartsWith(Sampling, StringComparison.Ordinal)).Select(entry => entry.Key[Sampling.Length..]));
     }
 
