@@ -35,10 +35,10 @@ public sealed class ImportanceMatrix
     /// <summary>Names of the weight matrices, in order.</summary>
     public IReadOnlyCollection<string> Names => _entries.Keys;
 
-    /// <summary>Finds the mean square of each column of a weight matrix.</summary>
+    /// <summary>Finds the mean square of each column of a weight matrix; zeros alone say nothing and are as good as none.</summary>
     public bool TryGet(string tensor, out float[] meanSquares)
     {
-        bool found = _entries.TryGetValue(tensor, out var entry);
+        bool found = _entries.TryGetValue(tensor, out var entry) && entry.MeanSquares.AsSpan().ContainsAnyExcept(0f);
         meanSquares = found ? entry.MeanSquares : [];
         return found;
     }

@@ -92,7 +92,7 @@ public static class Quantizer
         if (options.Importance is not { } matrix) return metadata;
         int entries = tensors.Count(t => matrix.TryGet(t.Source.Name, out _));
         if (entries == 0)
-            throw new FormatException($"{matrix.Subject}: none of its {matrix.Count} entries is a tensor of {file.Path}; use the importance matrix of this model.");
+            throw new FormatException($"{matrix.Subject}: none of its {matrix.Count} entries says anything of a tensor of {file.Path}: other names, or zeros alone; use the importance matrix of this model.");
         metadata.Set("quantize.imatrix.file", Path.GetFileName(matrix.Subject));
         if (matrix.Datasets.Count > 0) metadata.Set("quantize.imatrix.dataset", Path.GetFileName(matrix.Datasets[^1]));
         metadata.Set("quantize.imatrix.entries_count", (uint)entries);

@@ -97,6 +97,30 @@ public sealed class QuantizeTests
     }
 
     [Fact]
+    public void Quantize_EntriesOfZerosAlone_AreToldAndAsGoodAsNone()
+    {
+        using var folder = new TemporaryFolder();
+        string model = Model(folder);
+        var matrix = new ImportanceMatrix("made");
+        matrix.Add("blk.0.ssm_out.weight", new float[512], 64);
+        matrix.Write(folder["zeros.m.gguf"]);
+        matrix.Add("blk.1.ssm_out.weight", [.. Enumerable.Repeat(1f, 512)], 64);
+        matrix.Write(folder["m.gguf"]);
+
+        CommandLine run = CommandLine.Run(["quantize", model, folder["zeros.gguf"], "Q4_0", "--imatrix", folder["m.gguf"]]);
+        CommandLine without = CommandLine.Run(["quantize", model, folder["none.gguf"], "Q4_0"]);
+
+        CommandLine nothing = CommandLine.Run(["quantize", model, folder["no.gguf"], "Q4_0", "--imatrix", folder["zeros.m.gguf"]]);
+
+        Assert.Equal((0, 0, 1), (run.Code, without.Code, nothing.Code));
+        Assert.Contains("zeros alone", nothing.Error);
+        Assert.Contains("m.gguf says nothing of", run.Error);
+        Assert.Contains("ssm_out", run.ErrorLines.Single(line => line.Contains("says nothing of", StringComparison.Ordinal)));
+        using GgufFile zeros = GgufFile.Open(folder["zeros.gguf"]), none = GgufFile.Open(folder["none.gguf"]);
+        Assert.True(zeros.TryGet("blk.0.ssm_out.weight", out TensorView a) && none.TryGet("blk.0.ssm_out.weight", out TensorView b) && a.Row(0).SequenceEqual(b.Row(0)));
+    }
+
+    [Fact]
     public void Imatrix_BundledModel_WeighsEveryProjectionForQuantize()
     {
         using var folder = new TemporaryFolder();
