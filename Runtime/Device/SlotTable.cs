@@ -42,7 +42,12 @@ public sealed class SlotTable
     }
 
     /// <summary>Sets a slot's position, as clearing, copying and importing do.</summary>
-    public void Set(int slot, long position) => _entries[slot] = new Entry(position);
+    /// <exception cref="ArgumentOutOfRangeException">The position is negative.</exception>
+    public void Set(int slot, long position)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        _entries[slot] = new Entry(position);
+    }
 
     /// <summary>Copies position and last pick of a slot that must be at <paramref name="position"/>.</summary>
     /// <exception cref="InvalidOperationException">It is at another.</exception>
@@ -61,7 +66,7 @@ public sealed class SlotTable
     }
 
     /// <summary>Forgets what a slot was, until it is cleared, copied over or imported.</summary>
-    public void Lose(int slot) => Set(slot, Undefined);
+    public void Lose(int slot) => _entries[slot] = new Entry(Undefined);
 
     /// <summary>Forgets the slots of a run that failed.</summary>
     public void Lose(scoped ReadOnlySpan<SequenceSpan> sequences)

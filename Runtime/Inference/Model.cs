@@ -34,11 +34,11 @@ public sealed class Model : IDisposable
 
     private Model(GgufMetadata metadata, IWeightSource weights, IReadOnlyList<GgufTensorInfo>? tensors, IDisposable? ownedSource, Func<Plan, IWeightSource, IBackend> choose, ModelOptions options, CancellationToken cancel)
     {
+        options.Validate();
         Metadata = metadata;
         Plan = Architecture.Record(metadata, weights, options.Architectures);
         IBackend backend = choose(Plan, weights);
         ChunkTokens = options.ChunkTokens ?? backend.Device.ChunkTokens;
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(ChunkTokens, nameof(options));
         Options = options;
         BackendName = backend.Name;
         if (tensors is not null) Architecture.RefuseUnread(metadata, tensors, Plan);

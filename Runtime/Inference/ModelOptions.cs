@@ -5,6 +5,9 @@ namespace MambaRT;
 /// <summary>How a model is opened.</summary>
 public sealed record ModelOptions
 {
+    /// <summary>Far above what any device gains from; scratch memory for so many rows can still be counted.</summary>
+    private const int MostChunkTokens = 1 << 20;
+
     /// <summary>Tokens that a prompt is fed in at a time: what bounds the scratch memory, whatever the prompt's length. Null: as many as the device runs best; <see cref="Model.ChunkTokens"/> says how many.</summary>
     public int? ChunkTokens { get; init; }
 
@@ -31,6 +34,16 @@ public sealed record ModelOptions
 
     /// <summary>Told how far loading is where the backend has something to upload or compile; null for nobody.</summary>
     public IProgress<LoadProgress>? Progress { get; init; }
+
+    /// <summary>Refuses numbers that mean nothing, each by its name.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is out of range.</exception>
+    internal void Validate()
+    {
+        if (ChunkTokens is < 1 or > MostChunkTokens)
+            throw new ArgumentOutOfRangeException(nameof(ChunkTokens), $"ModelOptions.ChunkTokens is {ChunkTokens}; it must lie between 1 and {MostChunkTokens}. Leave it out for as many as the device runs best.");
+        if (StateBudget < 0)
+            throw new ArgumentOutOfRangeException(nameof(StateBudget), $"ModelOptions.StateBudget is {StateBudget} bytes; it must be 0 or more. Leave it out for an eighth of the machine's memory.");
+    }
 
     /// <summary>The architectures there are; tests have others.</summary>
     internal IReadOnlyList<Architecture> Architectures { get; init; } = Architecture.All;

@@ -26,13 +26,13 @@ public sealed class SlicedFeed : IDisposable
         Model.UnderWay = this;
     }
 
-    /// <summary>Whether all tokens are fed, or it was given up.</summary>
-    public bool IsOver => Model.UnderWay != this;
+    /// <summary>Whether all tokens are fed, or it was given up, or the model was disposed.</summary>
+    public bool IsOver => Model.UnderWay != this || Model.IsClosed;
 
     private Model Model => _session.Model;
 
     /// <summary>Goes on for a time.</summary>
-    /// <param name="time">For how long; a unit of work that was begun is ended, which takes about 0.1 ms, and rarely more than 0.2 ms, with the default <see cref="ModelOptions.ChunkTokens"/>.</param>
+    /// <param name="time">For how long, 0 and less for one unit; a unit of work that was begun is ended, which takes about 0.1 ms, and rarely more than 0.2 ms, with the default <see cref="ModelOptions.ChunkTokens"/>.</param>
     /// <param name="logits">[vocabulary] after the last token when all are fed, valid until the next call on the model; else empty.</param>
     /// <returns>Whether all tokens are fed.</returns>
     /// <exception cref="InvalidOperationException">It is over, or another thread is inside the model.</exception>
@@ -41,7 +41,8 @@ public sealed class SlicedFeed : IDisposable
     public bool Advance(TimeSpan time, out ReadOnlySpan<float> logits)
     {
         logits = default;
-        if (IsOver) throw new InvalidOperationException("This feed is over; begin another one.");
+        if (Model.UnderWay != this) throw new InvalidOperationException("This feed is over; begin another one.");
+        if (time < TimeSpan.Zero) time = TimeSpan.Zero;
         long began = Stopwatch.GetTimestamp();
         using Model.Use use = Model.Enter(this);
         try
@@ -73,7 +74,7 @@ public sealed class SlicedFeed : IDisposable
     /// <exception cref="InvalidOperationException">Another thread is inside the model.</exception>
     public void Dispose()
     {
-        if (IsOver || Model.IsClosed) return;
+        if (IsOver) return;
         using Model.Use use = Model.Enter(this);
         GiveUp();
     }

@@ -15,6 +15,9 @@ public sealed class StateSnapshot
 {
     private const int HeaderBytes = 56, HashBytes = 16, LayoutVersion = 1, Float32 = 0;
 
+    /// <summary>More than anybody will feed, and far enough from the end of a long to go on counting.</summary>
+    private const long MostTokens = 1L << 56;
+
     internal StateSnapshot(UInt128 fingerprint, long position, ReadOnlyMemory<byte> state, ReadOnlyMemory<byte> attachment)
     {
         Fingerprint = fingerprint;
@@ -121,8 +124,8 @@ public sealed class StateSnapshot
         long position = BinaryPrimitives.ReadInt64LittleEndian(at[32..]);
         long state = BinaryPrimitives.ReadInt64LittleEndian(at[40..]), attachment = BinaryPrimitives.ReadInt64LittleEndian(at[48..]);
         long room = at.Length - HeaderBytes - HashBytes;
-        if (position < 0 || state < 0 || attachment < 0 || state > room || attachment != room - state)
-            throw new FormatException($"{subject}: the file has {at.Length} bytes and its header speaks of {state} for the state and {attachment} beside it; it was cut off or damaged. Use another copy.");
+        if (position is < 0 or > MostTokens || state < 0 || attachment < 0 || state > room || attachment != room - state)
+            throw new FormatException($"{subject}: the file has {at.Length} bytes and its header speaks of {state} for the state, {attachment} beside it and {position} tokens; it was cut off or damaged. Use another copy.");
         Span<byte> hash = stackalloc byte[HashBytes];
         XxHash128.Hash(at[..^HashBytes], hash);
         if (!hash.SequenceEqual(at[^HashBytes..]))

@@ -92,10 +92,17 @@ public sealed class Plan
     {
         int at = Array.FindIndex(_ops, op => op.Layer == layer), first = Array.FindIndex(_ops, op => op.Layer is not null);
         if (at <= first)
-            throw new ArgumentOutOfRangeException(nameof(layer), $"The plan of '{Architecture}' cannot be cut at layer {layer}; it can at those between its first and its last, that one included.");
+            throw new ArgumentOutOfRangeException(nameof(layer), $"The plan of '{Architecture}' cannot be cut at layer {layer}; {Cuts()}.");
         Activation[] crossing = [.. Crossing(at)];
         return (new PlanPiece(this).Of(_ops.AsSpan(0, at), _carriedIn, crossing, null),
             new PlanPiece(this).Of(_ops.AsSpan(at), crossing, _carriedOut, Logits));
+    }
+
+    /// <summary>Where it can be cut, for messages.</summary>
+    private string Cuts()
+    {
+        int[] layers = [.. _ops.Where(op => op.Layer is not null).Select(op => op.Layer!.Value).Distinct().Skip(1)];   // those without one are left out
+        return layers.Length == 0 ? "it has no two layers, and runs whole" : $"it can at layer {layers[0]} to {layers[^1]}";
     }
 
     /// <summary>The values that are there before an op and are read by it or a later one.</summary>

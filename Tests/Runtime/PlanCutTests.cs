@@ -69,7 +69,8 @@ public sealed class PlanCutTests
         Assert.Equal((null, plan.VocabularySize), (first.Logits, second.Logits?.Width));
         PlanTests.AssertApart(first);
         PlanTests.AssertApart(second);
-        foreach (int none in (int[])[-1, 0, Layers]) Assert.Throws<ArgumentOutOfRangeException>(() => plan.Cut(none));
+        foreach (int none in (int[])[-1, 0, Layers])
+            Assert.Contains($"layer {none}; it can at layer 1 to {Layers - 1}.", Assert.Throws<ArgumentOutOfRangeException>(() => plan.Cut(none)).Message);
     }
 
     [Fact]

@@ -30,6 +30,8 @@ public sealed class SlicedFeedTests
         using Model model = Model.Open(weights.Metadata, weights.Weights, backend, new ModelOptions { ChunkTokens = 64 });
         CheckSameBits(model, TinyModels.Tokens(150), Slice);
         CheckSameBits(model, TinyModels.Tokens(70), TimeSpan.Zero);
+        CheckSameBits(model, TinyModels.Tokens(5), TimeSpan.MinValue);
+        CheckSameBits(model, TinyModels.Tokens(70), TimeSpan.MaxValue);
     }
 
     /// <summary>Matrices large enough that a unit of a prompt is cut by rows.</summary>
@@ -90,6 +92,7 @@ public sealed class SlicedFeedTests
         feed.Advance(TimeSpan.Zero, out _);
         opened.Model.Dispose();
 
+        Assert.True(feed.IsOver);
         Assert.Throws<ObjectDisposedException>(() => feed.Advance(Slice, out _));
         feed.Dispose();
     }

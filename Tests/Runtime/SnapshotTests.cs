@@ -106,6 +106,7 @@ public sealed class SnapshotTests : IDisposable
     [InlineData(8, 2)]                        // layout version
     [InlineData(12, 1)]                       // value type
     [InlineData(32, -1)]                      // position
+    [InlineData(32, long.MaxValue)]
     [InlineData(40, -4)]                      // state bytes
     [InlineData(40, long.MaxValue)]
     [InlineData(40, 1L << 40)]

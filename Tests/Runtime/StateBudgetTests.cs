@@ -30,6 +30,34 @@ public sealed class StateBudgetTests
         Assert.Equal(3, model.Loaded.Slots);
     }
 
+    [Theory]
+    [InlineData(0, null, "ChunkTokens is 0")]
+    [InlineData(-1, null, "ChunkTokens is -1")]
+    [InlineData(int.MaxValue, null, "ChunkTokens is 2147483647")]
+    [InlineData(null, -1L, "StateBudget is -1 bytes")]
+    public void Open_OptionsOutOfRange_AreRefusedByName(int? chunk, long? budget, string said)
+    {
+        using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
+        using IBackend device = TestBackends.Create("cpu");
+        var options = new ModelOptions { ChunkTokens = chunk, StateBudget = budget };
+
+        string message = Assert.Throws<ArgumentOutOfRangeException>(() => Model.Open(weights.Metadata, weights.Weights, device, options)).Message;
+
+        Assert.Contains("ModelOptions." + said, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ImportSlot_AtANegativePosition_IsRefused()
+    {
+        foreach (string name in TestBackends.Names)
+        {
+            using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
+            using IBackend device = TestBackends.Create(name);
+            using ILoadedModel model = device.Load(Architecture.Record(weights.Metadata, weights.Weights), weights.Weights, new LoadOptions());
+            Assert.Throws<ArgumentOutOfRangeException>(() => model.ImportSlot(1, -1, new MemoryStream(new byte[model.SlotBytes(0)])));
+        }
+    }
+
     [Fact]
     public void Fork_AMillionTimes_TakesTheMemoryOfTwo()
     {
