@@ -17,7 +17,7 @@ internal static class Failure
     {
         _ when IsOutOfMemory(e) => NoMemory,
         _ when ErrorOf(e) is NoHandleLeft or NoHandleInSystem => "There are too few file handles for this; allow more (ulimit -n), or close other programs.",
-        StateBudgetException { InnerException: null } => "There is no room for another state within the budget; end a branch or conversation, or allow more with --state-budget, such as 4G.",
+        StateBudgetException { InnerException: null } => $"{e.Message.Split(';')[0]}; end a branch or conversation, or allow more with --state-budget, such as 4G.",   // the way out of programs is another
         UsageException or FormatException or NotSupportedException or IOException or InvalidOperationException => e.Message,
         ArgumentException argument => WithoutParameter(argument),
         UnauthorizedAccessException => $"{e.Message} Check the permissions of the file and its folder.",

@@ -29,7 +29,7 @@ public sealed class SlotTable
     public static void EnsureWithin(int count, long slotBytes, long budget)
     {
         if (slotBytes > 0 && count > budget / slotBytes)
-            throw new StateBudgetException($"{count} states of {slotBytes:N0} bytes each were asked for and the budget for states is {budget:N0} bytes; dispose sessions that are no longer needed, or raise ModelOptions.StateBudget.");
+            throw new StateBudgetException($"A state takes {slotBytes:N0} bytes and the budget for states is {budget:N0}, which has no room for {count} of them; dispose sessions that are no longer needed, or raise ModelOptions.StateBudget.");
     }
 
     /// <summary>Tokens that a slot has absorbed, or null where a run that failed has left it undefined.</summary>

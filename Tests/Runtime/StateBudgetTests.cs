@@ -21,7 +21,7 @@ public sealed class StateBudgetTests
         first.Feed([1, 2]);
         using Session third = first.Fork();
         string message = Assert.Throws<StateBudgetException>(() => model.StartSession()).Message;
-        Assert.Contains("4 states", message);
+        Assert.Contains("no room for 4", message);
         Assert.Contains("StateBudget", message);
         Assert.Throws<StateBudgetException>(() => first.Fork());
         Assert.Equal(2, third.Position);
