@@ -29,7 +29,7 @@ internal sealed class MemoryNeed
     {
         (_plan, _source, _chunk, _halves) = (plan, source, chunk, halves);
         foreach (WeightSpec spec in plan.Weights)
-            if (source.TryGet(spec.Name, out TensorView view)) _weights += Piece(DeviceWeights.BytesOf(spec, DeviceWeights.FormOf(spec, view), view).Total);
+            if (source.TryGet(spec.Name, out TensorView view)) _weights += Piece(DeviceWeights.BytesOf(WeightForm.For(spec, view), view).Total);
         _rest = Scratch(plan, source, Math.Max(chunk, 1), halves) + 2 * Piece(plan.States.Bytes(0));   // a session's state, and the slot that belongs to none
     }
 

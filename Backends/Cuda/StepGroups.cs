@@ -74,8 +74,11 @@ internal sealed class StepGroups
     private bool CanMultiply(LinearOp linear)
     {
         WeightForm form = _formOf(linear.Weight);
-        return form.HasStepKernel && (form.IsQuantized || linear.X.Width % 8 == 0);
+        return HasKernel(form) && (form.IsQuantized || linear.X.Width % 8 == 0);
     }
+
+    /// <summary>Whether kernels of a step read a form: those of the types that models are mostly stored in.</summary>
+    private static bool HasKernel(WeightForm form) => form.Kernels is "F16" or "BF16" or "Q8_0" or "Q4_K" or "Q5_K" or "Q6_K";
 
     /// <summary>Whether a convolution reads a product's outputs that nothing else reads.</summary>
     private bool CanConvolve(LinearOp linear, CausalConvOp conv)

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using MambaRT.Formats;
 
-namespace MambaRT.Backends.Cuda;
+namespace MambaRT.Devices;
 
 /// <summary>
 /// Rows of the codebook, ternary and MXFP4 types as signed bytes with a scale for each sixteen: value = scale · q, exactly. The scale is read from the block,
