@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
+using MambaRT.Backends.Vulkan;
 
 namespace MambaRT.Tests;
 
@@ -37,6 +38,9 @@ internal enum Needs
 
     /// <summary>A CUDA device that is there.</summary>
     CudaDevice = 512,
+
+    /// <summary>A Vulkan device, real or Mesa's lavapipe.</summary>
+    Vulkan = 1024,
 }
 
 /// <summary>Why this machine cannot run a test, asked when tests are discovered.</summary>
@@ -52,6 +56,7 @@ internal static class Machine
         (Needs.MovedThreads, new(() => Stragglers.For(2) is not null), "Threads are moved on Linux only, and where there are two cores."),
         (Needs.Cuda, new(() => CudaDriver.IsAvailable), "There is no CUDA device, and Shaders/build-emulation.sh's is not on LD_LIBRARY_PATH."),
         (Needs.CudaDevice, new(() => CudaDriver.IsAvailable && !EmulatedCuda.IsLoaded), "There is no CUDA device."),
+        (Needs.Vulkan, new(() => VulkanBackend.WhyNot(0) is null), $"Vulkan: {VulkanBackend.WhyNot(0)}."),
         (Needs.OtherThanLinux, new(() => !OperatingSystem.IsLinux()), "Linux does otherwise."),
         (Needs.EmulatedCuda, new(() => EmulatedCuda.IsLoaded), "The CUDA driver is not the emulated one (Shaders/build-emulation.sh)."),
     ];

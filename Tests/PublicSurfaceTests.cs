@@ -2,6 +2,7 @@ using System.Reflection;
 using MambaRT.Backends.Auto;
 using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
+using MambaRT.Backends.Vulkan;
 using MambaRT.Backends.Reference;
 using MambaRT.Formats;
 using Xunit;
@@ -12,7 +13,7 @@ namespace MambaRT.Tests;
 public sealed class PublicSurfaceTests
 {
     private static readonly Assembly[] Packages =
-        [typeof(GgufFile).Assembly, typeof(Model).Assembly, typeof(CpuBackend).Assembly, typeof(CudaBackend).Assembly, typeof(ReferenceBackend).Assembly, typeof(BackendSelector).Assembly];
+        [typeof(GgufFile).Assembly, typeof(Model).Assembly, typeof(CpuBackend).Assembly, typeof(CudaBackend).Assembly, typeof(VulkanBackend).Assembly, typeof(ReferenceBackend).Assembly, typeof(BackendSelector).Assembly];
 
     [Fact]
     public void PublicTypes_OfThePackages_AreThoseThatAreWrittenDown()

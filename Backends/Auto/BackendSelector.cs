@@ -2,6 +2,7 @@ using System.Globalization;
 using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
 using MambaRT.Backends.Reference;
+using MambaRT.Backends.Vulkan;
 using MambaRT.Formats;
 
 namespace MambaRT.Backends.Auto;
@@ -9,16 +10,20 @@ namespace MambaRT.Backends.Auto;
 /// <summary>Makes backends by the names that users type.</summary>
 public static class BackendSelector
 {
-    private const string DevicePrefix = "cuda:";
+    private const string CudaPrefix = "cuda:", VulkanPrefix = "vulkan:";
 
     /// <summary>The names there are; "auto" stands for the first, or where a model is given for what <see cref="Choose"/> takes.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["cpu", "cuda", "reference"];
+    public static IReadOnlyList<string> Names { get; } = ["cpu", "cuda", "vulkan", "reference"];
 
-    /// <summary>The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits; no kernels of compute capability 9.0), and the second GPU.</summary>
-    public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1"];
+    /// <summary>
+    /// The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits; no kernels of compute capability 9.0;
+    /// nothing that not every Vulkan device has), and the second GPU.
+    /// </summary>
+    public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1", "vulkan:plain", "vulkan:1"];
 
     /// <summary>Why this machine cannot run the backend of this name, as a sentence that begins with what is missing; null when it can. A GPU is asked for only by its own names.</summary>
-    public static string? WhyNot(string name) => IsCuda(name) ? CudaBackend.WhyNot(Device(name) ?? 0) : CpuBackend.WhyNot(IsaOf(name));
+    public static string? WhyNot(string name) => IsCuda(name) ? CudaBackend.WhyNot(Device(name, CudaPrefix) ?? 0)
+        : IsVulkan(name) ? VulkanBackend.WhyNot(Device(name, VulkanPrefix) ?? 0) : CpuBackend.WhyNot(IsaOf(name));
 
     /// <summary>Whether a backend can show what single ops yield.</summary>
     public static bool ShowsOps(string name) => !IsCuda(name);
@@ -74,32 +79,38 @@ public static class BackendSelector
     }
 
     /// <summary>The first GPU of this machine that can be used; null where there is none.</summary>
-    public static string? FirstGpu => Names.FirstOrDefault(name => IsGpu(name) && WhyNot(name) is null);
+    public static string? FirstGpu => Names.FirstOrDefault(name => IsGpu(name) && WhyNot(name) is null && !(IsVulkan(name) && VulkanBackend.IsSoftware(0)));
 
-    /// <summary>Whether a name stands for a GPU.</summary>
-    public static bool IsGpu(string name) => IsCuda(name);
+    /// <summary>Whether a name stands for a GPU; or, by Vulkan, for software in the place of one.</summary>
+    public static bool IsGpu(string name) => IsCuda(name) || IsVulkan(name);
 
     /// <summary>Whether a name stands for the CPU backend, which takes a number of threads.</summary>
     public static bool HasThreads(string name) => name == "cpu" || name.StartsWith("cpu:", StringComparison.Ordinal);
 
     /// <summary>Whether a name stands for an NVIDIA GPU.</summary>
-    public static bool IsCuda(string name) => name == "cuda" || name.StartsWith(DevicePrefix, StringComparison.Ordinal);
+    public static bool IsCuda(string name) => name == "cuda" || name.StartsWith(CudaPrefix, StringComparison.Ordinal);
+
+    /// <summary>Whether a name stands for a device by Vulkan.</summary>
+    public static bool IsVulkan(string name) => name == "vulkan" || name.StartsWith(VulkanPrefix, StringComparison.Ordinal);
 
     /// <summary>Makes the backend called <paramref name="name"/>; the caller disposes it.</summary>
-    /// <param name="name">"auto" for the first of them, one of <see cref="Names"/> or <see cref="Variants"/>, or cuda:N for GPU N.</param>
+    /// <param name="name">"auto" for the first of them, one of <see cref="Names"/> or <see cref="Variants"/>, or cuda:N or vulkan:N for device N.</param>
     /// <param name="cpu">What a CPU backend is made with; the name says its instructions. Others take none, and refuse cores.</param>
     /// <exception cref="ArgumentException">There is no such backend, and the message lists those there are; or it cannot be pinned to these cores.</exception>
-    /// <exception cref="NotSupportedException">There is no driver, no such device, or it is too old; or the processor lacks the instructions.</exception>
+    /// <exception cref="NotSupportedException">There is no driver, no such device, or it lacks what is needed; or the processor lacks the instructions.</exception>
     /// <exception cref="PlatformNotSupportedException">Cores are given, and the system is not Linux.</exception>
     public static IBackend Create(string name = "auto", CpuOptions? cpu = null) => name switch
     {
         "auto" => Create(Names[0], cpu),
         "cpu" or "cpu:vnni" or "cpu:avx2" => new CpuBackend((cpu ?? new CpuOptions()) with { Isa = IsaOf(name) }),
-        _ when IsCuda(name) && cpu?.Cores is not null => throw new ArgumentException("The cuda backend pins no threads; choose cpu, or leave the cores out."),
+        _ when cpu?.Cores is not null && (IsCuda(name) || IsVulkan(name)) => throw new ArgumentException($"The {name} backend pins no threads; choose cpu, or leave the cores out."),
         "cuda" => new CudaBackend(),
         "cuda:exact" => new CudaBackend(exact: true),
         "cuda:sm80" => new CudaBackend(most: 80),
-        _ when Device(name) is int device => new CudaBackend(device),
+        _ when Device(name, CudaPrefix) is int device => new CudaBackend(device),
+        "vulkan" => new VulkanBackend(),
+        "vulkan:plain" => new VulkanBackend(plain: true),
+        _ when Device(name, VulkanPrefix) is int device => new VulkanBackend(device),
         "reference" when cpu?.Cores is not null => throw new ArgumentException("The reference backend runs on the caller's thread and pins nothing; choose cpu, or leave the cores out."),
         "reference" => new ReferenceBackend(),
         _ => throw new ArgumentException($"There is no backend '{name}'; choose auto, {string.Join(", ", [.. Names, .. Variants])}."),
@@ -108,6 +119,6 @@ public static class BackendSelector
     private static CpuIsa IsaOf(string name) => name switch { "cpu:vnni" => CpuIsa.AvxVnni, "cpu:avx2" => CpuIsa.Avx2, _ => CpuIsa.Auto };
 
     /// <summary>The number in "cuda:1".</summary>
-    private static int? Device(string name) =>
-        name.StartsWith(DevicePrefix, StringComparison.Ordinal) && int.TryParse(name.AsSpan(DevicePrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int device) ? device : null;
+    private static int? Device(string name, string prefix) =>
+        name.StartsWith(prefix, StringComparison.Ordinal) && int.TryParse(name.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int device) ? device : null;
 }

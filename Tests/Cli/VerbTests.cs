@@ -211,7 +211,7 @@ public sealed class VerbTests
         string?[] names = [.. CommandLine.Run(["devices", "--json"]).Json().GetProperty("devices").EnumerateArray().Select(d => d.GetProperty("name").GetString())];
 
         Assert.Contains("reference", names);
-        foreach (string name in (string[])["cpu", "cpu:vnni", "cpu:avx2", "cuda", "reference"])
+        foreach (string name in (string[])["cpu", "cpu:vnni", "cpu:avx2", "cuda", "vulkan", "reference"])
         {
             string? why = BackendSelector.WhyNot(name);
             Assert.Equal(why is null, names.Contains(name));

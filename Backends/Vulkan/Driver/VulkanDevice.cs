@@ -1,0 +1,62 @@
+using Silk.NET.Vulkan;
+
+namespace MambaRT.Backends.Vulkan;
+
+/// <summary>A device opened for compute: the owner of its handle and of the queue that all models on it share.</summary>
+internal sealed unsafe class VulkanDevice : IDisposable
+{
+    private readonly Queue _queue;
+    private readonly Lock _submitting = new();
+
+    /// <param name="traits">What to open.</param>
+    /// <param name="plain">Whether to leave every optional capability unused.</param>
+    /// <param name="mostWeightBytes">What weights are bound in at most, where that is less than the device binds.</param>
+    public VulkanDevice(DeviceTraits traits, bool plain, long mostWeightBytes)
+    {
+        (Api, Traits, MostWeightBytes) = (VulkanLoader.Api, traits, Math.Min(traits.MostBoundBytes, mostWeightBytes));
+        UsesSubgroups = !plain && traits.HasSubgroupSums;
+        uint family = traits.Family ?? throw new NotSupportedException($"Vulkan: {traits.Lacks}.");
+        float priority = 1;
+        var queue = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = family, QueueCount = 1, PQueuePriorities = &priority };
+        var storage8 = new PhysicalDevice8BitStorageFeatures { SType = StructureType.PhysicalDevice8BitStorageFeatures, StorageBuffer8BitAccess = true };
+        var storage16 = new PhysicalDevice16BitStorageFeatures { SType = StructureType.PhysicalDevice16BitStorageFeatures, PNext = &storage8, StorageBuffer16BitAccess = true };
+        var create = new DeviceCreateInfo { SType = StructureType.DeviceCreateInfo, PNext = &storage16, QueueCreateInfoCount = 1, PQueueCreateInfos = &queue };
+        Device device;
+        VulkanException.Check(Api.CreateDevice(traits.Handle, &create, null, &device), "vkCreateDevice", traits.Name);
+        Handle = device;
+        Queue first;
+        Api.GetDeviceQueue(device, family, 0, &first);
+        _queue = first;
+    }
+
+    public Vk Api { get; }
+
+    public Device Handle { get; private set; }
+
+    public DeviceTraits Traits { get; }
+
+    /// <summary>Bytes of a weight that a shader is given at a time at most.</summary>
+    public long MostWeightBytes { get; }
+
+    /// <summary>Whether shaders add up within subgroups.</summary>
+    public bool UsesSubgroups { get; }
+
+    /// <summary>Puts recorded work on the queue.</summary>
+    /// <param name="commands">What to run.</param>
+    /// <param name="done">Signalled when it is over.</param>
+    /// <param name="what">What it is for.</param>
+    public void Submit(CommandBuffer commands, Fence done, string what)
+    {
+        var submit = new SubmitInfo { SType = StructureType.SubmitInfo, CommandBufferCount = 1, PCommandBuffers = &commands };
+        Result result;
+        lock (_submitting) result = Api.QueueSubmit(_queue, 1, &submit, done);
+        VulkanException.Check(result, "vkQueueSubmit", what);
+    }
+
+    public void Dispose()
+    {
+        if (Handle.Handle == 0) return;
+        Api.DestroyDevice(Handle, null);
+        Handle = default;
+    }
+}

@@ -1,0 +1,103 @@
+using System.IO.Compression;
+using Silk.NET.Vulkan;
+
+namespace MambaRT.Backends.Vulkan;
+
+/// <summary>The shaders in this assembly, made into pipelines when they are first asked for. Every shader has the same layout: storage buffers by number, and push constants.</summary>
+/// <remarks>Several models share it; making a pipeline is locked.</remarks>
+internal sealed unsafe class PipelineLibrary : IDisposable
+{
+    private const int Constants = 4;
+
+    private readonly VulkanDevice _device;
+    private readonly Dictionary<string, ShaderModule> _modules = [];
+    private readonly Dictionary<ShaderKey, Pipeline> _pipelines = [];
+    private readonly Lock _making = new();
+
+    public PipelineLibrary(VulkanDevice device)
+    {
+        _device = device;
+        var bindings = stackalloc DescriptorSetLayoutBinding[DeviceTraits.MostBindings];
+        for (uint i = 0; i < DeviceTraits.MostBindings; i++)
+            bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = DescriptorType.StorageBuffer, DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
+        var create = new DescriptorSetLayoutCreateInfo { SType = StructureType.DescriptorSetLayoutCreateInfo, BindingCount = DeviceTraits.MostBindings, PBindings = bindings };
+        DescriptorSetLayout set;
+        VulkanException.Check(device.Api.CreateDescriptorSetLayout(device.Handle, &create, null, &set), "vkCreateDescriptorSetLayout");
+        SetLayout = set;
+        var push = new PushConstantRange { StageFlags = ShaderStageFlags.ComputeBit, Size = DeviceTraits.MostPushBytes };
+        var layout = new PipelineLayoutCreateInfo { SType = StructureType.PipelineLayoutCreateInfo, SetLayoutCount = 1, PSetLayouts = &set, PushConstantRangeCount = 1, PPushConstantRanges = &push };
+        PipelineLayout made;
+        Result result = device.Api.CreatePipelineLayout(device.Handle, &layout, null, &made);
+        Layout = made;
+        if (result == Result.Success) return;
+        Dispose();
+        throw new VulkanException("vkCreatePipelineLayout", result);
+    }
+
+    public DescriptorSetLayout SetLayout { get; }
+
+    public PipelineLayout Layout { get; }
+
+    /// <summary>The pipeline of a shader.</summary>
+    public Pipeline this[ShaderKey shader]
+    {
+        get
+        {
+            lock (_making)
+            {
+                if (!_pipelines.TryGetValue(shader, out Pipeline pipeline)) _pipelines[shader] = pipeline = Make(shader);
+                return pipeline;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (Pipeline pipeline in _pipelines.Values) _device.Api.DestroyPipeline(_device.Handle, pipeline, null);
+        foreach (ShaderModule module in _modules.Values) _device.Api.DestroyShaderModule(_device.Handle, module, null);
+        _pipelines.Clear();
+        _modules.Clear();
+        if (Layout.Handle != 0) _device.Api.DestroyPipelineLayout(_device.Handle, Layout, null);
+        _device.Api.DestroyDescriptorSetLayout(_device.Handle, SetLayout, null);
+    }
+
+    private Pipeline Make(ShaderKey shader)
+    {
+        if (!_modules.TryGetValue(shader.Name, out ShaderModule module)) _modules[shader.Name] = module = Load(shader.Name);
+        uint* values = stackalloc uint[Constants] { shader.C1, shader.C2, shader.C3, shader.C4 };
+        var entries = stackalloc SpecializationMapEntry[Constants];
+        for (uint i = 0; i < Constants; i++) entries[i] = new SpecializationMapEntry(i + 1, i * sizeof(uint), sizeof(uint));
+        var constants = new SpecializationInfo(Constants, entries, Constants * sizeof(uint), values);
+        fixed (byte* main = "main\0"u8)
+        {
+            var stage = new PipelineShaderStageCreateInfo
+            {
+                SType = StructureType.PipelineShaderStageCreateInfo,
+                Stage = ShaderStageFlags.ComputeBit,
+                Module = module,
+                PName = main,
+                PSpecializationInfo = &constants,
+            };
+            var create = new ComputePipelineCreateInfo { SType = StructureType.ComputePipelineCreateInfo, Stage = stage, Layout = Layout };
+            Pipeline pipeline;
+            VulkanException.Check(_device.Api.CreateComputePipelines(_device.Handle, default, 1, &create, null, &pipeline), "vkCreateComputePipelines", $"shader '{shader.Name}'");
+            return pipeline;
+        }
+    }
+
+    private ShaderModule Load(string name)
+    {
+        using Stream packed = typeof(PipelineLibrary).Assembly.GetManifestResourceStream($"spv/{name}.spv")
+            ?? throw new NotSupportedException($"There is no shader '{name}'.");
+        using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
+        using var code = new MemoryStream();
+        unpacked.CopyTo(code);
+        fixed (byte* words = code.GetBuffer())
+        {
+            var create = new ShaderModuleCreateInfo { SType = StructureType.ShaderModuleCreateInfo, CodeSize = (nuint)code.Length, PCode = (uint*)words };
+            ShaderModule module;
+            VulkanException.Check(_device.Api.CreateShaderModule(_device.Handle, &create, null, &module), "vkCreateShaderModule", $"shader '{name}'");
+            return module;
+        }
+    }
+}
