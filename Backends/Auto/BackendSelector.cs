@@ -28,7 +28,10 @@ public static class BackendSelector
     /// <summary>Whether a backend can show what single ops yield.</summary>
     public static bool ShowsOps(string name) => !IsCuda(name);
 
-    /// <summary>Makes what "auto" stands for with a model: the first CUDA device that holds it, else the CPU. The caller disposes it.</summary>
+    /// <summary>
+    /// Makes what "auto" stands for with a model: the first CUDA device that holds it, else the first by Vulkan that is no software and does, else the CPU.
+    /// The caller disposes it.
+    /// </summary>
     /// <param name="plan">The network.</param>
     /// <param name="weights">Its weights.</param>
     /// <param name="cpu">What a CPU backend is made with. Given cores decide for the CPU.</param>
@@ -38,22 +41,41 @@ public static class BackendSelector
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(weights);
         whyNot = null;
-        for (int device = 0; cpu?.Cores is null && CudaDriver.IsAvailable && device < CudaDriver.DeviceCount; device++)
+        foreach (Func<IBackend> open in cpu?.Cores is null ? Gpus() : [])
         {
-            CudaBackend? backend = null;
+            IBackend? backend = null;
             try
             {
-                backend = new CudaBackend(device);
-                if (backend.WhyNot(plan, weights) is not string why) return backend;
+                backend = open();
+                if (backend.WhyNot(plan, weights) is not string why)
+                {
+                    whyNot = null;
+                    return backend;
+                }
                 whyNot ??= why;
             }
-            catch (Exception e) when (e is NotSupportedException or CudaException)
+            catch (Exception e) when (e is NotSupportedException or CudaException or VulkanException)
             {
                 whyNot ??= e.Message;
             }
             backend?.Dispose();
         }
         return Create(Names[0], cpu);
+    }
+
+    /// <summary>What "auto" tries, best first.</summary>
+    private static IEnumerable<Func<IBackend>> Gpus()
+    {
+        for (int i = 0; CudaDriver.IsAvailable && i < CudaDriver.DeviceCount; i++)
+        {
+            int device = i;
+            yield return () => new CudaBackend(device);
+        }
+        for (int i = 0; i < VulkanBackend.DeviceCount; i++)
+        {
+            int device = i;
+            if (!VulkanBackend.IsSoftware(i)) yield return () => new VulkanBackend(device);
+        }
     }
 
     /// <summary>Makes what runs the last layers of a model and its head on a GPU and those before on the CPU; one of the two alone where the other has nothing to do. The caller disposes it.</summary>

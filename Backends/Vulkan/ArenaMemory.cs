@@ -10,7 +10,7 @@ internal sealed class ArenaMemory : IDisposable
 
     public ArenaMemory(Plan plan, BatchShape shape, VulkanDevice device)
     {
-        _layout = new ArenaLayout(plan, width => (width + Alignment - 1) / Alignment * Alignment);
+        _layout = LayoutOf(plan);
         // Values begin at multiples of 64 bytes a row of capacity, and so of 256 where that is a multiple of 4.
         _capacity = (Math.Max(shape.Tokens, shape.Outputs) + 3) / 4 * 4;
         _outputs = Math.Max(shape.Outputs, 1);
@@ -29,6 +29,9 @@ internal sealed class ArenaMemory : IDisposable
         }
     }
 
+    /// <summary>Bytes of the values of so many rows, and of one row of logits.</summary>
+    public static long BytesOf(Plan plan, int rows) => ((long)LayoutOf(plan).FloatsPerRow * rows + plan.VocabularySize) * sizeof(float);
+
     public VulkanBuffer Values { get; }
 
     public VulkanBuffer Logits { get; }
@@ -45,6 +48,8 @@ internal sealed class ArenaMemory : IDisposable
                 : new RowsPlace(Values, new BufferSlice(Values.Handle, (long)offset * _capacity * sizeof(float), (long)stride * _capacity * sizeof(float)), a.Offset, stride, a.Width);
         }
     }
+
+    private static ArenaLayout LayoutOf(Plan plan) => new(plan, width => (width + Alignment - 1) / Alignment * Alignment);
 
     public void Dispose()
     {

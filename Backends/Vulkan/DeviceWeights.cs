@@ -71,7 +71,8 @@ internal sealed class DeviceWeights : IDisposable
         }
     }
 
-    private static long BytesOf(WeightForm form, TensorView view)
+    /// <summary>Bytes of a weight on the device, about.</summary>
+    public static long BytesOf(WeightForm form, TensorView view)
     {
         (long data, long scales) = form.Bytes(view);
         return data + scales;

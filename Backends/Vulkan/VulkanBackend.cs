@@ -69,7 +69,7 @@ public sealed class VulkanBackend : IBackend
     public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, ChunkTokens);
 
     /// <inheritdoc/>
-    public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights);
+    public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, ChunkTokens, _device.Traits);
 
     /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)

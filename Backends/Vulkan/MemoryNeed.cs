@@ -1,0 +1,25 @@
+using MambaRT.Formats;
+
+namespace MambaRT.Backends.Vulkan;
+
+/// <summary>What a model takes of a device's memory, known before anything is placed there.</summary>
+internal static class MemoryNeed
+{
+    /// <summary>What other programs and the driver itself hold, as a share of the memory: Vulkan does not say what is free.</summary>
+    private const int ReservedShare = 10;
+
+    /// <summary>Why it does not fit, as a sentence; null where it does.</summary>
+    /// <param name="plan">The network.</param>
+    /// <param name="source">Its weights.</param>
+    /// <param name="chunk">Rows that prompts are fed in.</param>
+    /// <param name="traits">The device.</param>
+    public static string? WhyNot(Plan plan, IWeightSource source, int chunk, DeviceTraits traits)
+    {
+        long bytes = ArenaMemory.BytesOf(plan, chunk) + 2 * plan.States.Bytes(0);   // a session's state, and the slot that belongs to none
+        foreach (WeightSpec spec in plan.Weights)
+            if (source.TryGet(spec.Name, out TensorView view)) bytes += DeviceWeights.BytesOf(WeightForm.For(spec, view), view);
+        long usable = traits.MemoryBytes - traits.MemoryBytes / ReservedShare;
+        return bytes <= usable ? null
+            : $"The model needs {(bytes + (1 << 20) - 1) >> 20:n0} MiB on the device and {traits.Name} has {usable >> 20:n0} MiB for it; take a smaller storage type, or choose --backend cpu.";
+    }
+}
