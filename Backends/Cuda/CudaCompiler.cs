@@ -83,12 +83,13 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Taps = op.DConv,
         };
         int blocks = Parts(op.X.Width, Threads), rowBlocks = Parts(bucket.Rows, RowsOfBlock);
-        if (bucket.Single && bucket.Rows <= TensorProducts.LeastDirectRows)
+        arguments.Half = halves.Rounding(op.Output, bucket.Rows);
+        if (bucket.Single)
         {
-            Add(op, "conv", "conv_step", blocks, bucket.Sequences, Threads, arguments);
+            bool wide = op.DConv == MostTaps && op.X.Width % WholeWarps == 0 && arguments.Window % 4 == 0 && IsWide(x) && IsWide(y);
+            Add(op, "conv", wide ? "conv_step_4" : "conv_step", wide ? Parts(op.X.Width, 4 * Threads) : blocks, bucket.Sequences, Threads, arguments);
             return;
         }
-        arguments.Half = halves.Rounding(op.Output, bucket.Rows);
         if (op.DConv > MostTaps) Add(op, "conv", "conv_rows", blocks, rowBlocks, Threads, arguments);
         else if (op.X.Width % WholeWarps == 0 && IsWide(x) && IsWide(y)) Add(op, "conv", "conv_rows_4", Parts(op.X.Width, 4 * Threads), rowBlocks, Threads, arguments);
         else Add(op, "conv", "conv_rows_1", blocks, rowBlocks, Threads, arguments);
@@ -98,6 +99,13 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
     public void SelectiveScan(SelectiveScanOp op)
     {
         const int Threads = 128, Channels = 16;
+        var batch = new BatchScan(model, weights, arena, table, halves, bucket, Launches);
+        if (batch.Takes(op))
+        {
+            batch.Add(op);
+            Wrote(op);
+            return;
+        }
         int most = op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates;
         Add(op, "scan", $"selective_scan_{most}", Parts(op.U.Width, Channels), bucket.Sequences, Threads, new ScanArguments
         {

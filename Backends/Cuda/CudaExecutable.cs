@@ -194,11 +194,12 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     private Compiled Compile(Bucket bucket)
     {
-        StepGroups? steps = bucket.Single && bucket.Rows <= StepCompiler.MostRows && _reader is null ? _model.Steps : null;
+        StepGroups? steps = bucket.Single && _reader is null ? _model.Steps : null;
         ReadOnlySpan<Op> ops = _model.Plan.Ops;
-        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, bucket) { BringsTable = steps is not null && ops[0] is EmbedOp };
+        bool bringsTable = steps is not null && bucket.Rows <= StepCompiler.MostRows && ops[0] is EmbedOp;
+        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, bucket) { BringsTable = bringsTable };
         int[] ends = new int[ops.Length];
-        var step = new StepCompiler(_model, _weights, _arena, _table, _logits, bucket, compiler.Launches);
+        var step = new StepCompiler(_model, _weights, _arena, _table, _halves, _logits, bucket, compiler.Launches);
         for (int i = 0; i < ops.Length;)
         {
             int count = 1;

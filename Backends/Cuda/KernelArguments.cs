@@ -135,6 +135,19 @@ internal struct ScanArguments
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct BatchScanArguments
+{
+    public BatchPointers Batch;
+    public WeightPointer Weights;
+    public MatrixPointer Dt, U, B, C, Z, Y;
+    public ulong A, D, Bias;
+    public long State;
+    public RoundingPointer Half;
+    public int Normed;
+    public float Epsilon;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct SsdArguments
 {
     public BatchPointers Batch;

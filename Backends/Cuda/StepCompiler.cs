@@ -2,10 +2,10 @@ using static MambaRT.Backends.Cuda.Grid;
 
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>Turns groups of ops into launches for batches of one row a sequence, of few sequences.</summary>
-internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HostLogits logits, Bucket bucket, LaunchList launches)
+/// <summary>Turns groups of ops into launches for batches of one row a sequence.</summary>
+internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, HostLogits logits, Bucket bucket, LaunchList launches)
 {
-    /// <summary>Rows that the kernels of a step serve at once; with more the products go by tiles.</summary>
+    /// <summary>Rows that the kernels of a step serve at once; with more the products go by tiles, and Mamba-1's scan by kernels of its own.</summary>
     public const int MostRows = 8;
 
     private const int SsdWarps = 8, SsdChannels = 4;
@@ -18,9 +18,18 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
     /// <summary>Adds a group's launch; false where the kernels cannot do it for so many rows.</summary>
     public bool TryAdd(StepGroup group)
     {
-        if (group.Scan is { } scan) AddScan(group, scan);
-        else if (group.Ssd is { } ssd) AddSsd(ssd);
-        else return TryAddProduct(group);
+        if (group.Ssd is { } ssd) AddSsd(ssd);
+        else if (group.Scan is not { } scan) return bucket.Rows <= MostRows && TryAddProduct(group);
+        else if (bucket.Rows <= MostRows) AddScan(group, scan);
+        else return TryAddBatchScan(group, scan);
+        return true;
+    }
+
+    private bool TryAddBatchScan(StepGroup group, SelectiveScanOp scan)
+    {
+        var batch = new BatchScan(model, weights, arena, table, halves, bucket, launches);
+        if (!batch.Takes(group, scan)) return false;
+        batch.Add(group, scan);
         return true;
     }
 

@@ -5,13 +5,6 @@
 #include "step.h"
 #include "tensor.h"
 
-#ifdef EMULATED
-template<class Type> inline u32 pack(float x, float y, Type) { return Type::round(x) | (u32)Type::round(y) << 16; }
-#else
-DEVICE u32 pack(float x, float y, Half) { u32 r; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x)); return r; }
-DEVICE u32 pack(float x, float y, Bfloat) { u32 r; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x)); return r; }
-#endif
-
 template<class Type> struct HalfTiles {
     static constexpr int TileRows = 8, StepColumns = 32, MostDepth = 16;
     static constexpr bool NeedsLargest = true, TakesSeveral = true;

@@ -2,7 +2,9 @@
 #pragma once
 #include "halves.h"
 
-#ifndef EMULATED
+#ifdef EMULATED
+template<class Type> inline u32 pack(float x, float y, Type) { return Type::round(x) | (u32)Type::round(y) << 16; }
+#else
 DEVICE u32 shared_address(const void* p) { return (u32)(u64)(__attribute__((address_space(3))) const void*)p; }
 /// Sixteen bytes from global to shared memory, or sixteen zeros.
 DEVICE void copy_async(void* to, const void* from, bool there) {
@@ -24,4 +26,7 @@ DEVICE void multiply(float sums[4], const u32 a[4], u32 b0, u32 b1, Bfloat) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
         : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
+/// Two floats as halves.
+DEVICE u32 pack(float x, float y, Half) { u32 r; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x)); return r; }
+DEVICE u32 pack(float x, float y, Bfloat) { u32 r; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x)); return r; }
 #endif

@@ -1,0 +1,146 @@
+using System.Runtime.InteropServices;
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>Steps of many sequences, of which the cuda backend has kernels of their own: whole layers, in slots of any order, some of them copies of others.</summary>
+public sealed class CudaBatchTests
+{
+    private const int Width = 64, Steps = 3;
+
+    /// <summary>Counts around what blocks and tiles take at once, and those that a few layers run with too.</summary>
+    private static readonly int[] Counts = [9, 32, 33], ManyCounts = [64, 70, 256];
+
+    /// <summary>A layer: Mamba-1's dt of so many columns with or without norms of dt, B and C, or Mamba-2's groups.</summary>
+    /// <param name="Inner">Channels.</param>
+    /// <param name="Rank">Columns of dt; 0 for Mamba-2.</param>
+    /// <param name="States">States a channel.</param>
+    /// <param name="Normed">Whether dt, B and C are normed.</param>
+    /// <param name="Groups">Groups of B and C.</param>
+    /// <param name="Taps">Of the convolution.</param>
+    public sealed record Layer(int Inner, int Rank, int States, bool Normed = false, int Groups = 1, int Taps = 4);
+
+    public static TheoryData<Layer, string> Layers
+    {
+        get
+        {
+            var rows = new TheoryData<Layer, string>();
+            Layer[] layers =
+            [
+                new(128, 24, 16), new(160, 144, 16, Normed: true), new(128, 8, 16, Taps: 3), new(96, 5, 16), new(96, 16, 8),
+                new(128, 0, 32), new(128, 0, 64, Groups: 2), new(96, 0, 20, Groups: 3),
+            ];
+            foreach (Layer layer in layers)
+                foreach (string type in new[] { "F16", "BF16", "Q8_0", "F32" })
+                    if (layer is { Rank: 0 or 24 } || type == "F16") rows.Add(layer, type);
+            return rows;
+        }
+    }
+
+    [MachineTheory(Needs.Cuda)]
+    [MemberData(nameof(Layers))]
+    public void Step_OfManySequences_EqualsTheReference(Layer layer, string type)
+    {
+        // Of the mean square, as in OpBounds, for four products one after the other and what a scan makes of them.
+        double bound = type switch { "F16" => 4e-7, "BF16" => 2e-5, "Q8_0" => 2e-3, _ => 1e-10 };
+        using PreparedCase prepared = Define(layer, QuantTypes.ByName(type)!);
+        foreach (int count in layer is { Inner: 128, Rank: 24 } or { Rank: 0, States: 64 } && type == "F16" ? Counts.Concat(ManyCounts) : Counts)
+        {
+            Result expected = Run(TestBackends.Reference, prepared, count), got = Run("cuda", prepared, count);
+            Check($"{layer}, {type}, {count} sequences, output", expected.Logits, got.Logits, bound);
+            foreach (StateSpec spec in prepared.Plan.States.Entries)
+                Check($"{layer}, {type}, {count} sequences, state '{spec.Name}'", Values(expected, spec), Values(got, spec), bound);
+        }
+
+        static float[] Values(Result result, StateSpec spec) => [.. result.States.SelectMany(s => s[(int)spec.CanonicalOffset..(int)(spec.CanonicalOffset + spec.Count)])];
+    }
+
+    /// <summary>Holds all values together to a bound, and each by itself beside its own size: a state is a product of three, a few of which are many times as large as most.</summary>
+    private static void Check(string subject, float[] expected, float[] got, double bound)
+    {
+        const double WorstDeviations = 12;
+        Assert.Equal(expected.Length, got.Length);
+        double errors = 0, squares = 0, worst = 0, typical = Math.Sqrt(expected.Average(v => (double)v * v));
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double difference = Math.Abs((double)expected[i] - got[i]);
+            if (double.IsNaN(difference)) difference = double.PositiveInfinity;
+            errors += difference * difference;
+            squares += (double)expected[i] * expected[i];
+            worst = Math.Max(worst, difference / (typical + Math.Abs(expected[i])));
+        }
+        Assert.True(errors <= bound * squares, $"{subject}: error {errors / squares:g3}, {bound:g3} is allowed.");
+        Assert.True(worst <= WorstDeviations * Math.Sqrt(bound), $"{subject}: a value errs by {worst:g3} of itself and what is typical.");
+    }
+
+    private sealed record Result(float[] Logits, float[][] States);
+
+    /// <summary>Slots run down by two, and before the last step each third one becomes a copy of the one before it.</summary>
+    private static Result Run(string name, PreparedCase prepared, int count)
+    {
+        using IBackend backend = TestBackends.Create(name);
+        using ILoadedModel model = backend.Load(prepared.Plan, prepared.Weights, new LoadOptions { Slots = 2 * count });
+        int Slot(int sequence) => 2 * (count - sequence) - 1;
+        for (int s = 0; s < count; s++) model.ClearSlot(Slot(s));
+        using IExecutable executable = model.Compile(new BatchShape(count, count, count));
+        var logits = new List<float>();
+        for (int t = 0; t < Steps; t++)
+        {
+            if (t == Steps - 1)
+                for (int s = 3; s < count; s += 3) model.CopySlot(Slot(s - 1), Slot(s), t);
+            int[] tokens = [.. Enumerable.Range(0, count).Select(s => BatchCut.Token(s, t))];
+            SequenceSpan[] spans = [.. Enumerable.Range(0, count).Select(s => new SequenceSpan(Slot(s), t, s, 1, OutputRows.Last))];
+            logits.AddRange(executable.Await(executable.Start(new Batch { Tokens = tokens, Sequences = spans })).Logits);
+        }
+        return new Result([.. logits], [.. Enumerable.Range(0, count).Select(s => Export(model, prepared.Plan, Slot(s)))]);
+    }
+
+    private static float[] Export(ILoadedModel model, Plan plan, int slot)
+    {
+        var canonical = new MemoryStream(new byte[plan.States.Bytes(Steps)]);
+        model.ExportSlot(slot, Steps, canonical);
+        return MemoryMarshal.Cast<byte, float>(canonical.ToArray()).ToArray();
+    }
+
+    private static PreparedCase Define(Layer layer, QuantType type)
+    {
+        var b = new CaseBuilder($"{layer} {type}");
+        var random = new Random(layer.Inner + layer.Rank);
+        PlanBuilder plan = b.Plan;
+        WeightRef Matrix(string name, QuantType stored, int rows, int columns)
+        {
+            float scale = 1.5f / MathF.Sqrt(columns);   // outputs as large as inputs
+            b.Weights.Add(name, stored, rows, columns, [.. Enumerable.Range(0, rows * columns).Select(_ => scale * (2 * random.NextSingle() - 1))]);
+            return plan.Matrix(name, rows, columns, WeightRole.In);
+        }
+        Activation residual = b.Input(Width);
+        Activation x = plan.RmsNorm("norm", residual, b.Vector("norm.weight", Width, 0.5f, 1.5f), 1e-5f), y;
+        if (layer.Rank > 0)
+        {
+            Activation xz = plan.Linear("in", x, Matrix("in", type, 2 * layer.Inner, Width));
+            Activation u = Conv(xz.Columns(0, layer.Inner));
+            Activation all = plan.Linear("x", u, Matrix("x", type, layer.Rank + 2 * layer.States, layer.Inner));
+            Activation dt = all.Columns(0, layer.Rank), B = all.Columns(layer.Rank, layer.States), C = all.Columns(layer.Rank + layer.States, layer.States);
+            if (layer.Normed) (dt, B, C) = (plan.RmsNorm("dt_norm", dt, null, 1e-5f), plan.RmsNorm("b_norm", B, null, 1e-5f), plan.RmsNorm("c_norm", C, null, 1e-5f));
+            dt = plan.Linear("dt", dt, Matrix("dt", type.BlockLength == 1 ? type : QuantTypes.F32, layer.Inner, layer.Rank));
+            y = plan.SelectiveScan("scan", u, dt, B, C, xz.Columns(layer.Inner, layer.Inner), b.Small("A", layer.Inner, layer.States, -4, -0.1f),
+                b.Vector("D", layer.Inner, -1, 1), b.Vector("dt_bias", layer.Inner, -3, 0), plan.ScanState("scan", layer.Inner, layer.States));
+        }
+        else
+        {
+            int heads = layer.Inner / 16, bc = layer.Groups * layer.States;
+            Activation all = plan.Linear("in", x, Matrix("in", type, 2 * layer.Inner + 2 * bc + heads, Width));
+            Activation xbc = Conv(all.Columns(layer.Inner, layer.Inner + 2 * bc));
+            y = plan.SsdScan("scan", xbc.Columns(0, layer.Inner), all.Columns(2 * layer.Inner + 2 * bc, heads), xbc.Columns(layer.Inner, bc), xbc.Columns(layer.Inner + bc, bc),
+                b.Vector("A", heads, -4, -0.1f), b.Vector("D", heads, -1, 1), b.Vector("dt_bias", heads, -3, 0), plan.ScanState("scan", layer.Inner, layer.States), layer.Groups);
+            y = plan.GatedRmsNorm("gate", y, all.Columns(0, layer.Inner), b.Vector("gate.weight", layer.Inner, 0.5f, 1.5f), layer.Groups, 1e-5f);
+        }
+        Activation output = plan.Linear("out", y, Matrix("out", type, Width, layer.Inner), null, residual);
+        Activation rows = plan.RmsNorm("output_norm", plan.SelectOutputs("outputs", output), b.Vector("output_norm.weight", Width, 0.5f, 1.5f), 1e-5f);
+        return new PreparedCase(plan.Build(plan.Linear("head", rows, Matrix("head", type, CaseBuilder.Tokens, Width))), b.Weights);
+
+        Activation Conv(Activation input) => plan.CausalConv("conv", input, b.Small("taps", input.Width, layer.Taps, -1, 1), b.Vector("taps.bias", input.Width, -1, 1),
+            plan.ConvWindow("conv", input.Width, layer.Taps));
+    }
+}
