@@ -14,6 +14,9 @@ internal sealed class HookedBackend : IBackend
     /// <summary>Called with what is about to be loaded.</summary>
     public Action<Plan>? BeforeLoad { get; set; }
 
+    /// <summary>Called before a slot is cleared or copied over.</summary>
+    public Action? BeforeSlot { get; set; }
+
     /// <summary>Why it cannot run anything; null where it can.</summary>
     public string? Why { get; set; }
 
@@ -51,9 +54,17 @@ internal sealed class HookedBackend : IBackend
 
         public long? PositionOf(int slot) => inner.PositionOf(slot);
 
-        public void ClearSlot(int slot) => inner.ClearSlot(slot);
+        public void ClearSlot(int slot)
+        {
+            owner.BeforeSlot?.Invoke();
+            inner.ClearSlot(slot);
+        }
 
-        public void CopySlot(int from, int to, long position) => inner.CopySlot(from, to, position);
+        public void CopySlot(int from, int to, long position)
+        {
+            owner.BeforeSlot?.Invoke();
+            inner.CopySlot(from, to, position);
+        }
 
         public void ExportSlot(int slot, long position, Stream canonical) => inner.ExportSlot(slot, position, canonical);
 

@@ -282,8 +282,16 @@ public sealed class Model : IDisposable
                 _loaded.ReserveSlots(slot);
                 _usedSlots = slot;
             }
-            _loaded.ClearSlot(slot);
-            return slot;
+            try
+            {
+                _loaded.ClearSlot(slot);
+                return slot;
+            }
+            catch
+            {
+                _freeSlots.Push(slot);
+                throw;
+            }
         }
     }
 

@@ -105,9 +105,17 @@ public sealed class Session : IDisposable
         CheckOpen();
         using Model.Use use = Model.Enter();
         int slot = Slot;
-        var fork = new Session(Model, Model.TakeSlot()) { Position = Position };
-        Model.Loaded.CopySlot(slot, fork._slot, Position);
-        return fork;
+        int taken = Model.TakeSlot();
+        try
+        {
+            Model.Loaded.CopySlot(slot, taken, Position);
+            return new Session(Model, taken) { Position = Position };
+        }
+        catch
+        {
+            Model.ReturnSlot(taken);
+            throw;
+        }
     }
 
     /// <summary>As <see cref="Fork"/>, or null where there is no room for another state.</summary>

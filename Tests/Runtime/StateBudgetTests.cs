@@ -46,6 +46,30 @@ public sealed class StateBudgetTests
         Assert.Contains("ModelOptions." + said, message, StringComparison.Ordinal);
     }
 
+    /// <summary>Clearing it fails, or copying over it.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Fork_DeviceFails_GivesTheStateBack(int failing)
+    {
+        using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
+        using var device = new HookedBackend();
+        using Model probe = Model.Open(weights.Metadata, weights.Weights, device);
+        using Model model = Model.Open(weights.Metadata, weights.Weights, device, new ModelOptions { StateBudget = 2 * probe.Loaded.SlotBytes(0) });
+        using Session session = model.StartSession();
+        session.Feed([1]);
+        int calls = 0;
+        device.BeforeSlot = () =>
+        {
+            if (++calls == failing) throw new IOException("the device went away");
+        };
+
+        Assert.Throws<IOException>(session.Fork);
+
+        using Session fork = session.Fork();
+        Assert.Equal(session.Feed([2]).ToArray(), fork.Feed([2]).ToArray());
+    }
+
     [Fact]
     public void ImportSlot_AtANegativePosition_IsRefused()
     {
