@@ -8,7 +8,8 @@
  * 3. Where memory is limited so that the runtime cannot even start, it ends without a word (exit code 255, or a fault); the words are
  *    here (exit code 1).
  * 4. A file that outgrows "ulimit -f" is an error of the write, which the program handles, not the end of the process (SIGXFSZ).
- * 5. A standard stream that the caller closed (">&-") becomes /dev/null: otherwise the next file that is opened takes its number,
+ * 5. "Unhandled exception. " is what the runtime says before it knows whether it can say more; alone it is no sentence, and is held back.
+ * 6. A standard stream that the caller closed (">&-") becomes /dev/null: otherwise the next file that is opened takes its number,
  *    and what is said to the user lands in that file. Standard output gets it for reading only: a result that is lost is an error.
  */
 #define _GNU_SOURCE
@@ -46,6 +47,30 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
     raise(signal_number);
 }
 
+/* What the runtime said last, if it is the beginning of a report. */
+static const char *held;
+
+static void say_held(void)
+{
+    const char *text = held;
+    held = NULL;
+    if (text != NULL)
+        say(text);
+}
+
+/* Takes the place of the runtime's own, by the linker's --wrap. */
+void __real_SystemNative_LogError(unsigned char *bytes, int count);
+void __wrap_SystemNative_LogError(unsigned char *bytes, int count);
+void __wrap_SystemNative_LogError(unsigned char *bytes, int count)
+{
+    static const char beginning[] = "Unhandled exception. ";
+    say_held();
+    if (count == (int)sizeof beginning - 1 && memcmp(bytes, beginning, sizeof beginning - 1) == 0)
+        held = beginning;
+    else
+        __real_SystemNative_LogError(bytes, count);
+}
+
 static void end_without_memory(void)
 {
     say("mambart: there is not enough memory; allow more (ulimit -v, DOTNET_GCHeapHardLimit, the limit of the container)\n");
@@ -81,6 +106,7 @@ static void on_abort(int signal_number, siginfo_t *info, void *context)
     (void)context;
     if (mmap(NULL, little, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
         end_without_memory();
+    say_held();
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }
