@@ -43,7 +43,7 @@ internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu
             return whole;
         }
         int there = Math.Min(layers, plan.Layers.Length);
-        if (there > 0 && there < plan.Layers.Length) Note = $"The last {there} of {plan.Layers.Length} layers run on {gpu}, those before on cpu.";
+        if (there > 0 && there < plan.Layers.Length) Note = $"The last {(there == 1 ? "" : $"{there} ")}of {plan.Layers.Length} layers {(there == 1 ? "runs" : "run")} on {gpu}, those before on cpu.";
         return BackendSelector.CreateSplit(gpu, there, plan, cpu);
     }
 }

@@ -57,10 +57,13 @@ internal sealed class BenchCommand : Verb
         int[]? threads = OptionOf.Given(arguments, _threads), cores = OptionOf.Given(arguments, _affinity);
         if (cores is not null && threads?.Max() > cores.Length)
             throw new UsageException($"--affinity gives {cores.Length} cores for {threads.Max()} threads; give as many cores as the most threads.");
+        string[] backends = Backends(arguments.GetValue(_backends));
+        if (arguments.GetResult(_layers) is not null && !backends.Any(BackendSelector.IsGpu))
+            throw new UsageException("--gpu-layers is about a GPU, and --backend names none; give --backend cuda, or leave it out.");
         BenchOptions options = standard with
         {
             Model = new ModelOptions { Offset = file.Offset, Length = file.Length, Overrides = _overrides.Read(arguments) },
-            Backends = Backends(arguments.GetValue(_backends)),
+            Backends = backends,
             GpuLayers = (int?)arguments.GetValue(_layers),
             Threads = threads ?? standard.Threads,
             Cores = cores,

@@ -25,7 +25,7 @@ public sealed class SplitBackend : IBackend
     public string Name => $"{_first.Name}+{_last.Name}";
 
     /// <inheritdoc/>
-    public string Description => $"the last {_lastLayers} layers on {_last.Name} ({_last.Description}), those before on {_first.Name} ({_first.Description})";
+    public string Description => $"the last {(_lastLayers == 1 ? "layer" : $"{_lastLayers} layers")} on {_last.Name} ({_last.Description}), those before on {_first.Name} ({_first.Description})";
 
     /// <inheritdoc/>
     public DeviceDescription Device

@@ -107,6 +107,27 @@ public sealed class CudaFailureTests : IDisposable
     [MachineTheory(Needs.EmulatedCuda)]
     [InlineData(1)]
     [InlineData(100)]
+    public void Feed_SecondOfTwoDevicesFails_ConcernsTheSessionAlone(int tokens)
+    {
+        using (var run = new TinyRun("cpu+cuda", "mamba-untied-biases", QuantTypes.F32))
+        {
+            using Session session = run.Model.StartSession(), sibling = run.Model.StartSession();
+            float[] expected = sibling.Feed(Prompt).ToArray();
+            session.Feed([1, 2]);
+            EmulatedCuda.Fail("cuStreamSynchronize", 0, LaunchFailed);
+            Assert.Contains("cuStreamSynchronize failed with 719", Assert.Throws<CudaException>(() => session.Feed(Prompt.AsSpan(0, tokens))).Message);
+            EmulatedCuda.Heal();
+            Assert.Equal(100, sibling.Position);
+            sibling.Feed([1]);
+            session.Reset();
+            Assert.Equal(expected, session.Feed(Prompt).ToArray());
+        }
+        EnsureNothingLeft();
+    }
+
+    [MachineTheory(Needs.EmulatedCuda)]
+    [InlineData(1)]
+    [InlineData(100)]
     public void Feed_LaunchThatFails_NamesTheOp(int count)
     {
         using var run = new TinyRun("cuda", "mamba-tied", QuantTypes.F32);

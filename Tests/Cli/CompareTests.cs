@@ -30,6 +30,21 @@ public sealed class CompareTests : IDisposable
 
     private CommandLine Compare(params string[] args) => CommandLine.Run(["compare", .. args, "-f", Text, "-c", "32", "--limit", "130"]);
 
+    [MachineFact(Needs.Cuda)]
+    public void Compare_BackendNotGiven_RunsWhereAutoSaysAndWhereItIsSplit()
+    {
+        Assert.Equal(Backend("--backend", "cuda"), Backend());
+        Assert.NotEqual(Backend("--backend", "cpu"), Backend());
+        Assert.StartsWith("the last layer on cuda", Backend("-ngl", "1"), StringComparison.Ordinal);
+
+        string Backend(params string[] args)
+        {
+            CommandLine run = Compare([Base, Other, "--json", .. args]);
+            Assert.Equal(0, run.Code);
+            return run.Json().GetProperty("backend").GetString()!;
+        }
+    }
+
     [Fact]
     public void Compare_AsJson_FindsNoLossInACopyAndSomeInAnotherModel()
     {
