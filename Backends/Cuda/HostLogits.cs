@@ -1,15 +1,15 @@
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>Logits in page-locked memory, where kernels may write them, and whether these found one that is not finite.</summary>
+/// <summary>Logits in page-locked memory, where kernels may write them, and whether these found one that is not finite. Rows that were read stay readable when it is disposed.</summary>
 internal sealed class HostLogits(long rows, int vocabulary) : IDisposable
 {
-    private readonly CudaPageLockedHostMemory _memory = new((rows * vocabulary + 1) * sizeof(float));
+    private readonly CudaRegisteredHostMemory _memory = new((rows * vocabulary + 1) * sizeof(float));
 
     /// <summary>Where kernels write them.</summary>
-    public unsafe MatrixPointer Rows => new() { Data = (ulong)_memory.Address, Stride = vocabulary, Width = vocabulary };
+    public MatrixPointer Rows => new() { Data = _memory.Device, Stride = vocabulary, Width = vocabulary };
 
     /// <summary>What kernels set to 1.</summary>
-    public unsafe ulong NotFinite => (ulong)_memory.Address + (ulong)NotFiniteAt;
+    public ulong NotFinite => _memory.Device + (ulong)NotFiniteAt;
 
     /// <summary>Where copies go.</summary>
     public unsafe void* Address => _memory.Address;

@@ -2,6 +2,7 @@
 // Enough of libcuda for Backends/Cuda. It can be another device than it is, and fail, as tests ask by mock_* or by variables of the environment:
 //   MAMBART_EMULATED_DEVICES, _VERSION (12080), _CAPABILITY (80), _MEMORY (bytes), and _FAIL=call:after[:code], such as cuLaunchKernel:3.
 #include <dlfcn.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +141,10 @@ API cuMemAlloc_v2(u64* p, size_t bytes) {
 API cuMemFree_v2(u64 p) { char* block = (char*)p - 256; __atomic_fetch_sub(&used, *(size_t*)block, __ATOMIC_RELAXED); free(block); return Success; }
 API cuMemGetInfo_v2(size_t* free, size_t* total) { TRY("cuMemGetInfo"); *free = limit - used; *total = limit; return Success; }
 API cuMemAllocHost_v2(void** p, size_t bytes) { TRY("cuMemAllocHost"); count(1); *p = aligned_alloc(256, (bytes + 255) / 256 * 256); memset(*p, 0xcc, bytes); return Success; }
-API cuMemFreeHost(void* p) { count(-1); free(p); return Success; }
+API cuMemFreeHost(void* p) { count(-1); memset(p, 0xdd, malloc_usable_size(p)); free(p); return Success; }
+API cuMemHostRegister_v2(void* p, size_t bytes, unsigned) { TRY("cuMemHostRegister"); if ((u64)p % 4096 || bytes % 4096) return InvalidValue; count(1); return Success; }
+API cuMemHostUnregister(void*) { count(-1); return Success; }
+API cuMemHostGetDevicePointer_v2(u64* device, void* p, unsigned) { TRY("cuMemHostGetDevicePointer"); *device = (u64)p; return Success; }
 API cuMemcpyHtoDAsync_v2(u64 to, const void* from, size_t bytes, void*) { TRY("cuMemcpyHtoDAsync"); return copy((void*)to, from, bytes); }
 API cuMemcpyDtoHAsync_v2(void* to, u64 from, size_t bytes, void*) { TRY("cuMemcpyDtoHAsync"); return copy(to, (void*)from, bytes); }
 API cuMemcpyDtoDAsync_v2(u64 to, u64 from, size_t bytes, void*) { TRY("cuMemcpyDtoDAsync"); return copy((void*)to, (void*)from, bytes); }

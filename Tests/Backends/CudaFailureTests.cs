@@ -35,6 +35,8 @@ public sealed class CudaFailureTests : IDisposable
     [MachineTheory(Needs.EmulatedCuda)]
     [InlineData("cuMemAlloc", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
     [InlineData("cuMemAllocHost", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    [InlineData("cuMemHostRegister", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
+    [InlineData("cuMemHostGetDevicePointer", InvalidValue, "CUDA_ERROR_INVALID_VALUE")]
     [InlineData("cuMemcpyHtoDAsync", InvalidValue, "CUDA_ERROR_INVALID_VALUE")]
     [InlineData("cuMemcpyHtoDAsync", IllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS")]
     [InlineData("cuStreamCreate", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]

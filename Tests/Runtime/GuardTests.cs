@@ -47,6 +47,25 @@ public sealed class GuardTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Backends))]
+    public void Dispose_OfTheModel_LeavesLogitsReadableAndRefusesTheRest(string backendName)
+    {
+        var run = new TinyRun(backendName, "mamba2-g3", QuantTypes.F32);
+        Session session = run.Model.StartSession();
+        foreach (int count in (int[])[1, 40])
+        {
+            ReadOnlySpan<float> logits = session.Feed(TinyModels.Tokens(count));
+            float[] kept = logits.ToArray();
+            if (count > 1) run.Dispose();
+            Assert.Equal(kept, logits.ToArray());
+        }
+        Assert.Throws<ObjectDisposedException>(() => session.Feed([1]));
+        Assert.Throws<ObjectDisposedException>(() => session.Pick([1], default));
+        Assert.Throws<ObjectDisposedException>(session.Fork);
+        session.Dispose();
+    }
+
     [Fact]
     public async Task Dispose_OfTheModelWithinALongPrompt_DoesNotWaitForItsEnd()
     {
