@@ -15,7 +15,7 @@ internal static class TestBackends
         [.. BackendSelector.Names.Concat(BackendSelector.Variants).Where(n => BackendSelector.WhyNot(n) is null && !SameAsFirst(n))];
 
     /// <summary>Every backend of this machine: the devices, and pairs of them, of which the second runs the last layer and the head.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. Devices, .. Devices.Where(n => n is Reference or "cuda").Select(n => $"cpu+{n}")];
+    public static IReadOnlyList<string> Names { get; } = [.. Devices, .. Devices.Where(n => n is Reference or "cuda" or "vulkan").Select(n => $"cpu+{n}")];
 
     /// <summary>One theory row a backend.</summary>
     public static TheoryData<string> All => [.. Names];

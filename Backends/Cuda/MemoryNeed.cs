@@ -48,21 +48,8 @@ internal sealed class MemoryNeed
                 way = $"quantized to {name} it fits";
                 break;
             }
-        string split = LayersWithin(usable) is > 0 and int layers ? $"give the device the last {layers} of {_plan.Layers.Length} layers with --gpu-layers {layers}, or " : "";
+        string split = SplitBackend.WayOut(_plan, piece => new MemoryNeed(piece, _source, _chunk, _halves).Total <= usable);
         return $"The model needs {Mebibytes(Total)} MiB on the device and {usable >> 20:n0} MiB are free: {Mebibytes(Total - usable)} MiB are missing; {way}. Or {split}choose --backend cpu.";
-    }
-
-    /// <summary>How many of the last layers fit, together with the head; not all of them.</summary>
-    private int LayersWithin(long usable)
-    {
-        int fits = 0, most = _plan.Layers.Length - 1;
-        while (fits < most)
-        {
-            int layers = (fits + most + 1) / 2;
-            if (new MemoryNeed(_plan.Cut(_plan.Layers[^layers]).Second, _source, _chunk, _halves).Total <= usable) fits = layers;
-            else most = layers - 1;
-        }
-        return fits;
     }
 
     /// <summary>Bytes with the projections in another type; recipes store a few tensors in larger ones, so K-quants are counted a tenth larger.</summary>

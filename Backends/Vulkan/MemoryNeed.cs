@@ -15,11 +15,16 @@ internal static class MemoryNeed
     /// <param name="traits">The device.</param>
     public static string? WhyNot(Plan plan, IWeightSource source, int chunk, DeviceTraits traits)
     {
+        long bytes = BytesOf(plan, source, chunk), usable = traits.MemoryBytes - traits.MemoryBytes / ReservedShare;
+        return bytes <= usable ? null
+            : $"The model needs {(bytes + (1 << 20) - 1) >> 20:n0} MiB on the device and {traits.Name} has {usable >> 20:n0} MiB for it; take a smaller storage type, or {SplitBackend.WayOut(plan, piece => BytesOf(piece, source, chunk) <= usable)}choose --backend cpu.";
+    }
+
+    private static long BytesOf(Plan plan, IWeightSource source, int chunk)
+    {
         long bytes = ArenaMemory.BytesOf(plan, chunk) + 2 * plan.States.Bytes(0);   // a session's state, and the slot that belongs to none
         foreach (WeightSpec spec in plan.Weights)
             if (source.TryGet(spec.Name, out TensorView view)) bytes += DeviceWeights.BytesOf(WeightForm.For(spec, view), view);
-        long usable = traits.MemoryBytes - traits.MemoryBytes / ReservedShare;
-        return bytes <= usable ? null
-            : $"The model needs {(bytes + (1 << 20) - 1) >> 20:n0} MiB on the device and {traits.Name} has {usable >> 20:n0} MiB for it; take a smaller storage type, or choose --backend cpu.";
+        return bytes;
     }
 }

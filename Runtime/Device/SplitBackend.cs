@@ -21,6 +21,23 @@ public sealed class SplitBackend : IBackend
         (_first, _last, _lastLayers) = (first, last, lastLayers);
     }
 
+    /// <summary>Says, for a model that one device cannot hold, how many of its last layers it can: a clause with a comma and 'or' behind it; empty where it can hold none.</summary>
+    /// <param name="plan">The network.</param>
+    /// <param name="fits">Whether the device holds a piece of it.</param>
+    public static string WayOut(Plan plan, Func<Plan, bool> fits)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(fits);
+        int layers = 0, most = plan.Layers.Length - 1;
+        while (layers < most)
+        {
+            int some = (layers + most + 1) / 2;
+            if (fits(plan.Cut(plan.Layers[^some]).Second)) layers = some;
+            else most = some - 1;
+        }
+        return layers > 0 ? $"give the device the last {layers} of {plan.Layers.Length} layers with --gpu-layers {layers}, or " : "";
+    }
+
     /// <inheritdoc/>
     public string Name => $"{_first.Name}+{_last.Name}";
 
