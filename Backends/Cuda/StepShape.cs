@@ -67,15 +67,15 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
 
     /// <summary>
     /// What a multiprocessor reads, slower with less than 96 KiB on their way (measured: 40 KiB take a fifth longer), and a little where blocks of other kernels,
-    /// which ask for their weights meanwhile, find no room beside a block; what a warp does one after the other once x is there; and what more warps and
-    /// pieces cost at the end.
+    /// which ask for their weights meanwhile, find no room beside a block; what a warp does one after the other once x is there; what more warps and
+    /// pieces cost at the end; and that warps of 16-bit weights wait for each other where several have the same columns.
     /// </summary>
     private static double Cycles(KernelSizes s, Kind kind)
     {
-        const double BytesACycle = 13, Enough = 96 << 10, Room = 24 << 10;
+        const double BytesACycle = 13, Enough = 96 << 10, Room = 24 << 10, Meeting = 300;
         double bytes = (double)s.Units * s.Steps * s.Warps * kind.Bytes, ahead = Math.Min(bytes, (double)s.Depth * s.Warps * kind.Bytes);
         double slower = 1 + 0.15 * Math.Max(0, Math.Min(Enough, bytes) / ahead - 1), registers = s.Warps * 32 * (s.Depth * kind.Registers + 48);
         double crowded = 1 + 0.02 * Math.Max(0, registers / Room - 1);
-        return bytes / BytesACycle * slower * crowded + 17.0 * s.Depth + 6 * s.Split + 12 * s.Warps;
+        return bytes / BytesACycle * slower * crowded + 17.0 * s.Depth + 6 * s.Split + 12 * s.Warps + (kind.Rows > 1 && s.Sequences == 1 && s.Abreast > 1 ? Meeting : 0);
     }
 }

@@ -30,6 +30,12 @@ DEVICE void store_if(bool there, float* p, float v) { if (there) *p = v; }
 DEVICE U4 load_ahead(const void* p) { return *(const U4*)p; }
 DEVICE float load_fresh(const float* p) { return *p; }
 DEVICE F4 load_fresh4(const float* p) { return *(const F4*)p; }
+DEVICE void sync_warp() { emulated_exchange(0, 0); }
+/// Over a warp, of numbers that are not negative.
+DEVICE float warp_largest(float v) {
+    v = max_of(v, exchange(v, 16)); v = max_of(v, exchange(v, 8)); v = max_of(v, exchange(v, 4)); v = max_of(v, exchange(v, 2));
+    return max_of(v, exchange(v, 1));
+}
 #else
 DEVICE float max_of(float x, float y) { float r; asm("max.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
 /// Of numbers of at least 1: a result too small for a normal float is zero.
@@ -50,6 +56,13 @@ DEVICE F4 load_fresh4(const float* p) {
     F4 v;
     asm volatile("ld.global.cg.v4.f32 {%0,%1,%2,%3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(p) : "memory");
     return v;
+}
+DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
+/// Over a warp, of numbers that are not negative: their bits are in the same order.
+DEVICE float warp_largest(float v) {
+    u32 r;
+    asm volatile("redux.sync.max.u32 %0, %1, 0xffffffff;" : "=r"(r) : "r"(__builtin_bit_cast(u32, v)));
+    return __builtin_bit_cast(float, r);
 }
 #endif
 

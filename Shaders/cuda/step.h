@@ -49,10 +49,6 @@ DEVICE F4 times(F4 x, F4 y) { return F4{x.x * y.x, x.y * y.y, x.z * y.z, x.w * y
 DEVICE F4 times(F4 x, float y) { return F4{x.x * y, x.y * y, x.z * y, x.w * y}; }
 DEVICE float squares(F4 x) { return x.x * x.x + x.y * x.y + (x.z * x.z + x.w * x.w); }
 DEVICE float largest(F4 x) { return max_of(max_of(__builtin_fabsf(x.x), __builtin_fabsf(x.y)), max_of(__builtin_fabsf(x.z), __builtin_fabsf(x.w))); }
-DEVICE float warp_largest(float v) {
-    v = max_of(v, exchange(v, 16)); v = max_of(v, exchange(v, 8)); v = max_of(v, exchange(v, 4)); v = max_of(v, exchange(v, 2));
-    return max_of(v, exchange(v, 1));
-}
 /// What the products of a row are multiplied by: the norm's factor, and back from what Kind multiplied x by.
 template<class Kind> TEMPLATE_DEVICE float scale_of(const StepArguments& a, float squares, float largest) {
     return Kind::unscale(largest) * (SIZE(Input) == Plain ? 1.f : root_reciprocal(squares * (1.f / (float)SIZE(Columns)) + a.epsilon));
@@ -107,76 +103,105 @@ template<class Kind> TEMPLATE_DEVICE void stage_rows(const StepArguments& a, int
     }
 }
 
-/// Brings one row of x to shared memory, all threads together.
-template<class Kind> TEMPLATE_DEVICE void stage(const StepArguments& a, const F4* weights, char* values, F2* partials) {
+/// Whether a warp has all rows of its block by columns of its own. Then it brings x there by itself, and nobody waits for others.
+template<class Kind> TEMPLATE_DEVICE bool by_pieces() {
+    return Kind::NeedsLargest && SIZE(Sequences) == 1 && SIZE(Abreast) == 1 && SIZE(Steps) * Kind::StepColumns <= MostVectors * 128;
+}
+/// Whether a warp's steps are so few, and each serves so many rows, that their part of x stays in registers.
+template<class Kind> TEMPLATE_DEVICE bool holds() { return SIZE(Spans) == 1 && SIZE(Units) > 1 && SIZE(Steps) <= Kind::MostHeld; }
+/// The columns that a thread brings: how many fours, and where one begins; beyond the padded ones where there is none.
+template<class Kind> TEMPLATE_DEVICE bool has_vector(int i) {
+    return by_pieces<Kind>() ? i * 128 < SIZE(Steps) * Kind::StepColumns : i * step_threads() * 4 < SIZE(Columns);
+}
+template<class Kind> TEMPLATE_DEVICE int vector_column(int i) {
+    if (!by_pieces<Kind>()) return (THREAD + i * step_threads()) * 4;
+    int own = ((THREAD & 31) + i * 32) * 4, width = SIZE(Steps) * Kind::StepColumns;
+    return own < width ? THREAD / 32 * width + own : padded<Kind>();
+}
+
+/// Brings one row of x to shared memory. Returns the sum of squares that this warp has, and the largest value that it multiplies.
+template<class Kind> TEMPLATE_DEVICE F2 stage(const StepArguments& a, const F4* weights, char* values, F2* partials) {
     int row = source_row(a, 0);
     const float *x = row_of(a.x, row), *z = row_of(a.z, row);
     F4 v[MostVectors];
     UNROLL
     for (int i = 0; i < MostVectors; i++) {
-        if (i * step_threads() * 4 >= SIZE(Columns)) continue;
-        int c = (THREAD + i * step_threads()) * 4;
+        if (!has_vector<Kind>(i)) continue;
+        int c = vector_column<Kind>(i);
         v[i] = c < SIZE(Columns) ? load_fresh4(x + c) : F4{0, 0, 0, 0};
         if (SIZE(Input) == Gated && c < SIZE(Columns)) v[i] = gated(v[i], load_fresh4(z + c));
     }
     F2 own{0, 0};
     UNROLL
     for (int i = 0; i < MostVectors; i++) {
-        if (i * step_threads() * 4 >= SIZE(Columns)) continue;
+        if (!has_vector<Kind>(i)) continue;
         if (SIZE(Input) != Plain) {
             own.x += squares(v[i]);
             v[i] = times(v[i], weights[i]);
         }
         if (Kind::NeedsLargest) own.y = max_of(own.y, largest(v[i]));
     }
-    if (SIZE(Input) != Plain) own.x = warp_sum(own.x);
     if (Kind::NeedsLargest) own.y = warp_largest(own.y);
-    if ((THREAD & 31) == 0) partials[THREAD / 32] = own;
-    if (Kind::NeedsLargest) sync();
-    float power = Kind::NeedsLargest ? Kind::scale(total_of(partials).y) : 1.f;
+    if (!by_pieces<Kind>()) {
+        if (SIZE(Input) != Plain) own.x = warp_sum(own.x);
+        if ((THREAD & 31) == 0) partials[THREAD / 32] = own;
+        if (Kind::NeedsLargest) {
+            sync();
+            own.y = total_of(partials).y;
+        }
+    }
+    float power = Kind::NeedsLargest ? Kind::scale(own.y) : 1.f;
     UNROLL
     for (int i = 0; i < MostVectors; i++) {
-        if (i * step_threads() * 4 >= SIZE(Columns)) continue;
-        int c = (THREAD + i * step_threads()) * 4;
-        Kind::put(values, c, times(v[i], power), c < SIZE(Columns));
+        if (!has_vector<Kind>(i)) continue;
+        int c = vector_column<Kind>(i);
+        Kind::put(values, c, times(v[i], power), by_pieces<Kind>() ? c < padded<Kind>() : c < SIZE(Columns));
+    }
+    if (by_pieces<Kind>()) {
+        sync_warp();
+        if (SIZE(Input) != Plain) own.x = warp_sum(own.x);
+        return own;
     }
     if (padded<Kind>() > SIZE(Columns))
         for (int c = SIZE(Columns) + THREAD * 4; c < padded<Kind>(); c += step_threads() * 4) Kind::clear(values, c);
+    sync();
+    return own;
 }
 
 /// What the convolution of an output needs beside it.
-struct ConvInputs { float taps[MostTaps], window[MostTaps], bias; };
+struct ConvInputs {
+    float taps[MostTaps], window[MostTaps], bias;
+    float* at;
+};
 
-DEVICE float* window_of(const StepArguments& a, int sequence, int channel) {
-    return (float*)a.batch.slots[sequence] + a.window + (s64)channel * (SIZE(Taps) - 1);
-}
 DEVICE void load_conv(const StepArguments& a, int sequence, int row, ConvInputs& c) {
     int channel = row - SIZE(ConvFirst);
     bool there = channel >= 0 && channel < SIZE(ConvCount);
-    const float* window = window_of(a, sequence, there ? channel : 0);
+    c.at = (float*)a.batch.slots[sequence] + a.window + (s64)(there ? channel : 0) * (SIZE(Taps) - 1);
     UNROLL
     for (int k = 0; k < MostTaps; k++) {
         c.taps[k] = k < SIZE(Taps) && there ? a.taps[channel * SIZE(Taps) + k] : 0.f;
-        c.window[k] = k < SIZE(Taps) - 1 && there ? window[k] : 0.f;
+        c.window[k] = k < SIZE(Taps) - 1 && there ? c.at[k] : 0.f;
     }
     c.bias = a.tapBias && there ? a.tapBias[channel] : 0.f;
 }
 /// The convolution of one row; its window moves on.
 DEVICE void convolve(const StepArguments& a, int sequence, int channel, const ConvInputs& c, float x) {
-    float* window = window_of(a, sequence, channel);
     float sum = c.bias, last = 0;
     UNROLL
     for (int k = 0; k < MostTaps; k++) {
         if (k < SIZE(Taps) - 1) sum += c.taps[k] * c.window[k];
-        if (k > 0 && k < SIZE(Taps) - 1) window[k - 1] = c.window[k];
         if (k == SIZE(Taps) - 1) last = c.taps[k];
     }
-    if (SIZE(Taps) > 1) window[SIZE(Taps) - 2] = x;
     row_of(a.u, sequence)[channel] = quick_silu(sum + last * x);
+    UNROLL
+    for (int k = 1; k < MostTaps - 1; k++)
+        if (k < SIZE(Taps) - 1) c.at[k - 1] = c.window[k];
+    if (SIZE(Taps) > 1) c.at[SIZE(Taps) - 2] = x;
 }
 
 /// Adds up the pieces of each row and writes the outputs.
-template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const float* sums, const float* scales, int count, const ConvInputs& conv, float residual) {
+template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const float* sums, const F2* partials, const float* scales, int count, const ConvInputs& conv, float residual) {
     int rows = rows_of_block<Kind>();
     for (int i = THREAD; i < rows * count; i += step_threads()) {
         int sequence = SIZE(Sequences) == 1 ? 0 : i / rows, r = i - sequence * rows, row = BLOCK_X * rows + r;
@@ -186,7 +211,9 @@ template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const f
         UNROLL
         for (int p = 0; p < MostSplit; p++)
             if (p < SIZE(Split)) sum += own[p * SIZE(Sequences) * Kind::TileRows];
-        if (Kind::NeedsLargest || SIZE(Input) != Plain) sum *= scales[sequence];
+        if (by_pieces<Kind>()) {
+            if (SIZE(Input) != Plain) sum *= root_reciprocal(total_of(partials).x * (1.f / (float)SIZE(Columns)) + a.epsilon);
+        } else if (Kind::NeedsLargest || SIZE(Input) != Plain) sum *= scales[sequence];
         if (a.bias) sum += a.bias[row];
         int channel = row - SIZE(ConvFirst);
         if (SIZE(Taps) > 0 && channel >= 0 && channel < SIZE(ConvCount)) {   // then a thread has one output
@@ -220,8 +247,8 @@ template<class Kind> TEMPLATE_DEVICE void step(const StepArguments& a) {
     if (SIZE(Input) != Plain)
         UNROLL
         for (int i = 0; i < MostVectors; i++) {
-            int c = (THREAD + i * step_threads()) * 4;
-            weights[i] = i * step_threads() * 4 < SIZE(Columns) && c < SIZE(Columns) ? *(const F4*)(a.norm + c) : F4{1, 1, 1, 1};
+            int c = vector_column<Kind>(i);
+            weights[i] = has_vector<Kind>(i) && c < SIZE(Columns) ? *(const F4*)(a.norm + c) : F4{1, 1, 1, 1};
         }
     int count = SIZE(Sequences) == 1 ? 1 : a.batch.counts[SIZE(Selected) ? OutputRows : SequenceCount];
     int rows = rows_of_block<Kind>(), sequence = SIZE(Sequences) == 1 ? 0 : THREAD / rows, row = BLOCK_X * rows + THREAD - sequence * rows;
@@ -231,14 +258,20 @@ template<class Kind> TEMPLATE_DEVICE void step(const StepArguments& a) {
 
     wait_for_inputs();
     float residual = a.addTo.data && own ? load_fresh(row_of(a.addTo, sequence) + row) : 0.f;
-    if (SIZE(Sequences) == 1) stage<Kind>(a, weights, values, partials);
-    else if constexpr (Kind::TakesSeveral) stage_rows<Kind>(a, count, values, scales);
-    sync();
-    if (SIZE(Sequences) == 1 && THREAD == 0 && (Kind::NeedsLargest || SIZE(Input) != Plain)) {
-        F2 total = total_of(partials);
-        scales[0] = scale_of<Kind>(a, total.x, total.y);
+    F2 total{0, 0};
+    if (SIZE(Sequences) == 1) total = stage<Kind>(a, weights, values, partials);
+    else if constexpr (Kind::TakesSeveral) {
+        stage_rows<Kind>(a, count, values, scales);
+        sync();
+    }
+    if (SIZE(Sequences) == 1 && !by_pieces<Kind>() && THREAD == 0 && (Kind::NeedsLargest || SIZE(Input) != Plain)) {
+        F2 all = total_of(partials);
+        scales[0] = scale_of<Kind>(a, all.x, all.y);
     }
 
+    float back = by_pieces<Kind>() ? Kind::unscale(total.y) : 1.f;
+    typename Kind::Held held;
+    if (SIZE(Sequences) == 1 && holds<Kind>()) held.load(values, piece * SIZE(Steps));
     typename Kind::Sums parts;
     int span = 0, done = 0;   // of the unit that a round is part of, where one takes several rounds
     for (int round = 0; round < SIZE(Rounds); round++) {
@@ -250,10 +283,11 @@ template<class Kind> TEMPLATE_DEVICE void step(const StepArguments& a) {
             if (at == 0 && (SIZE(Spans) == 1 || span == 0)) parts.clear();
             int now = SIZE(Spans) == 1 ? round * SIZE(PerRound) + unit : done, next = SIZE(Spans) == 1 ? now + SIZE(PerRound) : span + 1 < SIZE(Spans) ? done : done + 1;
             int step = piece * SIZE(Steps) + at + span * SIZE(Depth), nextStep = SIZE(Spans) == 1 ? step : piece * SIZE(Steps) + at + (span + 1 < SIZE(Spans) ? span + 1 : 0) * SIZE(Depth);
-            parts.add(slots[s], s, values, step);
+            if (SIZE(Sequences) == 1 && holds<Kind>()) parts.add(slots[s], s, held, at);
+            else parts.add(slots[s], s, values, step);
             if (SIZE(Rounds) > 1 && next < SIZE(Units)) slots[s] = Kind::fetch(a.weights, firstTile + next * SIZE(Abreast), nextStep);
             if (++at == SIZE(Steps) || (SIZE(Spans) > 1 && at == SIZE(Depth))) {
-                if (now < SIZE(Units) && (SIZE(Spans) == 1 || span + 1 == SIZE(Spans))) parts.leave(sums, (track + now * SIZE(Abreast)) * SIZE(Split) + piece, count);
+                if (now < SIZE(Units) && (SIZE(Spans) == 1 || span + 1 == SIZE(Spans))) parts.leave(sums, (track + now * SIZE(Abreast)) * SIZE(Split) + piece, count, back);
                 at = 0;
                 unit++;
             }
@@ -263,6 +297,7 @@ template<class Kind> TEMPLATE_DEVICE void step(const StepArguments& a) {
             done++;
         }
     }
+    if (by_pieces<Kind>() && SIZE(Input) != Plain && (THREAD & 31) == 0) partials[warp] = total;
     sync();
-    finish<Kind>(a, sums, scales, count, conv, residual);
+    finish<Kind>(a, sums, partials, scales, count, conv, residual);
 }

@@ -1,3 +1,3 @@
 // targets: sm_80
 #include "step_halves.h"
-EARLY_KERNEL(step_F16, StepArguments, 512) { step<HalfTiles<Half>>(a); }
+EARLY_KERNEL(step_F16, StepArguments, 512, 1) { step<HalfTiles<Half>>(a); }

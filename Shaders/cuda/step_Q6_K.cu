@@ -1,3 +1,3 @@
 // targets: sm_80
 #include "step_quantized.h"
-EARLY_KERNEL(step_Q6_K, StepArguments, 512) { step<QuantizedRows<Q6KBlocks>>(a); }
+EARLY_KERNEL(step_Q6_K, StepArguments, 512, 1) { step<QuantizedRows<Q6KBlocks>>(a); }

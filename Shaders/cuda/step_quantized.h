@@ -30,7 +30,7 @@ DEVICE int dot16(U4 w, U4 x) { return dot4(w.x, x.x, dot4(w.y, x.y, dot4(w.z, x.
 
 /// The parts that all block formats share. Blocks says how a lane reads its columns of a step.
 template<class Blocks> struct QuantizedRows {
-    static constexpr int TileRows = 1, StepColumns = 32 * Blocks::LaneColumns, MostDepth = Blocks::MostDepth;
+    static constexpr int TileRows = 1, StepColumns = 32 * Blocks::LaneColumns, MostDepth = Blocks::MostDepth, MostHeld = 0;
     static constexpr bool NeedsLargest = false, TakesSeveral = false;
     typedef typename Blocks::Slot Slot;
 
@@ -51,6 +51,10 @@ template<class Blocks> struct QuantizedRows {
         return Blocks::fetch(w, row, is_there(column) ? column : 0);
     }
 
+    struct Held {
+        MEMBER void load(const char*, int) { }
+    };
+
     struct Sums {
         float sum;
 
@@ -59,7 +63,8 @@ template<class Blocks> struct QuantizedRows {
             int column = column_of(step);
             if (is_there(column)) sum += Blocks::dot(slot, row, padded<QuantizedRows>(), column);
         }
-        MEMBER void leave(float* sums, int row, int) {
+        MEMBER void add(const Slot&, int, const Held&, int) { }
+        MEMBER void leave(float* sums, int row, int, float) {
             float total = warp_sum(sum);
             if ((THREAD & 31) == 0) sums[row] = total;
         }
