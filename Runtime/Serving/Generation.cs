@@ -1,0 +1,195 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using MambaRT.Formats;
+
+namespace MambaRT.Serving;
+
+/// <summary>An answer that a <see cref="ModelHost"/> computes beside others. One reader at a time; <see cref="Cancel"/> is for any thread.</summary>
+public sealed class Generation
+{
+    private readonly ModelHost _host;
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly CancellationTokenRegistration _registration;
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SamplerChain _sampler;
+    private readonly GenerationOptions _options;
+    private readonly ITokenizer _tokenizer;
+    private readonly StopStrings _stops;
+    private readonly Utf8Assembler _assembler = new();
+    private readonly TokenHistory _history = new();
+    private readonly TextPipe _text = new();
+    private readonly int[] _banned;
+    private readonly int _vocabulary;
+    private char[] _characters = new char[64];
+    private GenerationStats _stats;
+    private Exception? _failure;
+    private long _began;
+    private int _fed;
+
+    internal Generation(ModelHost host, in PickableTokens pickable, ReadOnlyMemory<int> prompt, SamplerChain sampler, GenerationOptions options, CancellationToken cancel)
+    {
+        _host = host;
+        Prompt = prompt;
+        _sampler = sampler;
+        _options = options;
+        _tokenizer = host.Model.Tokenizer;
+        _stops = new StopStrings(options.Stop);
+        (_vocabulary, _banned) = (pickable.Vocabulary, pickable.Banned);
+        _registration = cancel.UnsafeRegister(static generation => ((Generation)generation!).Cancel(), this);   // given just here
+    }
+
+    /// <summary>Counts and times so far; times are those that the host spent on it and on what ran beside it.</summary>
+    public GenerationStats Stats => _stats;
+
+    /// <summary>Ends when the answer is computed, also by a failure, which awaiting it throws.</summary>
+    public Task Completion => _completion.Task;
+
+    /// <summary>Gives the answer as it is computed. A reader that is slow makes this answer wait and no other; one that leaves cancels it.</summary>
+    /// <param name="cancel">Ends the reading, and the answer.</param>
+    /// <returns>Pieces of text, none empty.</returns>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> fired.</exception>
+    /// <exception cref="IOException">The model's file was changed, or the device failed.</exception>
+    /// <exception cref="FormatException">What was computed is not finite.</exception>
+    public async IAsyncEnumerable<string> ReadAsync([EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        try
+        {
+            while (!_text.IsOver)
+            {
+                await _text.WaitAsync(cancel).ConfigureAwait(false);
+                if (TryRead() is { Length: > 0 } piece) yield return piece;
+            }
+        }
+        finally
+        {
+            Cancel();   // nothing where it has ended
+        }
+        if (_failure is { } failure) throw failure;
+    }
+
+    /// <summary>The text that is there, "" where there is none yet, or null when all was read: for a program that asks once a frame.</summary>
+    /// <exception cref="IOException">All was read that was computed before the device failed, or the model's file was changed.</exception>
+    /// <exception cref="FormatException">All was read that was computed before a value that is not finite.</exception>
+    public string? TryRead()
+    {
+        if (_text.IsOver) return _failure is { } failure ? throw failure : null;
+        string text = _text.Take();
+        if (text.Length > 0) _host.Wake();
+        return text;
+    }
+
+    /// <summary>Ends it within about the time of a token, also while it waits or its prompt is fed. Any thread.</summary>
+    public void Cancel()
+    {
+        _cancel.Cancel();
+        _host.Wake();
+    }
+
+    /// <summary>What is fed before the first token is picked.</summary>
+    internal ReadOnlyMemory<int> Prompt { get; }
+
+    /// <summary>Its state, from when it is computed on.</summary>
+    internal Session? Session { get; private set; }
+
+    /// <summary>The token that was picked and is to be fed.</summary>
+    internal int Next { get; private set; } = -1;
+
+    /// <summary>What ends it.</summary>
+    internal CancellationToken Cancelled => _cancel.Token;
+
+    /// <summary>Whether it has ended.</summary>
+    internal bool IsOver { get; private set; }
+
+    /// <summary>Whether all of the prompt is fed.</summary>
+    internal bool IsPrompted => _fed == Prompt.Length;
+
+    /// <summary>Whether the reader has room for another token's text; the host's thread.</summary>
+    internal bool HasRoom => _text.Flush();
+
+    /// <summary>Gives it a state; the host's thread.</summary>
+    internal void Begin(Session session)
+    {
+        Session = session;
+        _began = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>The next chunk of the prompt.</summary>
+    internal ReadOnlySpan<int> Chunk(int most) => Prompt.Span.Slice(_fed, Math.Min(most, Prompt.Length - _fed));
+
+    /// <summary>Notes that a chunk was fed, and picks the first token after the last; the host's thread.</summary>
+    internal void TookChunk(int tokens, ReadOnlySpan<float> logits)
+    {
+        _history.Append(Prompt.Span.Slice(_fed, tokens));
+        _fed += tokens;
+        TimeSpan time = Stopwatch.GetElapsedTime(_began);
+        _stats = _stats with { PromptTokens = _fed, Prompt = time };
+        if (!IsPrompted) return;
+        if (_options.MaxTokens == 0) End(StopReason.MaxTokens);
+        else Pick(logits);
+        _stats = _stats with { FirstToken = Stopwatch.GetElapsedTime(_began) };
+    }
+
+    /// <summary>Notes that <see cref="Next"/> was fed, and picks the token after it; the host's thread.</summary>
+    internal void TookToken(ReadOnlySpan<float> logits, TimeSpan time)
+    {
+        _history.Append([Next]);
+        _stats = _stats with { DecodedTokens = _stats.DecodedTokens + 1, Generation = _stats.Generation + time };
+        Pick(logits);
+    }
+
+    /// <summary>Ends it; the host's thread.</summary>
+    internal void End(StopReason reason, Exception? failure = null)
+    {
+        if (IsOver) return;
+        IsOver = true;
+        _registration.Unregister();
+        if (_stops.Found is null)
+        {
+            int written = _assembler.Flush(_characters);
+            if (written > 0 && reason == StopReason.EndOfGeneration) _stops.Push(_characters.AsSpan(0, written), _text.Pending);
+            _stops.Flush(_text.Pending);
+        }
+        _stats = _stats with { Reason = reason };
+        _failure = failure;
+        Session?.Dispose();
+        _text.Flush();
+        _text.End();
+        if (failure is null) _completion.TrySetResult();
+        else
+        {
+            _completion.TrySetException(failure);
+            _ = _completion.Task.Exception;   // a reader may look at the text alone
+        }
+    }
+
+    private void Pick(ReadOnlySpan<float> logits)
+    {
+        int token;
+        try
+        {
+            token = _sampler.Pick(logits[.._vocabulary], _history.Tokens, _banned);
+        }
+        catch (Exception e)   // of a sampler, which may be the caller's own: it ends this answer and no other
+        {
+            End(StopReason.None, e);
+            return;
+        }
+        Next = token;
+        if (_tokenizer.IsEndOfGeneration(token))
+        {
+            End(StopReason.EndOfGeneration);
+            return;
+        }
+        _stats = _stats with { GeneratedTokens = _stats.GeneratedTokens + 1 };
+        if (Show(token)) End(StopReason.StopString);
+        else if (_stats.GeneratedTokens == _options.MaxTokens) End(StopReason.MaxTokens);
+        else _text.Flush();
+    }
+
+    private bool Show(int token)
+    {
+        ReadOnlySpan<byte> bytes = _tokenizer.Decode(token, renderSpecial: false);
+        if (_characters.Length <= bytes.Length) _characters = new char[2 * bytes.Length];
+        return _stops.Push(_characters.AsSpan(0, _assembler.Append(bytes, _characters)), _text.Pending);
+    }
+}
