@@ -6,7 +6,7 @@ namespace MambaRT.Backends.Cuda;
 internal readonly record struct Bucket(int Rows, int Sequences, int Outputs, bool Single);
 
 /// <summary>Turns the ops of a plan into launches for a bucket. What a batch holds is read on the device; a bucket only bounds it.</summary>
-internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, RoundedMemory rounded, HalfMemory halves, Bucket bucket) : IScanContract
+internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, RoundedMemory rounded, HalfMemory halves, HostLogits? logits, Bucket bucket) : IScanContract
 {
     private const int TokenRows = 0, OutputRows = 1;
 
@@ -18,6 +18,9 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     /// <summary>Whether the first kernel brings the batch table, for the rows of the bucket.</summary>
     public bool BringsTable { get; init; }
+
+    /// <summary>Whether the logits went straight to memory of the host.</summary>
+    public bool WroteLogits { get; private set; }
 
     /// <summary>The launches so far.</summary>
     public LaunchList Launches { get; } = new(model.Kernels.WaitsForItself);
@@ -174,7 +177,11 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         if (products.Takes(op, form, rows))
         {
             arguments.Half = halves.Rounding(op.Output, rows);
-            products.Multiply(op, form, arguments, rows);
+            // Logits go straight to the host, where they are wanted there.
+            HostLogits? to = op.Output.Register == _plan.Logits?.Register && rows <= TensorTile.MostNarrow ? logits : null;
+            if (to is not null) arguments.Y = to.Rows;
+            WroteLogits |= to is not null;
+            products.Multiply(op, form, arguments, rows, to?.NotFinite ?? 0);
             Wrote(op);
         }
         else if (rows > MostDirect) MultiplyTiles(op, form, arguments);

@@ -197,7 +197,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         StepGroups? steps = bucket.Single && _reader is null ? _model.Steps : null;
         ReadOnlySpan<Op> ops = _model.Plan.Ops;
         bool bringsTable = steps is not null && bucket.Rows <= StepCompiler.MostRows && ops[0] is EmbedOp;
-        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, bucket) { BringsTable = bringsTable };
+        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, _logits, bucket) { BringsTable = bringsTable };
         int[] ends = new int[ops.Length];
         var step = new StepCompiler(_model, _weights, _arena, _table, _halves, _logits, bucket, compiler.Launches);
         for (int i = 0; i < ops.Length;)
@@ -208,7 +208,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
             ends.AsSpan(i, count).Fill(compiler.Launches.Count);
             i += count;
         }
-        return new Compiled(compiler.Launches, ends, compiler.BringsTable, step.WroteLogits);
+        return new Compiled(compiler.Launches, ends, compiler.BringsTable, step.WroteLogits || compiler.WroteLogits);
     }
 
     private CudaGraphExec Capture(Compiled compiled, Bucket bucket) => _model.Stream.Capture(() =>

@@ -9,6 +9,9 @@ internal sealed class HalfMemory : IDisposable
     /// <summary>Buffers of halves that the plans of today need at most; what tells the need of memory counts with it, nothing else.</summary>
     public const int MostBuffers = 3;
 
+    /// <summary>Bytes of the sums of split products, and of what counts them.</summary>
+    public const long PartsBytes = TensorTile.MostParts * sizeof(float) + TensorTile.MostSplitTiles * sizeof(int);
+
     private readonly Value?[] _values;
     private readonly List<CudaDeviceMemory> _buffers = [];
     private readonly CudaDeviceMemory? _weights, _parts;
@@ -43,7 +46,11 @@ internal sealed class HalfMemory : IDisposable
         try
         {
             foreach (int stride in strides) _buffers.Add(new CudaDeviceMemory((long)RowCount * stride * sizeof(ushort), "activations of 16 bits"));
-            if (strides.Length > 0) _parts = new CudaDeviceMemory(TensorTile.MostParts * sizeof(float), "the parts of split products");
+            if (strides.Length > 0)
+            {
+                _parts = new CudaDeviceMemory(PartsBytes, "the parts of split products");
+                model.Stream.Clear(Arrived, TensorTile.MostSplitTiles * sizeof(int));   // they count round
+            }
             if (matrix > 0) _weights = new CudaDeviceMemory(matrix * sizeof(ushort), "weights of 16 bits");
         }
         catch
@@ -66,6 +73,9 @@ internal sealed class HalfMemory : IDisposable
 
     /// <summary>Room for the sums of a product that is split.</summary>
     public ulong Parts => _parts?.Address ?? 0;
+
+    /// <summary>How many blocks of each split tile are done, in 32 bits.</summary>
+    public ulong Arrived => Parts + (ulong)(TensorTile.MostParts * sizeof(float));
 
     /// <summary>Whether floats are written even where no op reads them: somebody looks on.</summary>
     private bool WritesFloats { get; }

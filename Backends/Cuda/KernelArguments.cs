@@ -216,7 +216,8 @@ internal struct TensorArguments
     public LinearArguments Linear;
     public HalfPointer X;
     public PartsPointer Parts;
-    public int RowTiles;
+    public int RowTiles, Stored, Wide;
+    public ulong Arrived, NotFinite;
 }
 
 [StructLayout(LayoutKind.Sequential)]

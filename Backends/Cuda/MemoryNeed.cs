@@ -85,7 +85,7 @@ internal sealed class MemoryNeed
         }
         long bytes = Piece(ArenaMemory.BytesOf(plan, rows)) + Piece((long)plan.VocabularySize * sizeof(float)) + Piece(rows * 4L * sizeof(int));
         if (quantized) bytes += Piece(RoundedMemory.BytesOf(rows, widest));
-        if (halves) bytes += HalfMemory.MostBuffers * Piece((long)rows * (widest + 8) * sizeof(ushort)) + Piece(TensorTile.MostParts * sizeof(float)) + Piece(matrix * sizeof(ushort)) + Grain;
+        if (halves) bytes += HalfMemory.MostBuffers * Piece((long)rows * (widest + 8) * sizeof(ushort)) + Piece(HalfMemory.PartsBytes) + Piece(matrix * sizeof(ushort)) + Grain;
         return bytes;
     }
 

@@ -61,7 +61,7 @@ internal static class PlanKernels
         bool halves = tensorCores && (form.IsQuantized || form.IsHalf);
         if (!halves) return form.IsQuantized ? direct : [.. direct, "matmul_floats"];
         string type = form.IsHalf ? form.Kernels : "F16";
-        return [.. direct, "halve", $"tensor_{type}", .. wgmma ? [$"wgmma_{type}"] : Array.Empty<string>()];
+        return [.. direct, "halve", $"narrow_{(TensorProducts.IsReadAsBytes(form) ? form.Kernels : type)}", wgmma ? $"wgmma_{type}" : $"tensor_{type}"];
     }
 
     /// <summary>The module with the products of a quantized form.</summary>

@@ -17,6 +17,9 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     /// <summary>Whether a product could go this way: weights are halves or become such, and their rows are whole pieces of sixteen bytes.</summary>
     public static bool CanTake(LinearOp op, WeightForm form) => form.IsQuantized || (form.IsHalf && op.X.Width % 8 == 0);
 
+    /// <summary>Whether products of few rows read a quantized form as it is.</summary>
+    public static bool IsReadAsBytes(WeightForm form) => form.Kernels == "Q8_0";
+
     /// <summary>Whether it does: there are many rows.</summary>
     public bool Takes(LinearOp op, WeightForm form, int rows) => model.HasTensorCores && rows > DirectRows(form) && CanTake(op, form);
 
@@ -25,17 +28,20 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     /// <param name="form">The form of its weights.</param>
     /// <param name="arguments">What every product takes.</param>
     /// <param name="rows">Rows at most.</param>
-    public void Multiply(LinearOp op, WeightForm form, LinearArguments arguments, int rows)
+    /// <param name="notFinite">What is set to 1 where an output is not finite, or 0; products of up to <see cref="TensorTile.MostNarrow"/> rows can.</param>
+    public void Multiply(LinearOp op, WeightForm form, LinearArguments arguments, int rows, ulong notFinite = 0)
     {
         HalfPointer x = Halve(op, form, arguments.Rows, rows);
-        if (form.IsQuantized) arguments.Weights = Dequantize(op, form);
         // Outputs that cannot be accessed in pairs are left to the tiles that can do without.
         TensorTile tile = TensorTile.For(rows, op.Output.Width, op.X.Width, model.Kernels.MultiProcessors, model.Kernels.HasWgmma && arguments.Pairs != 0);
-        var parts = new PartsPointer { Data = halves.Parts, Rows = Parts(rows, tile.Rows) * tile.Rows, Stride = (op.Output.Width + 1) / 2 * 2, Splits = tile.Splits };
+        bool stored = form.IsHalf || (tile.IsNarrow && IsReadAsBytes(form) && op.X.Width % tile.Depth == 0);
+        if (!stored) arguments.Weights = Dequantize(op, form);
+        var parts = new PartsPointer { Data = halves.Parts, Rows = Parts(rows, tile.Rows) * tile.Rows, Stride = Parts(op.Output.Width, 4) * 4, Splits = tile.Splits };
         if (tile.IsWgmma) ByWgmma(op, TypeOf(form), arguments, x, rows, tile, parts);
-        else ByMma(op, TypeOf(form), arguments, x, rows, tile, parts);
+        else if (tile.IsNarrow) ByNarrow(op, stored ? form.Kernels : TypeOf(form), stored, arguments, x, rows, tile, parts, notFinite);
+        else ByMma(op, TypeOf(form), arguments, x, rows, tile);
         const int SumThreads = 256;
-        if (tile.Splits > 1) Add(op, "halve", "sum_parts", Parts(op.Output.Width, SumThreads), rows, SumThreads, new PartsArguments { Linear = arguments, Parts = parts });
+        if (tile.IsWgmma && tile.Splits > 1) Add(op, "halve", "sum_parts", Parts(op.Output.Width, SumThreads), rows, SumThreads, new PartsArguments { Linear = arguments, Parts = parts });
     }
 
     private HalfPointer Halve(LinearOp op, WeightForm form, int domain, int rows)
@@ -74,12 +80,29 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
         Add(op, $"wgmma_{type}", $"matmul_{type}_wgmma_{tile.Columns}", Math.Min(tiles, model.Kernels.MultiProcessors), 1, tile.Threads, product, tile.SharedBytes);
     }
 
-    private void ByMma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, PartsPointer parts)
+    private void ByNarrow(LinearOp op, string type, bool stored, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, PartsPointer parts, ulong notFinite)
     {
-        int rowTiles = Parts(rows, tile.Rows);
-        var product = new TensorArguments { Linear = arguments, X = x, Parts = parts, RowTiles = rowTiles };
-        Add(op, $"tensor_{type}", $"matmul_{type}_{tile.Rows}x{tile.Columns}", Parts(op.Output.Width, tile.Columns), rowTiles * tile.Splits, tile.Threads, product, tile.SharedBytes);
+        HalfPointer half = arguments.Half.To;
+        var product = new TensorArguments
+        {
+            Linear = arguments,
+            X = x,
+            Parts = parts,
+            RowTiles = Parts(rows, tile.Rows),
+            Stored = stored ? 1 : 0,
+            Wide = op.Output.Width % 4 == 0 && IsWide(arguments.Y) && IsWide(arguments.AddTo) && half.Data % 8 == 0 && half.Stride % 4 == 0 ? 1 : 0,
+            Arrived = halves.Arrived,
+            NotFinite = notFinite,
+        };
+        Add(op, $"narrow_{type}", NameOf(type, tile), Parts(op.Output.Width, tile.Columns), product.RowTiles * tile.Splits, tile.Threads, product, tile.SharedBytes);
     }
+
+    private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
+
+    private void ByMma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile) =>
+        Add(op, $"tensor_{type}", NameOf(type, tile), Parts(op.Output.Width, tile.Columns), Parts(rows, tile.Rows), tile.Threads, new TensorArguments { Linear = arguments, X = x }, tile.SharedBytes);
+
+    private static string NameOf(string type, TensorTile tile) => $"matmul_{type}_{tile.Rows}x{tile.Columns}";
 
     /// <summary>Quantized weights become F16.</summary>
     private static string TypeOf(WeightForm form) => form.IsHalf ? form.Kernels : "F16";

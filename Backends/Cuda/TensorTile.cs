@@ -2,16 +2,22 @@ using static MambaRT.Backends.Cuda.Grid;
 
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>How a product of many rows is cut into tiles for tensor cores: the kernels of matmul_tensor.h and matmul_wgmma.h.</summary>
+/// <summary>How a product is cut into tiles for tensor cores: the kernels of matmul_narrow.h, matmul_tensor.h and matmul_wgmma.h.</summary>
 /// <param name="Rows">Rows of a tile.</param>
 /// <param name="Columns">Outputs of a tile.</param>
 /// <param name="Threads">Threads of a block.</param>
 /// <param name="Depth">Columns of x that come at a time.</param>
 /// <param name="Stages">How many of those are on their way or in use.</param>
 /// <param name="IsWgmma">Whether it is a tile of compute capability 9.0, of which a multiprocessor has one at a time.</param>
-/// <param name="Splits">Parts of the inner dimension, added up by a second kernel where there are several.</param>
+/// <param name="Splits">Parts of the inner dimension, added up where there are several: by a second kernel, or by a narrow tile's last block.</param>
 internal readonly record struct TensorTile(int Rows, int Columns, int Threads, int Depth, int Stages, bool IsWgmma, int Splits = 1)
 {
+    /// <summary>Rows up to which narrow tiles serve a product: it takes the time of reading its weights.</summary>
+    public const int MostNarrow = 64;
+
+    /// <summary>Tiles that are split at most.</summary>
+    public const int MostSplitTiles = 4096;
+
     /// <summary>Floats that the parts of a split product take at most.</summary>
     public const long MostParts = 4 << 20;
 
@@ -20,9 +26,15 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
 
     private const int MostSplits = 12, LeastSteps = 4, Padding = 8;
 
-    private static readonly TensorTile Small = new(32, 64, 128, 64, 4, false), Middle = new(64, 64, 128, 64, 3, false), Large = new(128, 128, 256, 32, 4, false);
+    /// <summary>Two of one of these have room on a multiprocessor: the next product asks for its weights beside the end of one.</summary>
+    private static readonly TensorTile[] Low = [new(32, 32, 128, 64, 8, false), new(32, 64, 128, 64, 8, false)], High = [new(64, 32, 256, 64, 8, false), new(64, 64, 256, 64, 6, false)];
+
+    private static readonly TensorTile Large = new(128, 128, 256, 32, 4, false);
 
     private static readonly TensorTile Narrow = new(128, 128, 384, 64, 5, true), Wide = new(128, 256, 384, 64, 4, true);
+
+    /// <summary>Whether it is one of those for few rows.</summary>
+    public bool IsNarrow => Rows <= MostNarrow;
 
     /// <summary>Shared memory of a block.</summary>
     public int SharedBytes => IsWgmma
@@ -37,8 +49,8 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
     /// <param name="wgmma">Whether tiles of compute capability 9.0 can be used.</param>
     public static TensorTile For(int rows, int columns, int depth, int multiProcessors, bool wgmma)
     {
-        if (depth <= Shallow) return rows > Middle.Rows / 2 ? Middle : Small;
-        if (!wgmma || rows <= Middle.Rows) return ForMma(rows, columns, depth, multiProcessors);
+        if (rows <= MostNarrow || depth <= Shallow) return ForFew(rows, columns, depth, multiProcessors);
+        if (!wgmma) return Large.Count(rows, columns) >= multiProcessors * 3 / 4 ? Large : ForFew(rows, columns, depth, multiProcessors);
         (TensorTile best, double least) = (Narrow, double.MaxValue);
         foreach (TensorTile tile in new[] { Narrow, Wide })
             for (int splits = 1; splits <= MostSplits; splits++)
@@ -50,14 +62,31 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
         return best;
     }
 
-    /// <summary>The largest tiles of which there are enough for every multiprocessor: they read the least. Where even the small ones are too few, the inner dimension is split.</summary>
-    private static TensorTile ForMma(int rows, int columns, int depth, int multiProcessors)
+    /// <summary>The narrow tile that takes the least time.</summary>
+    private static TensorTile ForFew(int rows, int columns, int depth, int multiProcessors)
     {
-        foreach (TensorTile tile in new[] { Large, Middle })
-            if (rows > tile.Rows / 2 && tile.Count(rows, columns) >= multiProcessors * 3 / 4) return tile;
-        int steps = Parts(depth, Small.Depth), splits = Math.Min(Parts(2 * multiProcessors, Small.Count(rows, columns)), steps / LeastSteps);
-        while (splits > 1 && !Small.HasRoom(rows, columns, splits)) splits--;
-        return Small with { Splits = splits < 2 ? 1 : Parts(steps, Parts(steps, splits)) };   // none without steps
+        (TensorTile best, double least) = (default, double.MaxValue);
+        foreach (TensorTile tile in rows <= Low[0].Rows ? Low : High)
+            for (int splits = 1; splits <= MostSplits; splits++)
+            {
+                int steps = Parts(depth, tile.Depth), share = Math.Max(1, Parts(steps, splits));
+                if (splits > 1 && (Parts(steps, share) != splits || tile.Count(rows, columns) > MostSplitTiles || !tile.HasRoom(rows, columns, splits))) continue;
+                double time = tile.NarrowMicroseconds(rows, columns, share, splits, multiProcessors);
+                if (time < least) (best, least) = (tile with { Splits = splits }, time);
+            }
+        return best;
+    }
+
+    /// <summary>
+    /// Weights at 3 TB/s, slower with less than 4 MB of them on their way, or the steps one after the other at 0.12 µs; what the parts of a split tile take to be left and added up.
+    /// </summary>
+    private double NarrowMicroseconds(int rows, int columns, int share, int splits, int multiProcessors)
+    {
+        const double BytesAMicrosecond = 3e6, Enough = 4e6, Step = 0.12, Left = 1.2, Added = 0.08;
+        int blocks = Count(rows, columns) * splits, atOnce = Math.Min(blocks, 2 * multiProcessors);
+        double bytes = (double)Columns * Depth * sizeof(ushort), ahead = atOnce * bytes * Math.Min(share, Stages - 1);
+        double read = blocks * bytes * share / BytesAMicrosecond * Math.Max(1, Enough / ahead), steps = Parts(blocks, atOnce) * share * Step;
+        return Math.Max(read, steps) + (splits == 1 ? 0 : Left + Added * splits * Columns / 64);
     }
 
     /// <summary>As measured on an H100: 0.46 µs a step of 64 by 128 columns and 0.83 by 256, a few a tile, and what the parts' memory and their sum take.</summary>
@@ -69,7 +98,7 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
         return rounds * (steps * step + tile) + sum;
     }
 
-    private bool HasRoom(int rows, int columns, int splits) => (long)splits * Parts(rows, Rows) * Rows * (columns + 1) <= MostParts;
+    private bool HasRoom(int rows, int columns, int splits) => (long)splits * Parts(rows, Rows) * Rows * (columns + 3) <= MostParts;
 
     private int Count(int rows, int columns) => Parts(rows, Rows) * Parts(columns, Columns);
 }

@@ -16,37 +16,27 @@ struct BatchScanArguments {
     float epsilon;
 };
 
-static constexpr int Channels = 32, Together = 8, Lanes = 4, States = 4 * Lanes, Threads = Channels * Lanes, Own = Channels * Together / Threads, Parts = 2;
+static constexpr int Channels = 32, Together = 8, Lanes = 4, States = 4 * Lanes, Threads = Channels * Lanes, Own = Channels * Together / Threads;
 
 struct ScanRoom {
     F4 steps[Together][Channels];           // Δ, Δ · u, D · u, the gate
     alignas(16) float bc[Together][2][States];
-    float sums[Together][Channels], products[Parts][Together][Channels];
-    float scales[Together];                 // of dt before its projection
+    float sums[Together][Channels];
 };
 
 /// dt is there: no product.
 struct Given {
+    struct Room { };
     MEMBER void ask(const BatchScanArguments&, int) { }
-    MEMBER void multiply(const BatchScanArguments&, ScanRoom&, int, int) { }
-    METHOD float dt(const BatchScanArguments& a, const ScanRoom&, int row, int, int channel, int) { return load_fresh(row_of(a.dt, row) + channel); }
+    MEMBER void load(const BatchScanArguments&, int, int) { }
+    MEMBER void leave(const BatchScanArguments&, Room&) { }
+    MEMBER void multiply(const BatchScanArguments&, Room&) { }
+    METHOD float dt(const BatchScanArguments& a, const Room&, int row, int, int channel, int) { return load_fresh(row_of(a.dt, row) + channel); }
 };
-
-/// Norms' factors for dt, and B and C made ready: a warp a sequence at a time.
-DEVICE void norm_inputs(const BatchScanArguments& a, ScanRoom& m, int first, int count) {
-    int lane = THREAD & 31;
-    for (int s = THREAD / 32; s < count; s += Threads / 32) {
-        const float* dt = row_of(a.dt, first + s);
-        float squares = 0, own = m.bc[s][lane / States][lane % States];
-        for (int k = lane; k < a.dt.width; k += 32) squares += load_fresh(dt + k) * load_fresh(dt + k);
-        squares = warp_sum(squares);
-        if (lane == 0) m.scales[s] = root_reciprocal(squares / (float)a.dt.width + a.epsilon);
-        m.bc[s][lane / States][lane % States] = own * root_reciprocal(half_warp_sum(own * own) * (1.f / States) + a.epsilon);
-    }
-}
 
 template<class Product> TEMPLATE_DEVICE void batch_scan(const BatchScanArguments& a) {
     SHARED ScanRoom m;
+    SHARED typename Product::Room room;
     start_dependents();
     int first = BLOCK_Y * Together, count = a.batch.counts[SequenceCount] - first;
     if (count <= 0) {
@@ -68,21 +58,28 @@ template<class Product> TEMPLATE_DEVICE void batch_scan(const BatchScanArguments
     product.ask(a, BLOCK_X * Channels);
 
     wait_for_inputs();
-    float u[Own], z[Own];
+    product.load(a, first, count);
+    float u[Own], z[Own], bc[Own];
     UNROLL
     for (int i = 0; i < Own; i++) {
         int s = i * (Threads / Channels) + part, row = first + (s < count ? s : 0);
         u[i] = load_fresh(row_of(a.u, row) + column);
         z[i] = load_fresh(row_of(a.z, row) + column);
-        m.bc[s][lane / States][lane % States] = load_fresh((lane < States ? row_of(a.b, row) : row_of(a.c, row) - States) + lane);
+        bc[i] = load_fresh((lane < States ? row_of(a.b, row) : row_of(a.c, row) - States) + lane);
     }
-    if (a.normed) norm_inputs(a, m, first, count);   // a warp has the rows that it wrote
-    product.multiply(a, m, first, count);
+    UNROLL
+    for (int i = 0; i < Own; i++) {
+        if (a.normed) bc[i] *= root_reciprocal(half_warp_sum(bc[i] * bc[i]) * (1.f / States) + a.epsilon);
+        m.bc[i * (Threads / Channels) + part][lane / States][lane % States] = bc[i];
+    }
+    product.leave(a, room);
+    sync();
+    product.multiply(a, room);
     sync();
     UNROLL
     for (int i = 0; i < Own; i++) {
         int s = i * (Threads / Channels) + part, row = first + (s < count ? s : 0);
-        float step = quick_softplus(Product::dt(a, m, row, s, column, lane) + bias);
+        float step = quick_softplus(Product::dt(a, room, row, s, column, lane) + bias);
         m.steps[s][lane] = F4{step, step * u[i], D * u[i], quick_silu(z[i])};
     }
     sync();

@@ -55,6 +55,8 @@ DEVICE float mul_rounded(float x, float y) { float r; asm("mul.rn.f32 %0, %1, %2
 DEVICE float add_rounded(float x, float y) { float r; asm("add.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
 DEVICE int round_int(float x) { int r; asm("cvt.rni.s32.f32 %0, %1;" : "=r"(r) : "f"(x)); return r; }
 DEVICE s64 clock_nanoseconds() { s64 r; asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(r)); return r; }
+/// Adds one to a count, and yields what it was. What this block and those that came before wrote can be read, past the first cache, behind it.
+DEVICE int arrive(int* count) { int r; asm volatile("atom.acq_rel.gpu.global.add.s32 %0, [%1], 1;" : "=r"(r) : "l"(count) : "memory"); return r; }
 /// c plus the products of four signed bytes.
 DEVICE int dot4(int x, int y, int c) { int r; asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(r) : "r"(x), "r"(y), "r"(c)); return r; }
 #endif

@@ -1,5 +1,4 @@
-// Products of many rows on tensor cores: x in halves, weights in halves, float32 sums. Tiles of the inner dimension come in several stages deep;
-// where there are few outputs the inner dimension is split between blocks, whose sums are added up in a second kernel, always in the same order.
+// Products of many rows on tensor cores: x in halves, weights in halves, float32 sums. Tiles of the inner dimension come in several stages deep.
 #pragma once
 #include "linear.h"
 #include "tensor.h"
@@ -7,8 +6,13 @@
 struct TensorArguments {
     LinearArguments linear; // its weights are halves
     Halves x;
+    // Of the products of few rows:
     Parts parts;
     int rowTiles;
+    int stored;     // whether the weights are there before this launch
+    int wide;       // whether outputs can be accessed sixteen bytes at a time, their halves eight
+    int* arrived;   // blocks of a tile whose sums are there
+    int* notFinite; // set to 1 where an output is not, or null
 };
 
 /// A block of WarpsM × WarpsN warps makes Rows × Columns outputs, Depth columns of x at a time, Stages of them on their way.
@@ -18,7 +22,7 @@ template<class Type, int Rows, int Columns, int WarpsM, int WarpsN, int Depth, i
     DYNAMIC_SHARED(memory);
     u16* shared = (u16*)memory;
     const LinearArguments& a = t.linear;
-    int split = BLOCK_Y / t.rowTiles, firstRow = (BLOCK_Y - split * t.rowTiles) * Rows, firstColumn = BLOCK_X * Columns;
+    int firstRow = BLOCK_Y * Rows, firstColumn = BLOCK_X * Columns;
     int rows = a.batch.counts[a.rows], columns = a.weights.rows, depth = a.weights.columns;
     if (firstRow >= rows) return;
     int lane = THREAD & 31, warp = THREAD / 32, warpRow = warp % WarpsM * (Rows / WarpsM), warpColumn = warp / WarpsM * (Columns / WarpsN);
@@ -47,17 +51,16 @@ template<class Type, int Rows, int Columns, int WarpsM, int WarpsN, int Depth, i
         for (int j = 0; j < N; j++)
             UNROLL
             for (int q = 0; q < 4; q++) sums[i][j][q] = 0;
-    int all = (depth + Depth - 1) / Depth, share = (all + t.parts.splits - 1) / t.parts.splits, begin = split * share;
-    int steps = all - begin < share ? all - begin : share;
+    int steps = (depth + Depth - 1) / Depth;
     UNROLL
     for (int s = 0; s < Stages - 1; s++) {
-        if (s < steps) load(s, (begin + s) * Depth);
+        if (s < steps) load(s, s * Depth);
         commit_copies();
     }
     for (int step = 0; step < steps; step++) {
         wait_copies<Stages - 2>();
         sync();
-        if (step + Stages - 1 < steps) load((step + Stages - 1) % Stages, (begin + step + Stages - 1) * Depth);
+        if (step + Stages - 1 < steps) load((step + Stages - 1) % Stages, (step + Stages - 1) * Depth);
         commit_copies();
         const u16 *x = shared + step % Stages * StageHalves, *w = x + Rows * Padded;
         UNROLL
@@ -77,11 +80,7 @@ template<class Type, int Rows, int Columns, int WarpsM, int WarpsN, int Depth, i
         }
     }
     int row0 = firstRow + warpRow + lane / 4, column = firstColumn + warpColumn + lane % 4 * 2;
-    if (t.parts.splits > 1) {
-        UNROLL
-        for (int i = 0; i < 2 * M; i++)
-            if (row0 + 8 * i < rows) store_parts<N>(t.parts, split, row0 + 8 * i, column, &sums[i / 2][0][i % 2 * 2]);
-    } else if (a.pairs) {
+    if (a.pairs) {
         UNROLL
         for (int i = 0; i < 2 * M; i++)
             if (row0 + 8 * i < rows) add_strip<N, true>(a, row0 + 8 * i, column, &sums[i / 2][0][i % 2 * 2]);

@@ -2,5 +2,3 @@
 // targets: sm_80
 #include "matmul_tensor.h"
 KERNEL(matmul_F16_128x128, TensorArguments, 256) { matmul<Half, 128, 128, 2, 4, 32, 4>(a); }
-KERNEL(matmul_F16_64x64, TensorArguments, 128) { matmul<Half, 64, 64, 2, 2, 64, 3>(a); }
-KERNEL(matmul_F16_32x64, TensorArguments, 128) { matmul<Half, 32, 64, 1, 4, 64, 4>(a); }

@@ -49,6 +49,7 @@ DEVICE float mul_rounded(float x, float y) { return x * y; }
 DEVICE float add_rounded(float x, float y) { return x + y; }
 DEVICE int round_int(float x) { return (int)nearbyintf(x); }
 DEVICE s64 clock_nanoseconds() { static s64 time; return time += 1 << 30; }   // no time passes here
+DEVICE int arrive(int* count) { return (*count)++; }   // blocks run one after the other
 DEVICE int dot4(int x, int y, int c) {
     for (int i = 0; i < 4; i++) c += (int)(s8)(x >> 8 * i) * (int)(s8)(y >> 8 * i);
     return c;
@@ -61,6 +62,7 @@ static inline void copy_async(void* to, const void* from, bool there) {
     if (there) memcpy(to, from, 16);
     else memset(to, 0, 16);
 }
+static inline void copy_word_async(void* to, const void* from) { memcpy(to, from, 4); }
 static inline void commit_copies() { }
 template<int Left> inline void wait_copies() { }
 static inline void load_matrices(u32 to[4], const void* row) {

@@ -1,0 +1,3 @@
+// targets: sm_80
+#include "matmul_narrow.h"
+NARROW_KERNELS(BF16, HalfSide, Bfloat,)
