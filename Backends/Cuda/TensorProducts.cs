@@ -5,14 +5,14 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>Launches products of many rows on tensor cores: x and the weights as halves, sums in float32.</summary>
 internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, LaunchList launches)
 {
-    /// <summary>Rows that go directly, as one weight is read for four of them at a time. Tensor cores pay sooner where weights are halves already.</summary>
-    private const int MostDirect = 16, MostDirectHalves = 8;
+    /// <summary>Rows that go directly, as one weight is read for four of them at a time. Tensor cores pay sooner where they take weights as they are stored.</summary>
+    private const int MostDirect = 16, MostDirectStored = 8;
 
     /// <summary>Most rows of a product that do not go by tiles.</summary>
-    public static int DirectRows(WeightForm form) => form.IsHalf ? MostDirectHalves : MostDirect;
+    public static int DirectRows(WeightForm form) => form.IsHalf || IsReadAsBytes(form) ? MostDirectStored : MostDirect;
 
     /// <summary>The least that <see cref="DirectRows"/> says.</summary>
-    public static int LeastDirectRows => MostDirectHalves;
+    public static int LeastDirectRows => MostDirectStored;
 
     /// <summary>Whether a product could go this way: weights are halves or become such, and their rows are whole pieces of sixteen bytes.</summary>
     public static bool CanTake(LinearOp op, WeightForm form) => form.IsQuantized || (form.IsHalf && op.X.Width % 8 == 0);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using MambaRT.Backends.Cuda;
 using MambaRT.Formats;
 using Xunit;
 
@@ -72,6 +73,27 @@ public sealed class CudaBatchTests
         }
         Assert.True(errors <= bound * squares, $"{subject}: error {errors / squares:g3}, {bound:g3} is allowed.");
         Assert.True(worst <= WorstDeviations * Math.Sqrt(bound), $"{subject}: a value errs by {worst:g3} of itself and what is typical.");
+    }
+
+    [Theory]
+    [InlineData(9)]
+    [InlineData(33)]
+    [InlineData(64)]
+    public void Tile_OfFewRows_SharesTheInnerDimensionOutWithoutRest(int rows)
+    {
+        const int SharedOfMultiprocessor = 227 << 10, SharedOfSystem = 1 << 10;
+        foreach (int depth in new[] { 8, 48, 768, 1536, 4096, 5120 })
+            foreach (int outputs in new[] { 1, 80, 160, 768, 3352, 10240, 256000 })
+                foreach (int multiProcessors in new[] { 4, 40, 132 })
+                {
+                    TensorTile tile = TensorTile.For(rows, outputs, depth, multiProcessors, wgmma: true);
+                    int steps = (depth + tile.Depth - 1) / tile.Depth, share = (steps + tile.Splits - 1) / tile.Splits;
+                    Assert.True(tile.IsNarrow && tile.Rows >= rows, $"{tile} for {rows} rows");
+                    Assert.True((tile.Splits - 1) * share < steps, $"{tile} leaves a block without work of {steps} steps");
+                    Assert.True(2 * (tile.SharedBytes + SharedOfSystem) <= SharedOfMultiprocessor, $"{tile}: two blocks have no room on a multiprocessor");
+                    Assert.True(4 * tile.Rows * (tile.Columns + 4) * sizeof(float) <= tile.SharedBytes, $"{tile}: the sums of its warps have no room");
+                    if (tile.Splits > 1) Assert.True((long)tile.Splits * tile.Rows * ((outputs + 3) / 4 * 4) <= TensorTile.MostParts, $"{tile}: its parts have no room");
+                }
     }
 
     private sealed record Result(float[] Logits, float[][] States);
