@@ -6,7 +6,7 @@ namespace MambaRT.Backends.Cuda;
 internal readonly record struct Bucket(int Rows, int Sequences, int Outputs, bool Single);
 
 /// <summary>Turns the ops of a plan into launches for a bucket. What a batch holds is read on the device; a bucket only bounds it.</summary>
-internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, RoundedMemory rounded, HalfMemory halves, HostLogits? logits, Bucket bucket) : IScanContract
+internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, RoundedMemory rounded, HalfMemory halves, HostLogits? logits, SsdChunks ssdChunks, Bucket bucket) : IScanContract
 {
     private const int TokenRows = 0, OutputRows = 1;
 
@@ -130,18 +130,15 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     public void SsdScan(SsdScanOp op)
     {
-        const int Threads = 256, Channels = 32, SumsOfChannel = 4;
-        int most = op.DState <= 64 ? 64 : op.DState <= 128 ? 128 : PlanKernels.MostSsdStates;
-        int tile = most == PlanKernels.MostSsdStates ? 8 : 16, bytesOfTile = (tile * (2 * most + Channels + SumsOfChannel * Channels + 1) * sizeof(float) + sizeof(float) + 15) / 16 * 16;
-        MatrixPointer b = arena[op.B], c = arena[op.C];
-        Add(op, "ssd", $"ssd_scan_{most}", (long)op.NHeads * Parts(op.HeadDim, Channels), bucket.Sequences, Threads, new SsdArguments
+        MatrixPointer x = arena[op.X], b = arena[op.B], c = arena[op.C], y = arena[op.Output];
+        var arguments = new SsdArguments
         {
             Batch = table.Pointers,
-            X = arena[op.X],
+            X = x,
             Dt = arena[op.Dt],
             B = b,
             C = c,
-            Y = arena[op.Output],
+            Y = y,
             A = weights.Vector(op.A),
             D = weights.Vector(op.D),
             Bias = weights.Vector(op.DtBias),
@@ -151,7 +148,25 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Groups = op.NGroups,
             States = op.DState,
             Wide = IsWide(b) && IsWide(c) && op.DState % 4 == 0 ? 1 : 0,
-        }, 2 * bytesOfTile);
+        };
+        if (!ssdChunks.Takes(op, model.Kernels, bucket))
+        {
+            SsdByRows(op, arguments);
+            return;
+        }
+        int states = SsdChunks.StatesOf(op), pieces = Parts(bucket.Rows, SsdChunks.Rows) * SsdChunks.PairsOfChunk * op.NGroups;
+        if (!IsWide(x) || !IsWide(y) || op.HeadDim % 4 != 0) arguments.Wide = 0;
+        var chunks = new SsdChunkArguments { Scan = arguments, Parts = ssdChunks.PartsAddress, Pairs = ssdChunks.PairsAddress };
+        Add(op, SsdChunks.Module, $"ssd_pairs_{states}", pieces, bucket.Sequences, SsdChunks.PairThreads, chunks);
+        Add(op, SsdChunks.Module, $"ssd_chunks_{states}", (long)op.NHeads * Parts(op.HeadDim, SsdChunks.Channels), bucket.Sequences, SsdChunks.Threads, chunks, SsdChunks.SharedBytes(op));
+    }
+
+    private void SsdByRows(SsdScanOp op, in SsdArguments arguments)
+    {
+        const int Threads = 256, Channels = 32, SumsOfChannel = 4;
+        int most = op.DState <= 64 ? 64 : op.DState <= 128 ? 128 : PlanKernels.MostSsdStates;
+        int tile = most == PlanKernels.MostSsdStates ? 8 : 16, bytesOfTile = (tile * (2 * most + Channels + SumsOfChannel * Channels + 1) * sizeof(float) + sizeof(float) + 15) / 16 * 16;
+        Add(op, "ssd", $"ssd_scan_{most}", (long)op.NHeads * Parts(op.HeadDim, Channels), bucket.Sequences, Threads, arguments, 2 * bytesOfTile);
     }
 
     public void SelectOutputs(SelectOutputsOp op) =>

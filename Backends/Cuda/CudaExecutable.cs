@@ -15,6 +15,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private readonly BatchTable _table;
     private readonly RoundedMemory _rounded;
     private readonly HalfMemory _halves;
+    private readonly SsdChunks _ssdChunks;
     private readonly HostLogits _logits;
     private readonly CarriedMemory _carried;
     private readonly Dictionary<Bucket, Compiled> _buckets = [];
@@ -44,6 +45,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
             _table = new BatchTable(shape);
             _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
             _halves = new HalfMemory(model.Plan, weights, shape, model);
+            _ssdChunks = new SsdChunks(model.Plan, model.Kernels, shape);
             _logits = new HostLogits(shape.Outputs, Vocabulary);
             _carried = new CarriedMemory(model.Plan, _arena, shape.Tokens);
         }
@@ -64,7 +66,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
     /// <summary>Logits of a row: none in a piece that ends before the head.</summary>
     private int Vocabulary => _model.Plan.Logits is null ? 0 : _model.Plan.VocabularySize;
 
-    private long ScratchBytes => _arena.Bytes + _table.Bytes + _rounded.Bytes + _halves.Bytes;
+    private long ScratchBytes => _arena.Bytes + _table.Bytes + _rounded.Bytes + _halves.Bytes + _ssdChunks.Bytes;
 
     public RunTicket Start(scoped Batch batch, CancellationToken cancel = default)
     {
@@ -168,6 +170,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _table?.Dispose();
         _rounded?.Dispose();
         _halves?.Dispose();
+        _ssdChunks?.Dispose();
         _logits?.Dispose();
         _carried?.Dispose();
     }
@@ -197,7 +200,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
         StepGroups? steps = bucket.Single && _reader is null ? _model.Steps : null;
         ReadOnlySpan<Op> ops = _model.Plan.Ops;
         bool bringsTable = steps is not null && bucket.Rows <= StepCompiler.MostRows && ops[0] is EmbedOp;
-        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, _logits, bucket) { BringsTable = bringsTable };
+        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, _logits, _ssdChunks, bucket) { BringsTable = bringsTable };
         int[] ends = new int[ops.Length];
         var step = new StepCompiler(_model, _weights, _arena, _table, _halves, _logits, bucket, compiler.Launches);
         for (int i = 0; i < ops.Length;)

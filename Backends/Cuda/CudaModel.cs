@@ -31,7 +31,7 @@ internal sealed class CudaModel : ILoadedModel
             WeightForm FormOf(WeightRef weight) => PlanKernels.FormOf(plan, weight, source) ?? default;
             Steps = kernels.Capability >= 80 ? new StepGroups(plan, FormOf) : null;
             IEnumerable<KernelModule> steps = Steps is null ? [] : StepCompiler.Modules(plan, Steps, FormOf, kernels.MultiProcessors);
-            kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, HasTensorCores && kernels.HasWgmma).Select(m => new KernelModule(m)).Concat(steps));
+            kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, kernels).Select(m => new KernelModule(m)).Concat(steps));
         });
         try
         {

@@ -158,6 +158,13 @@ internal struct SsdArguments
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct SsdChunkArguments
+{
+    public SsdArguments Scan;
+    public ulong Parts, Pairs;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct QuantizeArguments
 {
     public BatchPointers Batch;

@@ -27,6 +27,9 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     /// <summary>Blocks that run at once, one a multiprocessor.</summary>
     public int MultiProcessors => context.MultiProcessors;
 
+    /// <inheritdoc cref="CudaContext.MostSharedBytes"/>
+    public int MostSharedBytes => context.MostSharedBytes;
+
     /// <summary>Compiles the modules that are not there yet, each on a thread of its own.</summary>
     public void Load(IEnumerable<KernelModule> modules)
     {

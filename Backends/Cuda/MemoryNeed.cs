@@ -83,7 +83,10 @@ internal sealed class MemoryNeed
             quantized = true;
             matrix = Math.Max(matrix, (long)linear.X.Width * linear.Output.Width);
         }
-        long bytes = Piece(ArenaMemory.BytesOf(plan, rows)) + Piece((long)plan.VocabularySize * sizeof(float)) + Piece(rows * 4L * sizeof(int));
+        long ssd = 0;
+        foreach (Op op in plan.Ops)
+            if (op is SsdScanOp scan) ssd = Math.Max(ssd, SsdChunks.BytesOfRow(scan));
+        long bytes = Piece(rows * ssd) + Piece(ArenaMemory.BytesOf(plan, rows)) + Piece((long)plan.VocabularySize * sizeof(float)) + Piece(rows * 4L * sizeof(int));
         if (quantized) bytes += Piece(RoundedMemory.BytesOf(rows, widest));
         if (halves) bytes += HalfMemory.MostBuffers * Piece((long)rows * (widest + 8) * sizeof(ushort)) + Piece(HalfMemory.PartsBytes) + Piece(matrix * sizeof(ushort)) + Grain;
         return bytes;

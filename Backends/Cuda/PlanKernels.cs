@@ -26,7 +26,7 @@ internal static class PlanKernels
     }
 
     /// <summary>The modules, by the names of the files in Shaders/cuda.</summary>
-    public static IEnumerable<string> Modules(Plan plan, IWeightSource source, bool tensorCores, bool wgmma)
+    public static IEnumerable<string> Modules(Plan plan, IWeightSource source, bool tensorCores, KernelLibrary kernels)
     {
         var modules = new SortedSet<string>(StringComparer.Ordinal);
         foreach (Op op in plan.Ops)
@@ -37,10 +37,13 @@ internal static class PlanKernels
                 case RmsNormOp or GatedRmsNormOp: modules.Add("norm"); break;
                 case CausalConvOp: modules.Add("conv"); break;
                 case SelectiveScanOp: modules.Add("scan"); break;
-                case SsdScanOp: modules.Add("ssd"); break;
+                case SsdScanOp ssd:
+                    modules.Add("ssd");
+                    if (SsdChunks.CanTake(ssd, kernels)) modules.Add(SsdChunks.Module);
+                    break;
                 case SelectOutputsOp: modules.Add("select"); break;
                 case LinearOp linear:
-                    if (FormOf(plan, linear.Weight, source) is WeightForm form) modules.UnionWith(LinearModules(form, tensorCores, wgmma));
+                    if (FormOf(plan, linear.Weight, source) is WeightForm form) modules.UnionWith(LinearModules(form, tensorCores, tensorCores && kernels.HasWgmma));
                     break;
                 default: throw new NotSupportedException($"Op '{op.Name}' is of kind {op.Kind}, whose kernels have no module here; name it.");
             }

@@ -4,16 +4,7 @@
 // There is one decay a head and row. Within a tile the state is kept as g = h / P, where P is the product of the decays since it began, which saves a
 // multiplication a state and row; a tile in which P falls below 2^-30 is done without.
 // The state is [channels, states] of a slot, as in the canonical state.
-#include "common.h"
-
-struct SsdArguments {
-    Batch batch;
-    Matrix x, dt, b, c, y;
-    const float *A, *D, *bias;
-    s64 state;              // floats from the beginning of a slot
-    int heads, headDim, groups, states;
-    int wide;               // whether B and C can be read four at a time
-};
+#include "ssd.h"
 
 static constexpr int Channels = 32, Quad = 4, Quads = Channels / Quad, Groups = 16, Threads = Quads * Groups, Warps = Threads / 32;
 static constexpr float LeastLog = -30.f;
@@ -33,9 +24,6 @@ template<int Per, int Tile> struct Ssd {
     METHOD Cursor cursor(const SsdArguments& a, int start, int head, int channel, int group) {
         int own = THREAD % Threads, row = start + own / FoursOfRow, n = group * a.states + own % FoursOfRow * 4;
         return Cursor{row_of(a.dt, start + own % 32) + head, row_of(a.x, start + own / 32) + channel, row_of(a.b, row) + n, row_of(a.c, row) + n};
-    }
-    METHOD F4 some(const float* from, int count) {
-        return F4{count > 0 ? from[0] : 0.f, count > 1 ? from[1] : 0.f, count > 2 ? from[2] : 0.f, count > 3 ? from[3] : 0.f};
     }
     /// Every warp has the steps of all rows of a tile, one a lane; a thread has its channel of rows i · 4 + warp.
     METHOD void fetch(const SsdArguments& a, Fetched& f, Cursor& from, int left, bool there) {
@@ -59,8 +47,8 @@ template<int Per, int Tile> struct Ssd {
             for (int i = 0; i < Fours; i++) {
                 s64 t = i * RowsAtOnce;
                 int count = (int)t + row < left ? a.states - n : 0;
-                f.b[i] = some(from.b + t * a.b.stride, count);
-                f.c[i] = some(from.c + t * a.c.stride, count);
+                f.b[i] = some_of(from.b + t * a.b.stride, count);
+                f.c[i] = some_of(from.c + t * a.c.stride, count);
             }
         }
         from.dt += (s64)Tile * a.dt.stride;

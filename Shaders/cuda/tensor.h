@@ -22,6 +22,11 @@ DEVICE void load_matrices(u32 to[4], const void* row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
         : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3]) : "r"(shared_address(row)) : "memory");
 }
+/// The same, each matrix transposed.
+DEVICE void load_transposed(u32 to[4], const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+        : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3]) : "r"(shared_address(row)) : "memory");
+}
 /// sums += a [16, 16] · b [8, 16]ᵀ.
 DEVICE void multiply(float sums[4], const u32 a[4], u32 b0, u32 b1, Half) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
@@ -41,3 +46,10 @@ DEVICE void bytes_to_halves(u32* to, u32 bytes, u32 scale) {
 DEVICE u32 pack(float x, float y, Half) { u32 r; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x)); return r; }
 DEVICE u32 pack(float x, float y, Bfloat) { u32 r; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x)); return r; }
 #endif
+
+/// Two floats in sixteen bits of fraction: the nearest bfloats, and those of what is left.
+struct Split { u32 high, low; };
+DEVICE Split split(float x, float y) {
+    u32 high = pack(x, y, Bfloat());
+    return Split{high, pack(x - __builtin_bit_cast(float, high << 16), y - __builtin_bit_cast(float, high & 0xffff0000u), Bfloat())};
+}

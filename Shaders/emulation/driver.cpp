@@ -91,7 +91,7 @@ API cuDriverGetVersion(int* v) { *v = version; return Success; }
 API cuDeviceGetCount(int* n) { *n = devices; return Success; }
 API cuDeviceGet(int* d, int i) { *d = i; return i < devices ? Success : 101; }
 API cuDeviceGetName(char* s, int n, int) { strncpy(s, "Emulated", n); return Success; }
-API cuDeviceGetAttribute(int* v, int a, int) { *v = a == 75 ? capability / 10 : a == 76 ? capability % 10 : a == 16 ? 4 : 0; return Success; }
+API cuDeviceGetAttribute(int* v, int a, int) { *v = a == 75 ? capability / 10 : a == 76 ? capability % 10 : a == 16 ? 4 : a == 97 ? 227 << 10 : 0; return Success; }
 API cuDeviceTotalMem_v2(size_t* v, int) { *v = limit; return Success; }
 API cuDevicePrimaryCtxRetain(void** c, int) { TRY("cuDevicePrimaryCtxRetain"); count(1); *c = (void*)1; return Success; }
 API cuDevicePrimaryCtxRelease_v2(int) { count(-1); return Success; }

@@ -70,6 +70,14 @@ static inline void load_matrices(u32 to[4], const void* row) {
     for (int m = 0; m < 4; m++) to[m] = ((const u32*)rows[8 * m + THREAD % 32 / 4])[THREAD % 4];
     emulated_share(&row, sizeof row);
 }
+static inline void load_transposed(u32 to[4], const void* row) {
+    const u16* const* rows = (const u16* const*)emulated_share(&row, sizeof row);
+    for (int m = 0; m < 4; m++) {
+        const u16* const* matrix = rows + 8 * m + THREAD % 4 * 2;
+        to[m] = matrix[0][THREAD % 32 / 4] | (u32)matrix[1][THREAD % 32 / 4] << 16;
+    }
+    emulated_share(&row, sizeof row);
+}
 /// The fragments of m16n8k16: a lane's part of a, b and the sums.
 template<class Type> inline void multiply(float sums[4], const u32 a[4], u32 b0, u32 b1, Type) {
     u32 own[6] = { a[0], a[1], a[2], a[3], b0, b1 };

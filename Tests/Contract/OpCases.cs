@@ -9,6 +9,9 @@ internal static class OpCases
     /// <summary>Tokens that backends may treat together; the cuts go around it.</summary>
     private const int Chunk = 64;
 
+    /// <summary>Rows over several chunks.</summary>
+    private const int Chunks = 4 * Chunk + 7;
+
     private const float Epsilon = 1e-5f;
 
     private static readonly Bound Exact = new(OpBounds.Exact, "values are copied or decoded, and decoding is defined bit by bit");
@@ -119,7 +122,7 @@ internal static class OpCases
         yield return Scan("selective_scan inner=48 state=16 dt=20", 48, 16, (row, column) => column >= 48 && column < 96 ? 19.5f + (row + column) % 9 / 8f : null);
         yield return Scan("selective_scan inner=48 state=16 z=±90", 48, 16, (row, column) => column >= 96 && column < 144 ? ((row + column) % 2 * 2 - 1) * 90f : null);
 
-        static OpCase Scan(string name, int dInner, int dState, Func<int, int, float?> special) => Recurrent(name, 4, b =>
+        static OpCase Scan(string name, int dInner, int dState, Func<int, int, float?> special) => Chunked(name, b =>
         {
             Activation input = b.Input(3 * dInner + 2 * dState, 1.5f, special);
             return b.Plan.SelectiveScan("scan", input.Columns(0, dInner), input.Columns(dInner, dInner),
@@ -136,7 +139,7 @@ internal static class OpCases
             yield return Scan($"ssd_scan heads={heads} dim={headDim} groups={groups} state={dState}", heads, headDim, groups, dState, (_, _) => null);
         yield return Scan("ssd_scan heads=6 dim=16 groups=3 state=16 dt=±80", 6, 16, 3, 16, (row, column) => column >= 96 && column < 102 ? (row % 3 - 1) * 80f : null);
 
-        static OpCase Scan(string name, int heads, int headDim, int groups, int dState, Func<int, int, float?> special) => Recurrent(name, 4, b =>
+        static OpCase Scan(string name, int heads, int headDim, int groups, int dState, Func<int, int, float?> special) => Chunked(name, b =>
         {
             int width = heads * headDim, bc = groups * dState;
             Activation input = b.Input(width + heads + 2 * bc, 1.5f, special);
@@ -173,6 +176,14 @@ internal static class OpCases
     ], define);
 
     private static OpCase Recurrent(string name, int dConv, Func<CaseBuilder, Activation> define) => new(name, Floats, Floats, Recurrences(dConv), define);
+
+    /// <summary>A recurrence that backends may take by several chunks of rows at once.</summary>
+    private static OpCase Chunked(string name, Func<CaseBuilder, Activation> define) => new(name, Floats, Floats,
+    [
+        .. Recurrences(4),
+        new BatchCut("chunks in one", [[new Piece(0, Chunks)]]),
+        new BatchCut("chunks in turn", [[new Piece(0, Chunks), new Piece(1, Chunks - 10)], [new Piece(1, Chunk + 3), new Piece(0, 2 * Chunk)]]),
+    ], define);
 
     /// <summary>Cuts around the lengths where code takes another path: one row, the window's length, the chunk's.</summary>
     private static IReadOnlyList<BatchCut> Recurrences(int dConv)

@@ -6,4 +6,5 @@ internal enum CUDeviceAttribute
     MultiProcessorCount = 16,
     ComputeCapabilityMajor = 75,
     ComputeCapabilityMinor = 76,
+    MaxSharedMemoryPerBlockOptIn = 97,
 }

@@ -15,6 +15,7 @@ internal sealed unsafe class CudaContext : IDisposable
         _device = Device(ordinal);
         Capability = CapabilityOf(ordinal);
         MultiProcessors = Attribute(_device, CUDeviceAttribute.MultiProcessorCount);
+        MostSharedBytes = Attribute(_device, CUDeviceAttribute.MaxSharedMemoryPerBlockOptIn);
         nint context;
         CudaException.Check(cuDevicePrimaryCtxRetain(&context, _device), "cuDevicePrimaryCtxRetain", $"device {ordinal}");
         _handle = context;
@@ -33,6 +34,9 @@ internal sealed unsafe class CudaContext : IDisposable
     public int Capability { get; }
 
     public int MultiProcessors { get; }
+
+    /// <summary>Shared memory that a block may have at most.</summary>
+    public int MostSharedBytes { get; }
 
     /// <summary>Where runs note their time; null, as a rule, for nowhere.</summary>
     public CudaProfile? Profile { get; set; }

@@ -1,0 +1,68 @@
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>SsdScan of many rows as products of matrices on tensor cores (ssd_chunks.cu): which ops go that way, and the room that they need for B and C.</summary>
+internal sealed class SsdChunks : IDisposable
+{
+    /// <summary>The module with its kernels.</summary>
+    public const string Module = "ssd_chunks";
+
+    /// <summary>Rows of a chunk. With fewer a sequence on average, the scan that takes one row after the other is faster.</summary>
+    public const int Rows = 64;
+
+    /// <summary>Channels and threads of a block of the second kernel; what a block of the first has of a chunk, and its threads.</summary>
+    public const int Channels = 32, Threads = 384, PairsOfChunk = 4, PairThreads = 128;
+
+    private const int MostStates = 128, Padding = 8, Parts = 4;
+
+    private readonly CudaDeviceMemory? _memory;
+    private readonly long _pairs;
+
+    public SsdChunks(Plan plan, KernelLibrary kernels, BatchShape shape)
+    {
+        if (shape.Tokens < Rows) return;
+        long parts = 0, pairs = 0;
+        foreach (Op op in plan.Ops)
+        {
+            if (op is not SsdScanOp ssd || !CanTake(ssd, kernels)) continue;
+            parts = Math.Max(parts, PartBytes(ssd) * shape.Tokens);
+            pairs = Math.Max(pairs, PairBytes(ssd) * shape.Tokens);
+        }
+        if (parts == 0) return;
+        _pairs = parts;
+        _memory = new CudaDeviceMemory(parts + pairs, $"B and C of {shape.Tokens} rows in 16 bits");
+    }
+
+    public long Bytes => _memory?.Bytes ?? 0;
+
+    /// <summary>The halves of B and C, a row and group after the other.</summary>
+    public ulong PartsAddress => _memory?.Address ?? 0;
+
+    /// <summary>Their products within a chunk.</summary>
+    public ulong PairsAddress => PartsAddress + (ulong)_pairs;
+
+    /// <summary>Whether an op goes this way where a batch has enough rows: a device of 8.0 or later with as much shared memory.</summary>
+    public static bool CanTake(SsdScanOp op, KernelLibrary kernels) => op.DState <= MostStates && kernels.Capability >= 80 && SharedBytes(op) <= kernels.MostSharedBytes;
+
+    /// <summary>Whether it does in batches of a bucket.</summary>
+    public bool Takes(SsdScanOp op, KernelLibrary kernels, Bucket bucket) => _memory is not null && CanTake(op, kernels) && bucket.Rows >= Rows * (long)bucket.Sequences;
+
+    /// <summary>States a channel that kernels are there for, and the names of these end in.</summary>
+    public static int StatesOf(SsdScanOp op) => op.DState <= 64 ? 64 : MostStates;
+
+    /// <summary>Bytes for a row at most.</summary>
+    public static long BytesOfRow(SsdScanOp op) => op.DState <= MostStates ? PartBytes(op) + PairBytes(op) : 0;
+
+    /// <summary>Shared memory of a block of the second kernel: two stages of a chunk, and two of the state.</summary>
+    public static int SharedBytes(SsdScanOp op)
+    {
+        int row = StatesOf(op) + Padding, numbers = 4 * Rows * sizeof(float) + 16;
+        int stage = Parts * Rows * (row + Channels + Padding) * sizeof(ushort) + numbers;
+        return 2 * stage + 2 * 2 * Channels * row * sizeof(ushort);
+    }
+
+    public void Dispose() => _memory?.Dispose();
+
+    private static long PartBytes(SsdScanOp op) => (long)op.NGroups * Parts * StatesOf(op) * sizeof(ushort);
+
+    private static long PairBytes(SsdScanOp op) => (long)op.NGroups * Rows * sizeof(float);
+}

@@ -1,0 +1,371 @@
+// SsdScan of many rows as products of matrices (the Mamba-2 paper, section 6), by chunks of 64 rows:
+//   pairs[t,s] = C[t] · B[s] within a chunk, once a group (ssd_pairs); then, chunk after chunk, for 32 channels of a head a block (ssd_chunks),
+//   y[t]  = exp(since[t]) · h C[t] + Σ_{s≤t} pairs[t,s] · exp(since[t] − since[s]) · Δ[s] · x[s] + D · x[t]
+//   h    := exp(all) · h + Σ_s exp(all − since[s]) · Δ[s] · x[s] B[s]ᵀ            since[t]: Σ_{s≤t} Δ[s]·A, all: that of a whole chunk
+// Tensor cores multiply bfloats. A float is the sum of two, its nearest and what is left, 2^-17 of it at most being lost; of their four products three count.
+// Four warps make outputs, four the state, which stays in their registers and is shown to the others by shared memory; four prepare the next chunk meanwhile.
+// targets: sm_80
+#include "ssd.h"
+#include "tensor.h"
+
+struct SsdChunkArguments {
+    SsdArguments scan;
+    u16* parts;     // [rows, groups, 4, states] B, what is left of it, C, what is left of that
+    float* pairs;   // [rows, groups, 64]
+};
+
+static constexpr int Chunk = 64, Quarter = 16, Channels = 32, Padding = 8, PairThreads = 128;
+
+/// sums += (a + what is left of a) · (b + what is left of b)ᵀ for two neighbouring tiles of eight columns.
+DEVICE void multiply_split(float (*sums)[4], const u32 a[2][4], const u32 b[2][4]) {
+    UNROLL
+    for (int part = 0; part < 3; part++) {
+        const u32 *left = a[part / 2], *right = b[part % 2];
+        multiply(sums[0], left, right[0], right[1], Bfloat());
+        multiply(sums[1], left, right[2], right[3], Bfloat());
+    }
+}
+
+/// Rows of B and C as bfloats for every head of a group, and their products: a block a quarter of a chunk.
+template<int States> struct Pairs {
+    static constexpr int Row = States + Padding, Fours = States / 4, RowsAtOnce = PairThreads / Fours;
+    struct Shared { alignas(16) u16 c[2][Quarter][Row], b[2][Chunk][Row]; };
+
+    METHOD F4 read(const SsdArguments& a, const Matrix& from, int row, int group, int n, bool there) {
+        int count = there ? a.states - n : 0;
+        const float* at = row_of(from, row) + group * a.states + n;
+        return a.wide && count > 0 ? *(const F4*)at : some_of(at, count);
+    }
+    /// `to` in shared memory, and `parts` where they are this block's.
+    METHOD void put(u16* to, int apart, u16* parts, F4 v) {
+        Split first = split(v.x, v.y), second = split(v.z, v.w);
+        *(U2*)to = U2{first.high, second.high};
+        *(U2*)(to + apart) = U2{first.low, second.low};
+        if (!parts) return;
+        *(U2*)parts = U2{first.high, second.high};
+        *(U2*)(parts + States) = U2{first.low, second.low};
+    }
+    METHOD void run(const SsdChunkArguments& t, Shared& m) {
+        const SsdArguments& a = t.scan;
+        int sequence = BLOCK_Y, piece = BLOCK_X / a.groups, group = BLOCK_X - piece * a.groups, quarter = piece % 4, first = piece / 4 * Chunk;
+        if (sequence >= a.batch.counts[SequenceCount]) return;
+        int left = a.batch.lengths[sequence] - first, start = a.batch.starts[sequence] + first;
+        if (quarter * Quarter >= left) return;
+        int n = THREAD % Fours * 4;
+        for (int r0 = 0; r0 <= quarter * Quarter; r0 += Quarter) {
+            F4 b[Quarter / RowsAtOnce], c[Quarter / RowsAtOnce];
+            bool own = r0 == quarter * Quarter;
+            UNROLL
+            for (int i = 0; i < Quarter / RowsAtOnce; i++) {
+                int row = r0 + i * RowsAtOnce + THREAD / Fours;
+                b[i] = read(a, a.b, start + row, group, n, row < left);
+                c[i] = read(a, a.c, start + row, group, n, own && row < left);
+            }
+            UNROLL
+            for (int i = 0; i < Quarter / RowsAtOnce; i++) {
+                int row = r0 + i * RowsAtOnce + THREAD / Fours;
+                u16* parts = own && row < left ? t.parts + ((s64)(start + row) * a.groups + group) * 4 * States + n : nullptr;
+                put(&m.b[0][row][n], Chunk * Row, parts, b[i]);
+                if (own) put(&m.c[0][row - r0][n], Quarter * Row, parts ? parts + 2 * States : nullptr, c[i]);
+            }
+        }
+        sync();
+        int warp = THREAD / 32, lane = THREAD % 32;
+        if (warp > quarter) return;
+        float sums[2][4] = {};
+        UNROLL
+        for (int k = 0; k < States; k += 16) {
+            u32 c[2][4], b[2][4];
+            UNROLL
+            for (int part = 0; part < 2; part++) {
+                load_matrices(c[part], &m.c[part][lane & 15][k + (lane >> 4) * 8]);
+                load_matrices(b[part], &m.b[part][warp * 16 + (lane & 7) + (lane >> 4) * 8][k + (lane >> 3 & 1) * 8]);
+            }
+            multiply_split(sums, c, b);
+        }
+        UNROLL
+        for (int i = 0; i < 2; i++) {
+            int row = quarter * Quarter + lane / 4 + 8 * i;
+            if (row >= left) continue;
+            float* to = t.pairs + ((s64)(start + row) * a.groups + group) * Chunk + warp * 16 + lane % 4 * 2;
+            *(F2*)to = F2{sums[0][2 * i], sums[0][2 * i + 1]};
+            *(F2*)(to + 8) = F2{sums[1][2 * i], sums[1][2 * i + 1]};
+        }
+    }
+};
+
+DEVICE double exchange(double v, int mask) {
+    u64 bits = __builtin_bit_cast(u64, v);
+    u32 low = __builtin_bit_cast(u32, exchange(__builtin_bit_cast(float, (u32)bits), mask)), high = __builtin_bit_cast(u32, exchange(__builtin_bit_cast(float, (u32)(bits >> 32)), mask));
+    return __builtin_bit_cast(double, (u64)high << 32 | low);
+}
+
+template<int States> struct Chunks {
+    static constexpr int Row = States + Padding, XRow = Channels + Padding, Makers = 128, Keepers = 128, Servers = 128;
+    static constexpr int Tiles = Channels / 8, StateTiles = States / 4 / 8, Fours = Chunk * Channels / 4 / Servers, Steps = Chunk / 16;
+    struct Stage {
+        alignas(16) u16 parts[4][Chunk][Row];                   // as SsdChunkArguments has them
+        alignas(16) u16 x[2][Chunk][XRow], weighted[2][Chunk][XRow];
+        float since[2][Chunk], delta[Chunk], out[Chunk];        // a sum of logarithms is large where differences count: it is kept in two floats
+        float all;
+    };
+    struct Shared {
+        Stage stages[2];
+        alignas(16) u16 h[2][2][Channels][Row];
+    };
+    struct Place { int head, p0, group, start, length, chunks; float* state; };
+
+    /// Outputs of sixteen rows of each chunk a warp.
+    METHOD void make(const SsdChunkArguments& t, const Shared& m, const Place& at) {
+        const SsdArguments& a = t.scan;
+        int lane = THREAD % 32, tile = THREAD / 32, own = tile * 16 + lane / 4, p = lane % 4 * 2;
+        float D = a.D[at.head];
+        for (int chunk = 0; chunk < at.chunks; chunk++) {
+            int first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
+            sync();     // it is prepared
+            F2 pairs[Steps][4];
+            UNROLL
+            for (int k = 0; k < Steps; k++)
+                UNROLL
+                for (int i = 0; i < 4; i++) {
+                    int row = own + i % 2 * 8, column = k * 16 + i / 2 * 8 + p;
+                    pairs[k][i] = k <= tile && row < left ? *(const F2*)(t.pairs + ((s64)(first + row) * a.groups + at.group) * Chunk + column) : F2{0, 0};
+                }
+            const Stage& s = m.stages[chunk & 1];
+            float sums[Tiles][4] = {};
+            UNROLL
+            for (int k = 0; k < States; k += 16) {
+                u32 c[2][4], h[2][Tiles / 2][4];
+                UNROLL
+                for (int part = 0; part < 2; part++) {
+                    load_matrices(c[part], &s.parts[2 + part][tile * 16 + (lane & 15)][k + (lane >> 4) * 8]);
+                    UNROLL
+                    for (int j = 0; j < Tiles / 2; j++) load_matrices(h[part][j], &m.h[chunk & 1][part][16 * j + (lane & 7) + (lane >> 4) * 8][k + (lane >> 3 & 1) * 8]);
+                }
+                multiply_all(sums, c, h);
+            }
+            float out[2] = { s.out[own], s.out[own + 8] };
+            UNROLL
+            for (int j = 0; j < Tiles; j++)
+                UNROLL
+                for (int q = 0; q < 4; q++) sums[j][q] *= out[q / 2];
+            UNROLL
+            for (int k = 0; k < Steps; k++) {
+                if (k > tile) break;
+                u32 weights[2][4], x[2][Tiles / 2][4];
+                UNROLL
+                for (int i = 0; i < 4; i++) {
+                    int row = own + i % 2 * 8, column = k * 16 + i / 2 * 8 + p;
+                    Split w = split(weight(s, row, column, pairs[k][i].x, D), weight(s, row, column + 1, pairs[k][i].y, D));
+                    weights[0][i] = w.high;
+                    weights[1][i] = w.low;
+                }
+                UNROLL
+                for (int part = 0; part < 2; part++)
+                    UNROLL
+                    for (int j = 0; j < Tiles / 2; j++) load_transposed(x[part][j], &s.x[part][k * 16 + (lane & 15)][16 * j + (lane >> 4) * 8]);
+                multiply_all(sums, weights, x);
+            }
+            UNROLL
+            for (int i = 0; i < 2; i++) {
+                if (own + 8 * i >= left) continue;
+                float* y = row_of(a.y, first + own + 8 * i) + at.head * a.headDim + at.p0;
+                UNROLL
+                for (int j = 0; j < Tiles; j++) {
+                    int column = 8 * j + p, there = a.headDim - at.p0 - column;
+                    if (a.wide && there > 1) *(F2*)(y + column) = F2{sums[j][2 * i], sums[j][2 * i + 1]};
+                    else {
+                        if (there > 0) y[column] = sums[j][2 * i];
+                        if (there > 1) y[column + 1] = sums[j][2 * i + 1];
+                    }
+                }
+            }
+        }
+    }
+    METHOD void multiply_all(float (*sums)[4], const u32 a[2][4], const u32 b[2][Tiles / 2][4]) {
+        UNROLL
+        for (int part = 0; part < 3; part++)
+            UNROLL
+            for (int j = 0; j < Tiles; j++) multiply(sums[j], a[part / 2], b[part % 2][j / 2][j % 2 * 2], b[part % 2][j / 2][j % 2 * 2 + 1], Bfloat());
+    }
+    /// What row t takes of x[s].
+    METHOD float weight(const Stage& s, int row, int column, float pair, float D) {
+        float passed = (s.since[0][row] - s.since[0][column]) + (s.since[1][row] - s.since[1][column]);
+        float w = pair * exp2_fast(passed) * s.delta[column];
+        return column > row ? 0.f : column == row ? w + D : w;
+    }
+
+    /// The state of all channels and a quarter of the states a warp.
+    METHOD void keep(const SsdChunkArguments& t, Shared& m, const Place& at) {
+        const SsdArguments& a = t.scan;
+        int lane = THREAD % 32, n0 = (THREAD - Makers) / 32 * (States / 4), p = lane / 4, n = n0 + lane % 4 * 2;
+        float h[2][StateTiles][4];
+        UNROLL
+        for (int i = 0; i < 2; i++)
+            UNROLL
+            for (int j = 0; j < StateTiles; j++)
+                UNROLL
+                for (int q = 0; q < 4; q++) {
+                    int channel = 16 * i + p + q / 2 * 8, state = n + 8 * j + q % 2;
+                    h[i][j][q] = at.p0 + channel < a.headDim && state < a.states ? at.state[(s64)channel * a.states + state] : 0.f;
+                }
+        show(m.h[0], h, p, n);
+        for (int chunk = 0; chunk < at.chunks; chunk++) {
+            sync();
+            const Stage& s = m.stages[chunk & 1];
+            float all = s.all;
+            UNROLL
+            for (int i = 0; i < 2; i++)
+                UNROLL
+                for (int j = 0; j < StateTiles; j++)
+                    UNROLL
+                    for (int q = 0; q < 4; q++) h[i][j][q] *= all;
+            UNROLL
+            for (int k = 0; k < Chunk; k += 16) {
+                u32 x[2][2][4], b[2][StateTiles / 2][4];
+                UNROLL
+                for (int part = 0; part < 2; part++) {
+                    UNROLL
+                    for (int i = 0; i < 2; i++) load_transposed(x[part][i], &s.weighted[part][k + (lane >> 4) * 8 + (lane & 7)][16 * i + (lane >> 3 & 1) * 8]);
+                    UNROLL
+                    for (int j = 0; j < StateTiles / 2; j++) load_transposed(b[part][j], &s.parts[part][k + (lane & 15)][n0 + 16 * j + (lane >> 4) * 8]);
+                }
+                UNROLL
+                for (int part = 0; part < 3; part++)
+                    UNROLL
+                    for (int i = 0; i < 2; i++)
+                        UNROLL
+                        for (int j = 0; j < StateTiles; j++) multiply(h[i][j], x[part / 2][i], b[part % 2][j / 2][j % 2 * 2], b[part % 2][j / 2][j % 2 * 2 + 1], Bfloat());
+            }
+            show(m.h[(chunk + 1) & 1], h, p, n);
+        }
+        UNROLL
+        for (int i = 0; i < 2; i++)
+            UNROLL
+            for (int j = 0; j < StateTiles; j++)
+                UNROLL
+                for (int q = 0; q < 4; q++) {
+                    int channel = 16 * i + p + q / 2 * 8, state = n + 8 * j + q % 2;
+                    if (at.p0 + channel < a.headDim && state < a.states) at.state[(s64)channel * a.states + state] = h[i][j][q];
+                }
+    }
+    METHOD void show(u16 (*to)[Channels][Row], const float (*h)[StateTiles][4], int p, int n) {
+        UNROLL
+        for (int i = 0; i < 2; i++)
+            UNROLL
+            for (int j = 0; j < StateTiles; j++)
+                UNROLL
+                for (int half = 0; half < 2; half++) {
+                    Split s = split(h[i][j][2 * half], h[i][j][2 * half + 1]);
+                    *(u32*)&to[0][16 * i + p + 8 * half][n + 8 * j] = s.high;
+                    *(u32*)&to[1][16 * i + p + 8 * half][n + 8 * j] = s.low;
+                }
+    }
+
+    /// What a thread that prepares chunks has fetched of the next: steps of rows 2 · lane and 2 · lane + 1, and channels of four rows.
+    struct Fetched { float dt[2]; F4 x[Fours]; };
+    METHOD void fetch(const SsdArguments& a, const Place& at, Fetched& f, int chunk) {
+        int own = THREAD - Makers - Keepers, lane = own % 32, first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
+        UNROLL
+        for (int i = 0; i < 2; i++) f.dt[i] = 2 * lane + i < left ? row_of(a.dt, first + 2 * lane + i)[at.head] : 0.f;
+        UNROLL
+        for (int i = 0; i < Fours; i++) {
+            int row = i * (Servers * 4 / Channels) + own * 4 / Channels, column = own * 4 % Channels, count = row < left ? a.headDim - at.p0 - column : 0;
+            const float* x = row_of(a.x, first + row) + at.head * a.headDim + at.p0 + column;
+            f.x[i] = a.wide && count > 0 ? *(const F4*)x : some_of(x, count);
+        }
+    }
+    METHOD void copy(const SsdChunkArguments& t, const Place& at, Stage& s, int chunk) {
+        constexpr int Eights = States / 8;
+        int own = THREAD - Makers - Keepers, first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
+        UNROLL
+        for (int part = 0; part < 4; part++)
+            _Pragma("unroll 4")
+            for (int row = own / Eights; row < Chunk; row += Servers / Eights)
+                copy_async(&s.parts[part][row][own % Eights * 8],
+                    t.parts + (((s64)(first + (row < left ? row : 0)) * t.scan.groups + at.group) * 4 + part) * States + own % Eights * 8, row < left);
+        commit_copies();
+    }
+    METHOD void prepare(Stage& s, const Fetched& f, float A, float bias, int left) {
+        int own = THREAD - Makers - Keepers, lane = own % 32;
+        float delta[2];
+        UNROLL
+        for (int i = 0; i < 2; i++) {
+            delta[i] = softplus(f.dt[i] + bias);
+            delta[i] = 2 * lane + i < left ? delta[i] : 0.f;
+        }
+        double later = delta[1] * A, all = (double)(delta[0] * A) + later, since[2] = { 0, all };
+        UNROLL
+        for (int mask = 1; mask < 32; mask *= 2) {
+            double other = exchange(all, mask);
+            since[1] += lane & mask ? other : 0.0;
+            all += other;
+        }
+        since[0] = since[1] - later;
+        float rest[2];
+        UNROLL
+        for (int i = 0; i < 2; i++) rest[i] = delta[i] * exp2_fast((float)(all - since[i]));
+        if (own < 32) {
+            UNROLL
+            for (int i = 0; i < 2; i++) {
+                float high = (float)since[i];
+                s.since[0][2 * lane + i] = high;
+                s.since[1][2 * lane + i] = (float)(since[i] - high);
+                s.delta[2 * lane + i] = delta[i];
+                s.out[2 * lane + i] = exp2_fast(high);
+            }
+            if (lane == 0) s.all = exp2_fast((float)all);
+        }
+        UNROLL
+        for (int i = 0; i < Fours; i++) {
+            int row = i * (Servers * 4 / Channels) + own * 4 / Channels, column = own * 4 % Channels;
+            float even = exchange(rest[0], lane ^ row / 2), odd = exchange(rest[1], lane ^ row / 2), w = row % 2 ? odd : even;
+            F4 x = f.x[i];
+            Split first = split(x.x, x.y), second = split(x.z, x.w);
+            *(U2*)&s.x[0][row][column] = U2{first.high, second.high};
+            *(U2*)&s.x[1][row][column] = U2{first.low, second.low};
+            first = split(x.x * w, x.y * w);
+            second = split(x.z * w, x.w * w);
+            *(U2*)&s.weighted[0][row][column] = U2{first.high, second.high};
+            *(U2*)&s.weighted[1][row][column] = U2{first.low, second.low};
+        }
+    }
+    METHOD void serve(const SsdChunkArguments& t, Shared& m, const Place& at) {
+        const SsdArguments& a = t.scan;
+        float A = a.A[at.head] * Log2E, bias = a.bias[at.head];
+        Fetched f;
+        fetch(a, at, f, 0);
+        for (int chunk = 0; chunk < at.chunks; chunk++) {
+            Stage& s = m.stages[chunk & 1];
+            copy(t, at, s, chunk);
+            prepare(s, f, A, bias, at.length - chunk * Chunk);
+            if (chunk + 1 < at.chunks) fetch(a, at, f, chunk + 1);
+            wait_copies<0>();
+            sync();     // and the chunk before has been used
+        }
+    }
+
+    METHOD void run(const SsdChunkArguments& t, Shared& m) {
+        const SsdArguments& a = t.scan;
+        int sequence = BLOCK_Y;
+        if (sequence >= a.batch.counts[SequenceCount]) return;
+        int blocksOfHead = (a.headDim + Channels - 1) / Channels, head = BLOCK_X / blocksOfHead, p0 = (BLOCK_X - head * blocksOfHead) * Channels, length = a.batch.lengths[sequence];
+        float* state = (float*)a.batch.slots[sequence] + a.state + (s64)(head * a.headDim + p0) * a.states;
+        Place at = { head, p0, head / (a.heads / a.groups), a.batch.starts[sequence], length, (length + Chunk - 1) / Chunk, state };
+        if (THREAD < Makers) make(t, m, at);
+        else if (THREAD < Makers + Keepers) keep(t, m, at);
+        else serve(t, m, at);
+    }
+};
+
+#define KERNELS(states) \
+    KERNEL(ssd_pairs_##states, SsdChunkArguments, 128) { \
+        SHARED Pairs<states>::Shared memory; \
+        Pairs<states>::run(a, memory); \
+    } \
+    KERNEL_ROOMY(ssd_chunks_##states, SsdChunkArguments, 384) { \
+        DYNAMIC_SHARED(memory); \
+        Chunks<states>::run(a, *(Chunks<states>::Shared*)memory); \
+    }
+KERNELS(64)
+KERNELS(128)
