@@ -101,7 +101,6 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     public void SelectiveScan(SelectiveScanOp op)
     {
-        const int Threads = 128, Channels = 16;
         var batch = new BatchScan(model, weights, arena, table, halves, bucket, Launches);
         if (batch.Takes(op))
         {
@@ -109,21 +108,25 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Wrote(op);
             return;
         }
+        const int Threads = 128, Channels = 16;
         int most = op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates;
+        MatrixPointer u = arena[op.U], dt = arena[op.Dt], b = arena[op.B], c = arena[op.C], z = arena[op.Z], y = arena[op.Output];
+        bool wide = op.U.Width % 4 == 0 && op.DState % 4 == 0 && IsWide(u) && IsWide(dt) && IsWide(b) && IsWide(c) && IsWide(z) && IsWide(y);
         Add(op, "scan", $"selective_scan_{most}", Parts(op.U.Width, Channels), bucket.Sequences, Threads, new ScanArguments
         {
             Batch = table.Pointers,
-            U = arena[op.U],
-            Dt = arena[op.Dt],
-            B = arena[op.B],
-            C = arena[op.C],
-            Z = arena[op.Z],
-            Y = arena[op.Output],
+            U = u,
+            Dt = dt,
+            B = b,
+            C = c,
+            Z = z,
+            Y = y,
             A = weights.Vector(op.A),
             D = weights.Vector(op.D),
             Bias = weights.Vector(op.DtBias),
             State = _plan.States.Entries[op.State.Index].CanonicalOffset,
             States = op.DState,
+            Wide = wide ? 1 : 0,
             Half = halves.Rounding(op.Output, bucket.Rows),
         });
     }

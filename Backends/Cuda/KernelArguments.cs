@@ -130,7 +130,7 @@ internal struct ScanArguments
     public MatrixPointer U, Dt, B, C, Z, Y;
     public ulong A, D, Bias;
     public long State;
-    public int States;
+    public int States, Wide;
     public RoundingPointer Half;
 }
 

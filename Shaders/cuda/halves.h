@@ -48,6 +48,11 @@ DEVICE void deliver(const Matrix& y, const Rounding& r, int row, int column, flo
 DEVICE float most_of(F4 v) {
     return larger(larger(v.x < 0 ? -v.x : v.x, v.y < 0 ? -v.y : v.y), larger(v.z < 0 ? -v.z : v.z, v.w < 0 ? -v.w : v.w));
 }
+/// Four columns at once, where both memories allow accesses of that size; 8 bits are not asked for.
+DEVICE void deliver_four_plain(const Matrix& y, const Rounding& r, int row, int column, F4 v) {
+    if (!r.only) *(F4*)(row_of(y, row) + column) = v;
+    if (r.to.data) *(U2*)(r.to.data + (s64)row * r.to.stride + column) = U2{rounded_pair(r, v.x, v.y), rounded_pair(r, v.z, v.w)};
+}
 /// Four columns at once, where both memories allow accesses of that size. For 8 bits all lanes of a warp are here, and eight of them have a block.
 DEVICE void deliver_four(const Matrix& y, const Rounding& r, int row, int column, F4 v, bool there) {
     if (there && !r.only) *(F4*)(row_of(y, row) + column) = v;

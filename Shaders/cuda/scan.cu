@@ -1,6 +1,7 @@
-// SelectiveScan (Mamba-1): sequential in time, parallel over channels and groups of states. A block has sixteen channels, and eight half warps share their states,
-// which stay in registers. Time goes by tiles of rows: while one is in work, the next is on its way to registers.
+// SelectiveScan (Mamba-1): sequential in time, parallel over channels and groups of states. A block has sixteen channels, whose states half warps share
+// and keep in registers. Time goes by tiles of rows: while one is in work, the next is on its way to registers, four channels of a row a thread.
 // The state is [channels, states] of a slot, as in the canonical state.
+#include "fours.h"
 #include "halves.h"
 
 struct ScanArguments {
@@ -9,49 +10,102 @@ struct ScanArguments {
     const float *A, *D, *bias;
     s64 state;              // floats from the beginning of a slot
     int states;
+    int wide;               // whether all of these can be accessed four columns at a time
     Rounding half;          // of y
 };
 
-static constexpr int Channels = 16, Groups = 8, Threads = Channels * Groups;
+static constexpr int Channels = 16, Quads = Channels / 4;
 
 /// States n = group · Per + i of a channel in a thread; Tile rows at a time, in batches.
-template<int Per, int Tile, int Batch> struct Scan {
-    static constexpr int Most = Per * Groups, Elements = Tile * Channels / Threads, Pairs = Tile * Most / Threads, RowPadding = Channels;
-    /// What a thread fetches of a tile: of its own elements row i · 8 + thread / 16, channel thread % 16; of B and C the element i · Threads + thread.
-    struct Fetched { float dt[Elements], u[Elements], z[Elements], b[Pairs], c[Pairs]; };
+template<int Per, int Groups, int Tile, int Batch> struct Scan {
+    static constexpr int Threads = Channels * Groups, Most = Per * Groups, RowPadding = Channels;
+    /// A thread prepares and finishes four channels of one row, and fetches four states of B and C of some rows: other threads than those, where there are enough.
+    static constexpr int Preparing = Tile * Quads, Fours = Most / 4, Sharing = Threads > Preparing ? Threads - Preparing : Threads, Pairs = Tile * Fours / Sharing;
+    struct Fetched { F4 dt, u, z, b[Pairs], c[Pairs]; };
     struct Shared {
-        F2 steps[Tile][Channels];                                   // Δ, Δ · u
+        alignas(16) F2 steps[Tile][Channels];                       // Δ, Δ · u
         alignas(16) float bc[Tile][Groups][2][Per];                 // B and C of a group's states
-        float sums[Tile][Groups * Channels + RowPadding];           // padded: a warp reads two rows
+        alignas(16) float sums[Tile][Threads + RowPadding];         // padded: eight threads read two rows
     };
 
     /// Where a thread's elements of the next tile lie.
     struct Cursor { const float *dt, *u, *z, *b, *c; };
+    METHOD int row_own() { return THREAD / Quads; }
+    METHOD int pair_own() { return THREAD - (Threads - Sharing); }
     METHOD Cursor cursor(const ScanArguments& a, int start, int channel) {
-        int row = start + THREAD / Channels, pair = start + THREAD / Most, n = THREAD % Most;
+        int row = start + row_own(), pair = start + pair_own() / Fours, n = pair_own() % Fours * 4;
         return Cursor{row_of(a.dt, row) + channel, row_of(a.u, row) + channel, row_of(a.z, row) + channel, row_of(a.b, pair) + n, row_of(a.c, pair) + n};
     }
-    METHOD void fetch(const ScanArguments& a, Fetched& f, Cursor& from, int left, bool there) {
-        UNROLL
-        for (int i = 0; i < Elements; i++) {
-            s64 row = i * (Threads / Channels);
-            bool read = there && (int)row + THREAD / Channels < left;
-            f.dt[i] = read ? from.dt[row * a.dt.stride] : 0.f;
-            f.u[i] = read ? from.u[row * a.u.stride] : 0.f;
-            f.z[i] = read ? from.z[row * a.z.stride] : 0.f;
+    METHOD void fetch(const ScanArguments& a, Fetched& f, Cursor& from, int left, int channels) {
+        if (THREAD < Preparing) {
+            int count = row_own() < left ? channels : 0;
+            f.dt = read_four(from.dt, count, a.wide);
+            f.u = read_four(from.u, count, a.wide);
+            f.z = read_four(from.z, count, a.wide);
         }
-        UNROLL
-        for (int i = 0; i < Pairs; i++) {
-            s64 row = i * Threads / Most, column = i * Threads % Most;
-            bool read = (int)row + THREAD / Most < left && (int)column + THREAD % Most < a.states;
-            f.b[i] = read ? from.b[row * a.b.stride + column] : 0.f;
-            f.c[i] = read ? from.c[row * a.c.stride + column] : 0.f;
+        if (pair_own() >= 0) {
+            UNROLL
+            for (int i = 0; i < Pairs; i++) {
+                s64 row = i * (Sharing / Fours);
+                int count = (int)row + pair_own() / Fours < left ? a.states - pair_own() % Fours * 4 : 0;
+                f.b[i] = read_four(from.b + row * a.b.stride, count, a.wide);
+                f.c[i] = read_four(from.c + row * a.c.stride, count, a.wide);
+            }
         }
         from.dt += (s64)Tile * a.dt.stride;
         from.u += (s64)Tile * a.u.stride;
         from.z += (s64)Tile * a.z.stride;
         from.b += (s64)Tile * a.b.stride;
         from.c += (s64)Tile * a.c.stride;
+    }
+
+    /// What is kept of four outputs until their sums are there: D · u, and what they are multiplied by.
+    struct Kept { F4 du, gate; };
+    METHOD void prepare(Shared& m, const Fetched& f, Kept& kept, int rows, F4 bias, F4 D) {
+        if (THREAD < Preparing) {
+            // A row beyond the end changes nothing: its step is no time.
+            bool there = row_own() < rows;
+            F4 delta = { quick_softplus(f.dt.x + bias.x), quick_softplus(f.dt.y + bias.y), quick_softplus(f.dt.z + bias.z), quick_softplus(f.dt.w + bias.w) };
+            if (!there) delta = F4{0, 0, 0, 0};
+            F4* to = (F4*)&m.steps[row_own()][THREAD % Quads * 4];
+            to[0] = F4{delta.x, delta.x * f.u.x, delta.y, delta.y * f.u.y};
+            to[1] = F4{delta.z, delta.z * f.u.z, delta.w, delta.w * f.u.w};
+            kept.du = F4{D.x * f.u.x, D.y * f.u.y, D.z * f.u.z, D.w * f.u.w};
+            kept.gate = F4{quick_silu(f.z.x), quick_silu(f.z.y), quick_silu(f.z.z), quick_silu(f.z.w)};
+        }
+        if (pair_own() >= 0) {
+            UNROLL
+            for (int i = 0; i < Pairs; i++) {
+                int t = i * (Sharing / Fours) + pair_own() / Fours, n = pair_own() % Fours * 4;
+                float* to = m.bc[t][n / Per][0] + n % Per;
+                if constexpr (Per == 2) {
+                    ((F4*)to)[0] = F4{f.b[i].x, f.b[i].y, f.c[i].x, f.c[i].y};
+                    ((F4*)to)[1] = F4{f.b[i].z, f.b[i].w, f.c[i].z, f.c[i].w};
+                } else {
+                    *(F4*)to = f.b[i];
+                    *(F4*)(to + Per) = f.c[i];
+                }
+            }
+        }
+    }
+    METHOD void finish(const ScanArguments& a, const Shared& m, const Kept& kept, int t0, int rows, int channel, int channels) {
+        if (THREAD >= Preparing || row_own() >= rows || channels <= 0) return;
+        F4 sum = kept.du;
+        UNROLL
+        for (int g = 0; g < Groups; g++) {
+            F4 part = *(const F4*)&m.sums[row_own()][g * Channels + THREAD % Quads * 4];
+            sum = F4{sum.x + part.x, sum.y + part.y, sum.z + part.z, sum.w + part.w};
+        }
+        sum = F4{sum.x * kept.gate.x, sum.y * kept.gate.y, sum.z * kept.gate.z, sum.w * kept.gate.w};
+        int row = t0 + row_own();
+        if (a.wide) {
+            deliver_four_plain(a.y, a.half, row, channel, sum);
+            return;
+        }
+        deliver_plain(a.y, a.half, row, channel, sum.x);
+        if (channels > 1) deliver_plain(a.y, a.half, row, channel + 1, sum.y);
+        if (channels > 2) deliver_plain(a.y, a.half, row, channel + 2, sum.z);
+        if (channels > 3) deliver_plain(a.y, a.half, row, channel + 3, sum.w);
     }
 
     /// What a few steps of time read: fetched from shared memory before the sums of the steps before are written there, so that nothing waits for that.
@@ -80,66 +134,50 @@ template<int Per, int Tile, int Batch> struct Scan {
             sums[t] = sum;
         }
     }
+    METHOD void steps(Shared& m, int rows, int group, int own, const float* A, float* h) {
+        Ahead now;
+        look(m, now, 0, group, own);
+        UNROLL
+        for (int t = 0; t < Tile; t += Batch) {
+            if (t >= rows) break;
+            Ahead next = now;
+            if (t + Batch < Tile) look(m, next, t + Batch, group, own);
+            float sums[Batch];
+            advance(now, A, h, sums);
+            UNROLL
+            for (int i = 0; i < Batch; i++) m.sums[t + i][THREAD] = sums[i];
+            now = next;
+        }
+    }
 
     METHOD void run(const ScanArguments& a, Shared& m) {
         int sequence = BLOCK_Y;
         if (sequence >= a.batch.counts[SequenceCount]) return;
-        int own = THREAD % Channels, group = THREAD / Channels, channel = BLOCK_X * Channels + own, row0 = THREAD / Channels;
+        int own = THREAD % Channels, group = THREAD / Channels, channel = BLOCK_X * Channels + own;
         int start = a.batch.starts[sequence], end = start + a.batch.lengths[sequence];
         bool there = channel < a.u.width;
         float* state = (float*)a.batch.slots[sequence] + a.state + (s64)channel * a.states + group * Per;
-        float h[Per], A[Per], bias = there ? a.bias[channel] : 0.f, D = there ? a.D[channel] : 0.f;
+        float h[Per], A[Per];
         UNROLL
         for (int i = 0; i < Per; i++) {
             bool has = there && group * Per + i < a.states;
             h[i] = has ? state[i] : 0.f;
             A[i] = has ? a.A[(s64)channel * a.states + group * Per + i] * Log2E : 0.f;
         }
+        int quad = BLOCK_X * Channels + THREAD % Quads * 4, channels = a.u.width - quad;
+        F4 bias = read_four(a.bias + quad, channels, 0), D = read_four(a.D + quad, channels, 0);
         Fetched f;
-        Cursor from = cursor(a, start, channel);
-        fetch(a, f, from, end - start, there);
+        Cursor from = cursor(a, start, quad);
+        fetch(a, f, from, end - start, channels);
         for (int t0 = start; t0 < end; t0 += Tile) {
             int rows = end - t0 < Tile ? end - t0 : Tile;
-            float du[Elements], gate[Elements];
-            UNROLL
-            for (int i = 0; i < Elements; i++) {
-                // A row beyond the end changes nothing: its step is no time.
-                float delta = softplus(f.dt[i] + bias);
-                delta = i * (Threads / Channels) + row0 < rows ? delta : 0.f;
-                m.steps[i * (Threads / Channels) + row0][own] = F2{delta, delta * f.u[i]};
-                du[i] = D * f.u[i];
-                gate[i] = silu(f.z[i]);
-            }
-            UNROLL
-            for (int i = 0; i < Pairs; i++) {
-                int e = i * Threads + THREAD, t = e / Most, n = e % Most;
-                m.bc[t][n / Per][0][n % Per] = f.b[i];
-                m.bc[t][n / Per][1][n % Per] = f.c[i];
-            }
+            Kept kept;
+            prepare(m, f, kept, rows, bias, D);
             sync();
-            if (t0 + Tile < end) fetch(a, f, from, end - t0 - Tile, there);
-            Ahead now;
-            look(m, now, 0, group, own);
-            UNROLL
-            for (int t = 0; t < Tile; t += Batch) {
-                if (t >= rows) break;
-                Ahead next = now;
-                if (t + Batch < Tile) look(m, next, t + Batch, group, own);
-                float sums[Batch];
-                advance(now, A, h, sums);
-                UNROLL
-                for (int i = 0; i < Batch; i++) m.sums[t + i][group * Channels + own] = sums[i];
-                now = next;
-            }
+            if (t0 + Tile < end) fetch(a, f, from, end - t0 - Tile, channels);
+            steps(m, rows, group, own, A, h);
             sync();
-            UNROLL
-            for (int i = 0; i < Elements; i++) {
-                int t = i * (Threads / Channels) + row0;
-                float sum = du[i];
-                UNROLL
-                for (int g = 0; g < Groups; g++) sum += m.sums[t][g * Channels + own];
-                if (there && t < rows) deliver_plain(a.y, a.half, t0 + t, channel, sum * gate[i]);
-            }
+            finish(a, m, kept, t0, rows, quad, channels);
         }
         UNROLL
         for (int i = 0; i < Per; i++)
@@ -147,11 +185,11 @@ template<int Per, int Tile, int Batch> struct Scan {
     }
 };
 
-#define KERNELS(most, tile, batch) \
-    KERNEL(selective_scan_##most, ScanArguments, 128) { \
-        SHARED Scan<most / Groups, tile, batch>::Shared memory; \
-        Scan<most / Groups, tile, batch>::run(a, memory); \
+#define KERNELS(most, per, tile, batch) \
+    KERNEL(selective_scan_##most, ScanArguments, 16 * most / per) { \
+        SHARED Scan<per, most / per, tile, batch>::Shared memory; \
+        Scan<per, most / per, tile, batch>::run(a, memory); \
     }
-KERNELS(16, 32, 8)
-KERNELS(32, 32, 4)
-KERNELS(128, 16, 1)
+KERNELS(16, 2, 32, 8)
+KERNELS(32, 4, 32, 4)
+KERNELS(128, 16, 16, 1)

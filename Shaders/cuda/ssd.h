@@ -1,6 +1,6 @@
 // What the kernels of SsdScan take.
 #pragma once
-#include "common.h"
+#include "fours.h"
 
 struct SsdArguments {
     Batch batch;
@@ -10,6 +10,3 @@ struct SsdArguments {
     int heads, headDim, groups, states;
     int wide;               // whether B and C can be read four at a time
 };
-DEVICE F4 some_of(const float* from, int count) {
-    return F4{count > 0 ? from[0] : 0.f, count > 1 ? from[1] : 0.f, count > 2 ? from[2] : 0.f, count > 3 ? from[3] : 0.f};
-}

@@ -34,7 +34,7 @@ template<int States> struct Pairs {
     METHOD F4 read(const SsdArguments& a, const Matrix& from, int row, int group, int n, bool there) {
         int count = there ? a.states - n : 0;
         const float* at = row_of(from, row) + group * a.states + n;
-        return a.wide && count > 0 ? *(const F4*)at : some_of(at, count);
+        return read_four(at, count, a.wide);
     }
     /// `to` in shared memory, and `parts` where they are this block's.
     METHOD void put(u16* to, int apart, u16* parts, F4 v) {
@@ -272,18 +272,20 @@ template<int States> struct Chunks {
         for (int i = 0; i < Fours; i++) {
             int row = i * (Servers * 4 / Channels) + own * 4 / Channels, column = own * 4 % Channels, count = row < left ? a.headDim - at.p0 - column : 0;
             const float* x = row_of(a.x, first + row) + at.head * a.headDim + at.p0 + column;
-            f.x[i] = a.wide && count > 0 ? *(const F4*)x : some_of(x, count);
+            f.x[i] = read_four(x, count, a.wide);
         }
     }
     METHOD void copy(const SsdChunkArguments& t, const Place& at, Stage& s, int chunk) {
         constexpr int Eights = States / 8;
-        int own = THREAD - Makers - Keepers, first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
+        int own = THREAD - Makers - Keepers, column = own % Eights * 8, first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
+        const u16* from = t.parts + ((s64)first * t.scan.groups + at.group) * 4 * States + column;
         UNROLL
-        for (int part = 0; part < 4; part++)
-            _Pragma("unroll 4")
-            for (int row = own / Eights; row < Chunk; row += Servers / Eights)
-                copy_async(&s.parts[part][row][own % Eights * 8],
-                    t.parts + (((s64)(first + (row < left ? row : 0)) * t.scan.groups + at.group) * 4 + part) * States + own % Eights * 8, row < left);
+        for (int i = 0; i < Chunk / (Servers / Eights); i++) {
+            int row = i * (Servers / Eights) + own / Eights;
+            const u16* at_row = from + (s64)(row < left ? row : 0) * t.scan.groups * 4 * States;
+            UNROLL
+            for (int part = 0; part < 4; part++) copy_async(&s.parts[part][row][column], at_row + part * States, row < left);
+        }
         commit_copies();
     }
     METHOD void prepare(Stage& s, const Fetched& f, float A, float bias, int left) {
