@@ -13,6 +13,9 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
     /// <summary>Rows that are multiplied directly, each weight read for four of them at a time; more go by tiles.</summary>
     private const int MostDirect = 16;
 
+    /// <summary>Rows up to which kernels are launched before the one before them has ended. Beyond, blocks that only wait take more from those that work than a launch costs.</summary>
+    private const int MostEarly = 256;
+
     private readonly Plan _plan = model.Plan;
     private Activation? _rounded;
 
@@ -23,7 +26,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
     public bool WroteLogits { get; private set; }
 
     /// <summary>The launches so far.</summary>
-    public LaunchList Launches { get; } = new(model.Kernels.WaitsForItself);
+    public LaunchList Launches { get; } = new(model.Kernels.WaitsForItself && bucket.Rows <= MostEarly);
 
     public void Embed(EmbedOp op)
     {
