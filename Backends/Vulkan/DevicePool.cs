@@ -1,35 +1,43 @@
 namespace MambaRT.Backends.Vulkan;
 
-/// <summary>Hands out device memory from few large buffers, as drivers allow only so many allocations, and owns them.</summary>
+/// <summary>Hands out device memory and owns it: small parts share buffers, as drivers allow only so many allocations; large ones have buffers of their own, so that nothing stays unused.</summary>
 internal sealed class DevicePool(VulkanDevice device) : IDisposable
 {
-    private const long BlockBytes = 64 << 20;
+    private const long BlockBytes = 16 << 20, LargeBytes = 1 << 20;
 
     /// <summary>What every device's bindings may begin at.</summary>
     private const int Alignment = 256;
 
     private readonly List<VulkanBuffer> _blocks = [];
+    private VulkanBuffer? _shared;
     private long _used;
 
     /// <summary>Bytes of all buffers.</summary>
     public long Bytes => _blocks.Sum(b => b.Bytes);
 
-    /// <summary>Hands out a part; what is left of a buffer that is too small stays unused.</summary>
+    /// <summary>Hands out a part.</summary>
     /// <param name="bytes">How many.</param>
     /// <param name="expected">How many will be asked for from now on, this part included: no more are allocated ahead.</param>
     /// <param name="what">What they are for, in errors.</param>
     public (VulkanBuffer Owner, BufferSlice Slice) Take(long bytes, long expected, string what)
     {
         long padded = (bytes + Alignment - 1) / Alignment * Alignment;
-        if (_blocks.Count == 0 || _used + padded > _blocks[^1].Bytes)
+        if (padded >= LargeBytes)
         {
-            long block = Math.Max(padded, Math.Min(Math.Min(BlockBytes, device.Traits.MostAllocatedBytes), expected));
-            _blocks.Add(new VulkanBuffer(device, block, MemoryPlace.Device, what));
-            _used = 0;
+            VulkanBuffer own = Allocate(padded, what);
+            return (own, new BufferSlice(own.Handle, 0, bytes));
         }
-        var slice = new BufferSlice(_blocks[^1].Handle, _used, bytes);
+        if (_shared is null || _used + padded > _shared.Bytes) (_shared, _used) = (Allocate(Math.Max(padded, Math.Min(BlockBytes, expected)), what), 0);
+        var slice = new BufferSlice(_shared.Handle, _used, bytes);
         _used += padded;
-        return (_blocks[^1], slice);
+        return (_shared, slice);
+    }
+
+    private VulkanBuffer Allocate(long bytes, string what)
+    {
+        var block = new VulkanBuffer(device, bytes, MemoryPlace.Device, what);
+        _blocks.Add(block);
+        return block;
     }
 
     public void Dispose()

@@ -41,7 +41,7 @@ internal sealed unsafe class Transfers(VulkanDevice device, CommandLane lane) : 
     /// <summary>Reads bytes of a buffer that the device is done with.</summary>
     public void Read(BufferSlice from, VulkanBuffer owner, Span<byte> to)
     {
-        if (owner.IsMapped)
+        if (owner.IsMapped && owner.IsCached)
         {
             owner.Span<byte>(from.Offset, to.Length).CopyTo(to);
             return;

@@ -30,14 +30,16 @@ internal sealed unsafe class VulkanCompiler(VulkanDevice device, DeviceWeights w
 
     public void Linear(LinearOp op)
     {
-        const int RowsOfGroup = 8, MostTokens = 4;
+        const int RowsOfGroup = 8, MostTokens = 4, MostDirect = 16, RowsOfTile = 64, TokensOfTile = 32;
         WeightPlace place = weights[op.Weight];
         RowsPlace x = arena[op.X], y = arena[op.Output], residual = op.AddTo is Activation a ? arena[a] : default;
         int rows = Rows(op.X), tokens = rows == 1 ? 1 : MostTokens;
         uint wide = x.IsWide && op.X.Width % Columns == 0 ? 1u : 0;
-        var shader = new ShaderKey(device.UsesSubgroups ? "linear.subgroups" : "linear", FormNumber.Of(place.Form), IsWide(place), (uint)tokens, wide);
-        foreach (var part in place.Parts(device, (long)device.Traits.MostGroups * RowsOfGroup))
-            Add(op, shader, Parts(part.Count, RowsOfGroup), Parts(rows, tokens),
+        bool tiled = rows > MostDirect;
+        var shader = new ShaderKey(tiled ? "matmul" : device.UsesSubgroups ? "linear.subgroups" : "linear", FormNumber.Of(place.Form), IsWide(place), (uint)tokens, wide);
+        int across = tiled ? RowsOfTile : RowsOfGroup, down = tiled ? TokensOfTile : tokens;
+        foreach (var part in place.Parts(device, (long)device.Traits.MostGroups * across))
+            Add(op, shader, Parts(part.Count, across), Parts(rows, down),
                 new LinearPush
                 {
                     Weights = Pushed(place, part.First, part.Count),

@@ -1,25 +1,16 @@
 #version 450
 // variants: subgroups
-// y = scale * (x W' + bias) + addTo for few rows of x: LANES threads, or a subgroup, share a row of W, each taking every so many sixteens of its columns.
+// A product of few rows of x: LANES threads, or a subgroup, share a row of W, each taking every so many sixteens of its columns.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #ifdef SUBGROUPS
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
 #include "common.glsl"
-#include "weights.glsl"
-
-layout(constant_id = 3) const uint TOKENS = 1;      // rows of x that a workgroup takes
-layout(constant_id = 4) const uint WIDE_X = 0;      // whether x is read sixteen bytes at a time
+#include "product.glsl"
 
 const uint THREADS = 128, ROWS = 8, LANES = THREADS / ROWS;
 layout(local_size_x = THREADS) in;
-layout(binding = 3, std430) readonly buffer X { float x[]; };
-layout(binding = 3, std430) readonly buffer WideX { vec4 x4[]; };
-layout(binding = 4, std430) readonly buffer AddTo { float addTo[]; };
-layout(binding = 5, std430) readonly buffer Bias { float bias[]; };
-layout(binding = 6, std430) writeonly buffer Y { float y[]; };
-layout(push_constant) uniform Push { Weights w; Rows from, residual, to; float scale; uint domain, hasBias, adds; };
 
 // The product of one row of W, bound as the row-th, with the workgroup's rows of x: this thread's part of it.
 void partOf(uint row, uint lane, uint lanes, uint firstToken, uint tokens, out float sums[TOKENS]) {
@@ -42,15 +33,6 @@ void partOf(uint row, uint lane, uint lanes, uint firstToken, uint tokens, out f
       }
     }
   }
-}
-
-void store(uint row, uint token, uint tokens, float sum) {
-  if (token >= tokens) return;
-  uint column = w.first + row;
-  if (hasBias != 0) sum += bias[column];
-  sum *= scale;
-  if (adds != 0) sum += addTo[residual.at + token * residual.stride + column];
-  y[to.at + token * to.stride + column] = sum;
 }
 
 #ifndef SUBGROUPS
@@ -78,7 +60,6 @@ void main() {
   barrier();
   for (uint i = id; i < ROWS * TOKENS; i += THREADS) {
     uint row = i % ROWS, t = i / ROWS;
-    if (firstRow + row >= w.count) continue;
     float sum = 0.0;
     for (uint k = 0; k < LANES; k++) sum += parts[t * THREADS + row * LANES + k];
     store(firstRow + row, firstToken + t, tokens, sum);

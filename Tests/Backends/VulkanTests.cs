@@ -1,5 +1,6 @@
 using MambaRT.Backends.Vulkan;
 using MambaRT.Formats;
+using Silk.NET.Vulkan;
 using Xunit;
 using Buffer = Silk.NET.Vulkan.Buffer;
 
@@ -88,6 +89,46 @@ public sealed class VulkanTests
     {
         string why = VulkanBackend.WhyNot(99)!;
         Assert.StartsWith($"Vulkan: {why};", Assert.Throws<NotSupportedException>(() => new VulkanBackend(99)).Message);
+    }
+
+    [Theory]
+    [InlineData(Result.ErrorOutOfDeviceMemory, "the device has too little memory", true)]
+    [InlineData(Result.ErrorOutOfHostMemory, "the host has too little memory", true)]
+    [InlineData(Result.ErrorDeviceLost, "the device is lost", false)]
+    public void Exception_OfACallThatFailed_SaysWhatItMeans(Result result, string meaning, bool memory)
+    {
+        VulkanException failed = Assert.Throws<VulkanException>(() => VulkanException.Check(result, "vkQueueSubmit", "a run"));
+        Assert.StartsWith($"a run: vkQueueSubmit failed with {result} ({meaning}", failed.Message);
+        Assert.Equal((memory, result == Result.ErrorDeviceLost), (failed.IsOutOfMemory, failed.IsDeviceLost));
+    }
+
+    /// <summary>A model larger than the device's memory is refused before anything is placed there, as auto needs to know.</summary>
+    [MachineFact(Needs.Vulkan)]
+    public void WhyNot_ModelLargerThanTheDevice_SaysHowMuchItNeeds()
+    {
+        using var weights = new VastWeights();
+        var metadata = new GgufMetadata("vast");
+        metadata.Set("general.architecture", "case");
+        var builder = new PlanBuilder(new ModelMetadata(metadata), weights);
+        Plan plan = builder.Build(builder.SelectOutputs("outputs", builder.Embed("embed", builder.Matrix("table", VastWeights.Side, VastWeights.Side, WeightRole.Embedding))));
+        using var backend = new VulkanBackend();
+        Assert.Matches(@"^The model needs 4,\d{3},\d{3} MiB on the device and .* has [\d,]+ MiB for it; take a smaller storage type, or choose --backend cpu\.$", backend.WhyNot(plan, weights));
+    }
+
+    /// <summary>A table of 4 TiB, of which not a byte is there.</summary>
+    private sealed class VastWeights : IWeightSource, IDisposable
+    {
+        public const int Side = 1 << 20;
+
+        public bool TryGet(string name, out TensorView view)
+        {
+            view = new TensorView(QuantTypes.F32, Side, Side, 0, this);
+            return true;
+        }
+
+        public void EnsureReadable() { }
+
+        public void Dispose() { }
     }
 
     private static BufferBinding Reads(long offset, long bytes) => new(0, new BufferSlice(Memory, offset, bytes));

@@ -120,6 +120,9 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Whether a type lies on a heap as large as the largest: where the host sees all of the device's memory, and not a window of it.</summary>
     public bool IsWhole(uint type) => (long)_memory.MemoryHeaps[(int)_memory.MemoryTypes[(int)type].HeapIndex].Size >= MemoryBytes;
 
+    /// <summary>Whether the host caches what it reads of a type.</summary>
+    public bool IsCached(uint type) => _memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(MemoryPropertyFlags.HostCachedBit);
+
     private static uint? ComputeFamily(Vk api, PhysicalDevice device)
     {
         uint count = 0;

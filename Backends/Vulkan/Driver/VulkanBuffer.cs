@@ -46,6 +46,9 @@ internal sealed unsafe class VulkanBuffer : IDisposable
     /// <summary>Whether the host sees it.</summary>
     public bool IsMapped => _mapped is not null;
 
+    /// <summary>Whether the host reads it as fast as memory of its own; a card's memory it should only write.</summary>
+    public bool IsCached { get; private set; }
+
     /// <summary>All of it, as shaders are given it.</summary>
     public BufferSlice Whole => new(Handle, 0, Bytes);
 
@@ -75,6 +78,7 @@ internal sealed unsafe class VulkanBuffer : IDisposable
         _memory = memory;
         VulkanException.Check(_device.Api.BindBufferMemory(_device.Handle, Handle, memory, 0), "vkBindBufferMemory", what);
         if (!map) return;
+        IsCached = _device.Traits.IsCached(type);
         void* mapped;
         VulkanException.Check(_device.Api.MapMemory(_device.Handle, memory, 0, (ulong)Bytes, 0, &mapped), "vkMapMemory", what);
         _mapped = (byte*)mapped;
