@@ -21,7 +21,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         _model = model;
         Shape = shape;
         Rows = new BatchRows(shape);
-        _picks = new HostPicks(shape.Sequences, model.NeverPicked);
+        _picks = new HostPicks(shape.Sequences, model.NeverPicked, model.EndTokens);
         _carried = new float[checked(model.Plan.CarriedOutWidth * shape.Tokens)];
     }
 
@@ -126,7 +126,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         return new RunTicket(_model.Runs);
     }
 
-    public RunOutput Await(RunTicket run) => new(_model.LogitRows(_outputs), _picks.Of(run), HandOn());
+    public RunOutput Await(RunTicket run) => new(_model.LogitRows(_outputs), _picks.Of(run), HandOn()) { IsFinite = _outputs > 0 ? null : _picks.AreFinite(run) };
 
     public void Dispose()
     {

@@ -34,6 +34,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
         _stateBudget = options.StateBudget;
         _chunk = options.ChunkTokens;
         NeverPicked = options.NeverPicked;
+        EndTokens = options.EndTokens;
         _transfer = new SlotTransfer(plan.States);
         Layout = new ArenaLayout(plan, ArenaRows.Stride);
         Team = team;
@@ -119,6 +120,9 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     /// <summary>Tokens that are never picked.</summary>
     public IReadOnlyList<int> NeverPicked { get; }
+
+    /// <summary>Tokens that end a text.</summary>
+    public IReadOnlyList<int> EndTokens { get; }
 
     /// <summary>A vector or small matrix in float32, in this backend's layout.</summary>
     public float* Decoded(WeightRef weight) => (float*)_decoded[weight.Index]!.Address;   // the constructor decoded every weight that a step asks for

@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>The running batch as the kernels read it: counts, tokens, slots and spans, filled in page-locked memory and sent in one copy.</summary>
+/// <summary>The running batch as the kernels read it: counts, tokens, slots and spans, filled in page-locked memory and sent in one copy. Two runs may be in flight, so the host has two.</summary>
 internal sealed unsafe class BatchTable : IDisposable
 {
     private const int CountBytes = 16, PartBytes = 16;
@@ -12,8 +12,9 @@ internal sealed unsafe class BatchTable : IDisposable
     public BatchTable(BatchShape shape)
     {
         (_tokens, _sequences, _outputs) = (shape.Tokens, shape.Sequences, Math.Max(shape.Outputs, 1));
-        long bytes = CountBytes + (long)_sequences * (sizeof(ulong) + 2 * sizeof(int)) + (2L * _tokens + _outputs) * sizeof(int) + PartBytes;
-        _host = new CudaPageLockedHostMemory(bytes);
+        long bytes = CountBytes + (long)_sequences * (sizeof(ulong) + sizeof(PickRecord) + 2 * sizeof(int)) + (2L * _tokens + _outputs) * sizeof(int);
+        bytes = (bytes + 2 * PartBytes - 1) / PartBytes * PartBytes;
+        _host = new CudaPageLockedHostMemory(2 * bytes);
         try
         {
             _device = new CudaDeviceMemory(bytes, "the table of a batch");
@@ -38,32 +39,38 @@ internal sealed unsafe class BatchTable : IDisposable
     /// <summary>Where the kernels find it.</summary>
     public BatchPointers Pointers { get; }
 
+    /// <summary>How tokens are picked, a <see cref="PickRecord"/> a sequence.</summary>
+    public ulong Picks => At(PicksAt);
+
     public long Bytes => _device.Bytes;
 
     /// <summary>Where it is filled; the device can read there.</summary>
-    public ulong Host => (ulong)_host.Address;
+    /// <param name="turn">0 or 1: which of the host's two.</param>
+    public ulong Host(int turn) => (ulong)_host.Address + (ulong)(turn * Bytes);
 
     /// <summary>Pieces of sixteen bytes up to the tokens of so many rows, which is all that is read where each row is a sequence.</summary>
     public int Parts(int rows) => (int)((TokensAt + rows * sizeof(int) + PartBytes - 1) / PartBytes);
 
     private static long SlotsAt => CountBytes;
-    private long StartsAt => SlotsAt + (long)_sequences * sizeof(ulong);
+    private long PicksAt => SlotsAt + (long)_sequences * sizeof(ulong);
+    private long StartsAt => PicksAt + (long)_sequences * sizeof(PickRecord);
     private long LengthsAt => StartsAt + (long)_sequences * sizeof(int);
     private long OutputRowsAt => LengthsAt + (long)_sequences * sizeof(int);
     private long TokensAt => OutputRowsAt + (long)_outputs * sizeof(int);
     private long SequenceOfAt => TokensAt + (long)_tokens * sizeof(int);
 
-    /// <summary>Writes a validated batch down; the one before must have run.</summary>
-    public void Fill(scoped in Batch batch, int outputs, DeviceSlots slots)
+    /// <summary>Writes a validated batch down; the one before in that turn must have run.</summary>
+    public void Fill(int turn, scoped in Batch batch, int outputs, DeviceSlots slots, PickLists lists)
     {
-        Span<int> counts = _host.Span<int>(0, 3);
+        Span<int> counts = Part<int>(turn, 0, 3);
         counts[0] = batch.Tokens.Length;
         counts[1] = outputs;
         counts[2] = batch.Sequences.Length;
-        batch.Tokens.CopyTo(_host.Span<int>(TokensAt, _tokens));
-        Span<ulong> states = _host.Span<ulong>(SlotsAt, _sequences);
-        Span<int> starts = _host.Span<int>(StartsAt, _sequences), lengths = _host.Span<int>(LengthsAt, _sequences);
-        Span<int> sequenceOf = _host.Span<int>(SequenceOfAt, _tokens), outputRows = _host.Span<int>(OutputRowsAt, _outputs);
+        batch.Tokens.CopyTo(Part<int>(turn, TokensAt, _tokens));
+        Span<ulong> states = Part<ulong>(turn, SlotsAt, _sequences);
+        Span<PickRecord> picks = Part<PickRecord>(turn, PicksAt, _sequences);
+        Span<int> starts = Part<int>(turn, StartsAt, _sequences), lengths = Part<int>(turn, LengthsAt, _sequences);
+        Span<int> sequenceOf = Part<int>(turn, SequenceOfAt, _tokens), outputRows = Part<int>(turn, OutputRowsAt, _outputs);
         int next = 0;
         for (int i = 0; i < batch.Sequences.Length; i++)
         {
@@ -71,15 +78,29 @@ internal sealed unsafe class BatchTable : IDisposable
             states[i] = slots.Address(span.Slot);
             starts[i] = span.Start;
             lengths[i] = span.Count;
-            ref int token = ref _host.Span<int>(TokensAt, _tokens)[span.Start];
-            if (token == Batch.LastPick) token = slots.Table.LastPick(span.Slot);
             sequenceOf.Slice(span.Start, span.Count).Fill(i);
             for (int row = span.Count - span.OutputCount; row < span.Count; row++) outputRows[next++] = span.Start + row;
+            int picked = batch.Picks.IsEmpty || span.Outputs == OutputRows.None ? -1 : next - 1;
+            picks[i] = picked < 0 ? new PickRecord { Row = picked, Home = states[i] } : RecordOf(batch.Picks[i], span.Position + span.Count, picked, states[i], lists);
         }
     }
 
     /// <summary>Puts the copy on a stream.</summary>
-    public void Send(CudaStream stream) => stream.CopyToDevice(_device.Address, _host.Address, _host.Bytes, "the table of a batch");
+    public void Send(int turn, CudaStream stream) => stream.CopyToDevice(_device.Address, (void*)Host(turn), Bytes, "the table of a batch");
+
+    private static PickRecord RecordOf(in TokenPick pick, long position, int row, ulong home, PickLists lists) => new()
+    {
+        Random = CounterRandom.Next(pick.Seed, position),
+        Home = home,
+        Scale = pick.IsGreedy ? 0 : TokenPicker.Scale(pick.Temperature),
+        TopP = pick.TopP,
+        TopK = pick.TopK,
+        Least = TokenPicker.LeastWeight(pick.MinP),
+        Row = row,
+        Hidden = lists.Hidden(pick),
+    };
+
+    private Span<T> Part<T>(int turn, long at, int count) where T : unmanaged => _host.Span<T>(turn * Bytes + at, count);
 
     public void Dispose()
     {

@@ -17,6 +17,8 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
     private const int MostEarly = 256;
 
     private readonly Plan _plan = model.Plan;
+
+    private DeviceSlots Slots => model.Slots!;   // there until the model is disposed, and its executables before
     private Activation? _rounded;
 
     /// <summary>Whether the first kernel brings the batch table, for the rows of the bucket.</summary>
@@ -24,6 +26,9 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     /// <summary>Whether the logits went straight to memory of the host.</summary>
     public bool WroteLogits { get; private set; }
+
+    /// <summary>Which of the two runs that may be in flight the launches are for.</summary>
+    public int Turn { get; init; }
 
     /// <summary>The launches so far.</summary>
     public LaunchList Launches { get; } = new(model.Kernels.WaitsForItself && bucket.Rows <= MostEarly);
@@ -36,10 +41,21 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Batch = table.Pointers,
             Table = weights[op.Table],
             Y = arena[op.Output],
-            From = table.Host,
+            Picks = table.Picks,
+            Last = Slots.LastPickAt,
+            Scratch = Slots.Address(0),
+            Single = bucket.Single ? 1 : 0,
+            From = table.Host(Turn),
             To = table.Pointers.Counts,
             Parts = BringsTable ? table.Parts(bucket.Rows) : 0,
         });
+    }
+
+    /// <summary>Picks tokens, when all ops are done.</summary>
+    public void Pick(PickLists lists, HostPicked results)
+    {
+        var logits = new MatrixPointer { Data = arena.Logits, Stride = _plan.VocabularySize, Width = _plan.VocabularySize };
+        lists.AddPick(Launches, model.Kernels, table, bucket.Sequences, logits, Slots, results, Turn);
     }
 
     public void RmsNorm(RmsNormOp op) => Norm(op, "rms_norm", new NormArguments

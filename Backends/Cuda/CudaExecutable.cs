@@ -18,18 +18,23 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private readonly SsdChunks _ssdChunks;
     private readonly HostLogits _logits;
     private readonly CarriedMemory _carried;
-    private readonly Dictionary<Bucket, Compiled> _buckets = [];
+    private readonly Dictionary<Variant, Compiled> _compiled = [];
     private readonly ActivationReader? _reader;
-    private readonly HostPicks _picks;
-    private readonly SequenceSpan[] _spans;
-    private readonly TokenPick[] _wanted;
-    private Exception? _failure;
-    private int _rows, _sequences, _outputs, _pickCount;
-    private bool _wantsLogits, _checksLogits, _disposed;
+    private readonly HostPicked _picked;
+    private readonly CudaEvent _over;
+    private readonly CudaRun[] _runs;   // by number, the last two
+    private int _inFlight;
+    private bool _disposed;
 
-    private sealed record Compiled(LaunchList Launches, int[] EndOfOp, bool BringsTable, bool WritesLogits)
+    /// <summary>What a list of launches is made for beside shapes: what comes back, and the turn.</summary>
+    private readonly record struct Variant(Bucket Bucket, bool Picks, bool Logits, int Turn);
+
+    private sealed record Compiled(LaunchList Launches, int[] EndOfOp, Variant For, bool BringsTable, bool WritesLogits)
     {
         public CudaGraphExec? Graph { get; set; }
+
+        /// <summary>Launches of ops; one that picks comes after.</summary>
+        public int OpLaunches => EndOfOp[^1];
 
         public bool HasRun { get; set; }
     }
@@ -48,15 +53,15 @@ internal sealed unsafe class CudaExecutable : IExecutable
             _ssdChunks = new SsdChunks(model.Plan, model.Kernels, shape);
             _logits = new HostLogits(shape.Outputs, Vocabulary);
             _carried = new CarriedMemory(model.Plan, _arena, shape.Tokens);
+            _picked = new HostPicked(shape.Sequences);
+            _over = new CudaEvent();
         }
         catch
         {
             DisposeMemory();
             throw;
         }
-        _picks = new HostPicks(shape.Sequences, model.NeverPicked);
-        _spans = new SequenceSpan[shape.Sequences];
-        _wanted = new TokenPick[shape.Sequences];
+        _runs = [new CudaRun(shape.Sequences), new CudaRun(shape.Sequences)];
         if (model.Observer is { } observer) _reader = new ActivationReader(model, observer, _arena);
         model.ScratchBytes += ScratchBytes;
     }
@@ -73,19 +78,21 @@ internal sealed unsafe class CudaExecutable : IExecutable
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancel.ThrowIfCancellationRequested();
         _model.MakeCurrent();
-        _model.Running?.Finish();
+        bool ahead = IsReadyFor(batch);
+        if (!ahead) _model.Running?.FinishAll();
         int outputs = _slots.Table.Check(batch, Shape, _model.Plan);
         if (_weights.Refusal is { } refusal) throw refusal;
         var bucket = new Bucket(Round(batch.Tokens.Length, Shape.Tokens), Round(batch.Sequences.Length, Shape.Sequences),
             Round(outputs, Shape.Outputs), batch.Sequences.Length == batch.Tokens.Length);
-        if (!_buckets.TryGetValue(bucket, out Compiled? compiled)) compiled = _buckets[bucket] = Compile(bucket);
-        if (_reader is null && (compiled.HasRun || bucket.Rows <= MostCapturedAtOnce)) compiled.Graph ??= Capture(compiled, bucket);
-        _table.Fill(batch, outputs, _slots);
-        Keep(batch, outputs);
-        _checksLogits = compiled.WritesLogits;
-        _logits.Forget();
+        int turn = ahead ? 1 - Run(_model.Runs).Turn : 0;
+        Compiled compiled = Ready(new Variant(bucket, !batch.Picks.IsEmpty, batch.Picks.IsEmpty || batch.WantsLogits, turn));
+        _table.Fill(turn, batch, outputs, _slots, Lists);
+        Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs, compiled.WritesLogits);
+        if (compiled.For.Picks) _picked.Forget(turn);
+        if (compiled.WritesLogits) _logits.Forget();
         try
         {
+            if (ahead) _over.Record(_model.Stream);   // the run before, as this is not there yet
             _carried.Take(batch.Carried, batch.Tokens.Length, _model.Stream);
             Launch(compiled, batch.Tokens.Length, outputs, cancel);
             _carried.Give(batch.Tokens.Length, _model.Stream);
@@ -98,58 +105,84 @@ internal sealed unsafe class CudaExecutable : IExecutable
         }
         _slots.Table.Advance(batch);
         _model.Running = this;
+        _inFlight++;
         return new RunTicket(++_model.Runs);
     }
 
-    public RunOutput Await(RunTicket run)
+    public RunOutput Await(RunTicket ticket)
     {
         if (_model.Running == this)
         {
             _model.MakeCurrent();
-            Finish();
+            while (_inFlight > 0 && _model.Runs - _inFlight < ticket.Number) FinishOldest();
         }
-        if (_failure is { } failure) throw failure;
-        return new RunOutput(_wantsLogits ? _logits.Span(_outputs) : default, _picks.Of(run), _carried.Read(_rows)) { IsKnownFinite = _checksLogits && _logits.AreFinite };
+        CudaRun run = Run(ticket.Number);
+        if (run.Failure is { } failure) throw failure;
+        return new RunOutput(run.WantsLogits ? _logits.Span(run.Outputs) : default, run.Picked, _carried.Read(run.Rows)) { IsFinite = run.IsFinite };
     }
 
-    /// <summary>Waits for the run in flight and picks its tokens; what goes wrong is told by <see cref="Await"/>.</summary>
-    private void Finish()
+    private PickLists Lists => _model.PickLists!;   // there until the model is disposed, and its executables before
+
+    private CudaRun Run(long number) => _runs[number & 1];
+
+    /// <summary>Whether a batch may be started beside the run in flight: nothing but picked tokens comes back of either, and nothing crosses a cut.</summary>
+    private bool IsReadyFor(scoped in Batch batch)
     {
-        _model.Running = null;
-        ReadOnlySpan<SequenceSpan> spans = _spans.AsSpan(0, _sequences);
+        if (!_model.WorksAhead || _model.Running != this || batch.Picks.IsEmpty || batch.WantsLogits || !Run(_model.Runs).OnlyPicks || _model.Profile is not null || _reader is not null
+            || _model.Plan.CarriedIn.Length + _model.Plan.CarriedOut.Length > 0) return false;
+        if (_inFlight == 2) FinishOldest();
+        return true;
+    }
+
+    /// <summary>Waits for all runs in flight.</summary>
+    private void FinishAll()
+    {
+        while (_inFlight > 0) FinishOldest();
+    }
+
+    /// <summary>Waits for a run and takes its tokens; what goes wrong is told by <see cref="Await"/>.</summary>
+    private void FinishOldest()
+    {
+        CudaRun run = Run(_model.Runs - _inFlight + 1);
+        bool isLast = --_inFlight == 0;
+        if (isLast) _model.Running = null;
         try
         {
-            _model.Stream.Synchronize("a run");
-            var ran = new Batch { Tokens = default, Sequences = spans, Picks = _wanted.AsSpan(0, _pickCount) };
-            _picks.Pick(_model.Runs, ran, _logits.Span(_outputs), _slots.Table);
+            if (isLast) _model.Stream.Synchronize("a run");
+            else _over.Synchronize();
+            run.End(_picked, _logits, _slots.Table);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            _slots.Table.Lose(spans);
-            _failure = e;
+            _slots.Table.Lose(run.Spans);
+            run.Failure = e;
         }
-    }
-
-    /// <summary>What is needed of a batch when its run is over.</summary>
-    private void Keep(scoped in Batch batch, int outputs)
-    {
-        batch.Sequences.CopyTo(_spans);
-        batch.Picks.CopyTo(_wanted);
-        (_rows, _sequences, _outputs, _pickCount) = (batch.Tokens.Length, batch.Sequences.Length, outputs, batch.Picks.Length);
-        (_wantsLogits, _failure) = (batch.WantsLogits, null);
     }
 
     private void Launch(Compiled compiled, int tokens, int outputs, CancellationToken cancel)
     {
-        if (compiled.Graph is { } graph && _model.Profile is null)
+        CudaProfile? profile = compiled.For is { Picks: true, Logits: true } ? null : _model.Profile;   // its launches are timed without a copy between
+        if (compiled.Graph is { } graph && profile is null)
         {
             _model.Stream.Launch(graph);
             return;
         }
-        _table.Send(_model.Stream);
-        if (_model.Profile is { } profile) LaunchTimer.Run(profile, _model.Plan, compiled.Launches, compiled.EndOfOp, _model.Kernels, _model.Stream);
-        else RunOps(compiled, tokens, outputs, cancel);
-        if (!compiled.WritesLogits) ReadLogits(outputs);
+        _table.Send(compiled.For.Turn, _model.Stream);
+        if (profile is not null)
+        {
+            LaunchTimer.Run(profile, _model.Plan, compiled.Launches, compiled.EndOfOp, _model.Kernels, _model.Stream);
+            if (compiled.For.Logits && !compiled.WritesLogits) ReadLogits(outputs);
+            return;
+        }
+        RunOps(compiled, tokens, outputs, cancel);
+        GiveResults(compiled, outputs);
+    }
+
+    /// <summary>What follows the ops. Logits are read before picks, which write over those of tokens that are not picked.</summary>
+    private void GiveResults(Compiled compiled, int outputs)
+    {
+        if (compiled.For.Logits && !compiled.WritesLogits) ReadLogits(outputs);
+        compiled.Launches.Run(_model.Stream, compiled.OpLaunches, compiled.Launches.Count);
     }
 
     public void Dispose()
@@ -157,9 +190,9 @@ internal sealed unsafe class CudaExecutable : IExecutable
         if (_disposed) return;
         _disposed = true;
         _model.TryMakeCurrent();
-        if (_model.Running == this) Finish();
+        if (_model.Running == this) FinishAll();
         _model.ScratchBytes -= ScratchBytes;
-        foreach (Compiled compiled in _buckets.Values) compiled.Graph?.Dispose();
+        foreach (Compiled compiled in _compiled.Values) compiled.Graph?.Dispose();
         DisposeMemory();
     }
 
@@ -173,6 +206,8 @@ internal sealed unsafe class CudaExecutable : IExecutable
         _ssdChunks?.Dispose();
         _logits?.Dispose();
         _carried?.Dispose();
+        _picked?.Dispose();
+        _over?.Dispose();
     }
 
     private void RunOps(Compiled compiled, int rows, int outputs, CancellationToken cancel)
@@ -195,14 +230,23 @@ internal sealed unsafe class CudaExecutable : IExecutable
         if (outputs > 0 && Vocabulary > 0) _model.Stream.CopyToHost(_logits.Address, _arena.Logits, (long)outputs * Vocabulary * sizeof(float), "the logits");
     }
 
-    private Compiled Compile(Bucket bucket)
+    /// <summary>Launches for a variant, captured once that pays.</summary>
+    private Compiled Ready(Variant variant)
     {
+        if (!_compiled.TryGetValue(variant, out Compiled? compiled)) compiled = _compiled[variant] = Compile(variant);
+        if (_reader is null && (compiled.HasRun || variant.Bucket.Rows <= MostCapturedAtOnce)) compiled.Graph ??= Capture(compiled);
+        return compiled;
+    }
+
+    private Compiled Compile(Variant variant)
+    {
+        Bucket bucket = variant.Bucket;
         StepGroups? steps = bucket.Single && _reader is null ? _model.Steps : null;
         ReadOnlySpan<Op> ops = _model.Plan.Ops;
         bool bringsTable = steps is not null && bucket.Rows <= StepCompiler.MostRows && ops[0] is EmbedOp;
-        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, _logits, _ssdChunks, bucket) { BringsTable = bringsTable };
+        var compiler = new CudaCompiler(_model, _weights, _arena, _table, _rounded, _halves, variant.Picks ? null : _logits, _ssdChunks, bucket) { BringsTable = bringsTable, Turn = variant.Turn };
         int[] ends = new int[ops.Length];
-        var step = new StepCompiler(_model, _weights, _arena, _table, _halves, _logits, bucket, compiler.Launches);
+        var step = new StepCompiler(_model, _weights, _arena, _table, _halves, variant.Picks ? null : _logits, bucket, compiler.Launches);
         for (int i = 0; i < ops.Length;)
         {
             int count = 1;
@@ -211,14 +255,15 @@ internal sealed unsafe class CudaExecutable : IExecutable
             ends.AsSpan(i, count).Fill(compiler.Launches.Count);
             i += count;
         }
-        return new Compiled(compiler.Launches, ends, compiler.BringsTable, step.WroteLogits || compiler.WroteLogits);
+        if (variant.Picks) compiler.Pick(Lists, _picked);
+        return new Compiled(compiler.Launches, ends, variant, compiler.BringsTable, step.WroteLogits || compiler.WroteLogits);
     }
 
-    private CudaGraphExec Capture(Compiled compiled, Bucket bucket) => _model.Stream.Capture(() =>
+    private CudaGraphExec Capture(Compiled compiled) => _model.Stream.Capture(() =>
     {
-        if (!compiled.BringsTable) _table.Send(_model.Stream);
-        compiled.Launches.Run(_model.Stream, 0, compiled.Launches.Count);
-        if (!compiled.WritesLogits) ReadLogits(bucket.Outputs);
+        if (!compiled.BringsTable) _table.Send(compiled.For.Turn, _model.Stream);
+        compiled.Launches.Run(_model.Stream, 0, compiled.OpLaunches);
+        GiveResults(compiled, compiled.For.Bucket.Outputs);
     });
 
     /// <summary>The next power of two, or the capacity where that is less.</summary>

@@ -22,7 +22,6 @@ internal sealed class CudaModel : ILoadedModel
         Kernels = kernels;
         HasTensorCores = !exact && kernels.Capability >= 80;
         Observer = options.Observer;
-        NeverPicked = options.NeverPicked;
         _chunk = options.ChunkTokens;
         if (new MemoryNeed(plan, source, _chunk, HasTensorCores).WhyNot(context.FreeBytes) is string why) throw new NotSupportedException(why);
         Stream = new CudaStream();
@@ -38,6 +37,7 @@ internal sealed class CudaModel : ILoadedModel
             Weights = new DeviceWeights(plan, source, Stream, options, cancel);
             Slots = new DeviceSlots(plan.States, Stream, options.StateBudget);
             Slots.Reserve(options.Slots);
+            PickLists = new PickLists(plan.VocabularySize, options.NeverPicked, options.EndTokens, Stream);
             if (Task.WaitAny([compiling], KeptKernels, CancellationToken.None) < 0) options.Progress?.Report(new LoadProgress(Compiling, 0, 0));
             compiling.GetAwaiter().GetResult();
         }
@@ -74,14 +74,17 @@ internal sealed class CudaModel : ILoadedModel
     /// <summary>Bytes of the scratch of the executables alive.</summary>
     public long ScratchBytes { get; set; }
 
-    /// <summary>Tokens that are never picked.</summary>
-    public IReadOnlyList<int> NeverPicked { get; }
+    /// <summary>Tokens that picks leave out.</summary>
+    public PickLists? PickLists { get; private set; }
 
     /// <summary>Runs so far.</summary>
     public long Runs { get; set; }
 
-    /// <summary>The executable whose run is in flight, or null: one at a time, as they share the stream.</summary>
+    /// <summary>The executable that has runs in flight, or null.</summary>
     public CudaExecutable? Running { get; set; }
+
+    /// <summary>Not with a piece of a plan, which waits for what another hands on.</summary>
+    public bool WorksAhead => Plan.Logits is not null && Plan.CarriedIn.IsEmpty;
 
     int ILoadedModel.Slots => Open(Slots).Table.Count;
 
@@ -125,8 +128,9 @@ internal sealed class CudaModel : ILoadedModel
         TryMakeCurrent();
         Slots?.Dispose();
         Weights?.Dispose();
+        PickLists?.Dispose();
         Stream.Dispose();
-        (Slots, Weights) = (null, null);
+        (Slots, Weights, PickLists) = (null, null, null);
     }
 
     private T Current<T>(T? part) where T : class

@@ -8,8 +8,16 @@ internal sealed unsafe class DeviceSlots(StateLayout states, CudaStream stream, 
     /// <summary>Positions of the slots, and what was picked for them last.</summary>
     public SlotTable Table { get; } = new();
 
+    private const int LastPickBytes = 16;
+
     /// <summary>Bytes of one slot, at any position.</summary>
     public long SlotBytes => states.Bytes(0);
+
+    /// <summary>Where in a slot the token stands that was picked for it last, inverted where it ended a text.</summary>
+    public long LastPickAt => SlotBytes;
+
+    /// <summary>Bytes that the device holds for a slot.</summary>
+    public static long BytesOf(StateLayout states) => states.Bytes(0) + LastPickBytes;
 
     public long Bytes => _slots.Sum(s => s.Bytes);
 
@@ -34,7 +42,7 @@ internal sealed unsafe class DeviceSlots(StateLayout states, CudaStream stream, 
     {
         try
         {
-            return new CudaDeviceMemory(SlotBytes, $"the state of slot {_slots.Count}");
+            return new CudaDeviceMemory(BytesOf(states), $"the state of slot {_slots.Count}");
         }
         catch (CudaException e) when (e.IsOutOfMemory)
         {

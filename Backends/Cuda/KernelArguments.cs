@@ -64,6 +64,29 @@ internal enum HalfKind
     Rounded,
 }
 
+/// <summary>Pick in common.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PickRecord
+{
+    public ulong Random, Home;
+    public float Scale, TopP;
+    public int TopK;
+    public uint Least;
+    public int Row, Hidden;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct PickArguments
+{
+    public BatchPointers Batch;
+    public ulong Picks;
+    public MatrixPointer Logits;
+    public ulong Hidden;
+    public int Tokens, Unused, Ends;
+    public long Last;
+    public ulong Picked, NotFinite;
+}
+
 [StructLayout(LayoutKind.Sequential)]
 internal struct PauseArguments
 {
@@ -90,8 +113,10 @@ internal struct EmbedArguments
     public BatchPointers Batch;
     public WeightPointer Table;
     public MatrixPointer Y;
-    public ulong From, To;
-    public int Parts;
+    public ulong Picks;
+    public long Last;
+    public ulong Scratch, From, To;
+    public int Parts, Single;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -29,7 +29,7 @@ internal static class LaunchTimer
             }
             stream.Synchronize("a profiled run");
             for (int op = 0, i = 0; op < plan.Ops.Length; op++)
-                for (; i < endOfOp[op]; i++) profile.Add(plan.Ops[op], launches.Kernel(i), marks[i + 1].Since(marks[i]));
+                for (; i < (op + 1 < plan.Ops.Length ? endOfOp[op] : launches.Count); i++) profile.Add(plan.Ops[op], launches.Kernel(i), marks[i + 1].Since(marks[i]));
         }
         finally
         {

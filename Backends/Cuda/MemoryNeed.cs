@@ -30,7 +30,7 @@ internal sealed class MemoryNeed
         (_plan, _source, _chunk, _halves) = (plan, source, chunk, halves);
         foreach (WeightSpec spec in plan.Weights)
             if (source.TryGet(spec.Name, out TensorView view)) _weights += Piece(DeviceWeights.BytesOf(WeightForm.For(spec, view), view).Total);
-        _rest = Scratch(plan, source, Math.Max(chunk, 1), halves) + 2 * Piece(plan.States.Bytes(0));   // a session's state, and the slot that belongs to none
+        _rest = Scratch(plan, source, Math.Max(chunk, 1), halves) + 2 * Piece(DeviceSlots.BytesOf(plan.States));   // a session's state, and the slot that belongs to none
     }
 
     /// <summary>Bytes in all.</summary>
@@ -86,7 +86,7 @@ internal sealed class MemoryNeed
         long ssd = 0;
         foreach (Op op in plan.Ops)
             if (op is SsdScanOp scan) ssd = Math.Max(ssd, SsdChunks.BytesOfRow(scan));
-        long bytes = Piece(rows * ssd) + Piece(ArenaMemory.BytesOf(plan, rows)) + Piece((long)plan.VocabularySize * sizeof(float)) + Piece(rows * 4L * sizeof(int));
+        long bytes = Piece(rows * ssd) + Piece(ArenaMemory.BytesOf(plan, rows)) + 2 * Piece((long)plan.VocabularySize * sizeof(float)) + Piece(rows * 4L * sizeof(int));
         if (quantized) bytes += Piece(RoundedMemory.BytesOf(rows, widest));
         if (halves) bytes += HalfMemory.MostBuffers * Piece((long)rows * (widest + 8) * sizeof(ushort)) + Piece(HalfMemory.PartsBytes) + Piece(matrix * sizeof(ushort)) + Grain;
         return bytes;

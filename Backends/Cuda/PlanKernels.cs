@@ -28,7 +28,7 @@ internal static class PlanKernels
     /// <summary>The modules, by the names of the files in Shaders/cuda.</summary>
     public static IEnumerable<string> Modules(Plan plan, IWeightSource source, bool tensorCores, KernelLibrary kernels)
     {
-        var modules = new SortedSet<string>(StringComparer.Ordinal);
+        var modules = new SortedSet<string>(StringComparer.Ordinal) { "pick" };
         foreach (Op op in plan.Ops)
         {
             switch (op)

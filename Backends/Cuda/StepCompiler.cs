@@ -3,7 +3,7 @@ using static MambaRT.Backends.Cuda.Grid;
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Turns groups of ops into launches for batches of one row a sequence.</summary>
-internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, HostLogits logits, Bucket bucket, LaunchList launches)
+internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, HostLogits? logits, Bucket bucket, LaunchList launches)
 {
     /// <summary>Rows that the kernels of a step serve at once; with more the products go by tiles, and Mamba-1's scan by kernels of its own.</summary>
     public const int MostRows = 8;
@@ -37,8 +37,9 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
     {
         if (ShapeOf(group, _plan, weights.FormOf, Sequences(bucket.Rows), model.Kernels.MultiProcessors) is not StepShape shape) return false;
         if (group.Linear is not { } linear || Rows(linear) == 0) return true;
-        bool isLast = linear.Output.Register == _plan.Logits?.Register;
-        WroteLogits |= isLast;
+        // Logits go straight to the host, if that is where they are wanted.
+        HostLogits? to = linear.Output.Register == _plan.Logits?.Register ? logits : null;
+        WroteLogits |= to is not null;
         var arguments = new StepArguments
         {
             Batch = table.Pointers,
@@ -47,8 +48,8 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
             Z = group.Gate is { } gate ? arena[gate.Z] : default,
             Norm = weights.Vector(group.Norm?.Weight ?? group.Gate?.Weight),
             AddTo = linear.AddTo is Activation residual ? arena[residual] : default,
-            Y = isLast ? logits.Rows : arena[linear.Output],
-            NotFinite = isLast ? logits.NotFinite : 0,
+            Y = to?.Rows ?? arena[linear.Output],
+            NotFinite = to?.NotFinite ?? 0,
             Bias = weights.Vector(linear.Bias),
             Epsilon = group.Norm?.Epsilon ?? group.Gate?.Epsilon ?? 0,
         };

@@ -30,7 +30,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         int widest = 1;
         foreach (WeightSpec w in _plan.Weights) widest = Math.Max(widest, w.Columns);
         _row = new float[widest];
-        _picks = new HostPicks(shape.Sequences, model.NeverPicked);
+        _picks = new HostPicks(shape.Sequences, model.NeverPicked, model.EndTokens);
         model.ScratchFloats += _arena.Length + _logits.Length;
     }
 
@@ -48,9 +48,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         _rows = batch.Tokens.Length;
         _sequences = batch.Sequences.Length;
         batch.Tokens.CopyTo(_tokens);
-        batch.Sequences.CopyTo(_spans);
-        foreach (SequenceSpan span in batch.Sequences)
-            if (_tokens[span.Start] == Batch.LastPick) _tokens[span.Start] = _model.Table.LastPick(span.Slot);
+        for (int i = 0; i < batch.Sequences.Length; i++) _spans[i] = _model.Table.Resolve(batch.Sequences[i], ref _tokens[batch.Sequences[i].Start]);
         TakeCarried(batch.Carried);
         try
         {
@@ -72,7 +70,7 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         return new RunTicket(_model.Runs);
     }
 
-    public RunOutput Await(RunTicket run) => new(_wantsLogits ? LogitRows : default, _picks.Of(run), HandOn());
+    public RunOutput Await(RunTicket run) => new(_wantsLogits ? LogitRows : default, _picks.Of(run), HandOn()) { IsFinite = _wantsLogits ? null : _picks.AreFinite(run) };
 
     public void Embed(EmbedOp op)
     {

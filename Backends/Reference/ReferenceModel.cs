@@ -17,6 +17,7 @@ internal sealed class ReferenceModel : ILoadedModel
         Observer = options.Observer;
         _stateBudget = options.StateBudget;
         NeverPicked = options.NeverPicked;
+        EndTokens = options.EndTokens;
         Views = new TensorView[plan.Weights.Length];
         Decoded = new float[plan.Weights.Length][];
         for (int i = 0; i < plan.Weights.Length; i++)
@@ -56,6 +57,9 @@ internal sealed class ReferenceModel : ILoadedModel
 
     /// <summary>Tokens that are never picked.</summary>
     public IReadOnlyList<int> NeverPicked { get; }
+
+    /// <summary>Tokens that end a text.</summary>
+    public IReadOnlyList<int> EndTokens { get; }
 
     /// <summary>Runs so far.</summary>
     public long Runs { get; set; }

@@ -56,8 +56,7 @@ internal sealed class BatchTable : IDisposable
         for (int i = 0; i < batch.Sequences.Length; i++)
         {
             SequenceSpan span = batch.Sequences[i];
-            (slots[i], starts[i], lengths[i]) = (span.Slot, span.Start, span.Count);
-            if (tokens[span.Start] == Batch.LastPick) tokens[span.Start] = table.LastPick(span.Slot);
+            (slots[i], starts[i], lengths[i]) = (table.Resolve(span, ref tokens[span.Start]).Slot, span.Start, span.Count);
             sequenceOf.Slice(span.Start, span.Count).Fill(i);
             for (int row = span.Count - span.OutputCount; row < span.Count; row++) outputRows[next++] = span.Start + row;
         }

@@ -41,7 +41,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
             DisposeMemory();
             throw;
         }
-        _picks = new HostPicks(shape.Sequences, model.NeverPicked);
+        _picks = new HostPicks(shape.Sequences, model.NeverPicked, model.EndTokens);
         _spans = new SequenceSpan[shape.Sequences];
         _wanted = new TokenPick[shape.Sequences];
         model.ScratchBytes += ScratchBytes;
@@ -61,7 +61,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     {
         if (_model.Running == this) Finish();
         if (_failure is { } failure) throw failure;
-        return new RunOutput(_wantsLogits ? Logits : default, _picks.Of(run), _carriedOut.Read(_rows, ref _carried));
+        return new RunOutput(_wantsLogits ? Logits : default, _picks.Of(run), _carriedOut.Read(_rows, ref _carried)) { IsFinite = _wantsLogits ? null : _picks.AreFinite(run) };
     }
 
     public void Dispose()

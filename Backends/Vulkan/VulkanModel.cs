@@ -13,7 +13,7 @@ internal sealed class VulkanModel : ILoadedModel
     public VulkanModel(Plan plan, IWeightSource source, LoadOptions options, VulkanDevice device, PipelineLibrary pipelines, CancellationToken cancel)
     {
         (Plan, Source, Device, Pipelines) = (plan, source, device, pipelines);
-        (Observer, NeverPicked, _chunk) = (options.Observer, options.NeverPicked, options.ChunkTokens);
+        (Observer, NeverPicked, EndTokens, _chunk) = (options.Observer, options.NeverPicked, options.EndTokens, options.ChunkTokens);
         Lane = new CommandLane(device);
         Transfers = new Transfers(device, Lane);
         try
@@ -46,6 +46,9 @@ internal sealed class VulkanModel : ILoadedModel
 
     /// <summary>Tokens that are never picked.</summary>
     public IReadOnlyList<int> NeverPicked { get; }
+
+    /// <summary>Tokens that end a text.</summary>
+    public IReadOnlyList<int> EndTokens { get; }
 
     /// <summary>Bytes of the scratch of the executables alive.</summary>
     public long ScratchBytes { get; set; }

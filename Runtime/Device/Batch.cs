@@ -36,7 +36,10 @@ public readonly record struct BatchShape(int Tokens, int Sequences, int Outputs)
 /// <summary>Ragged rows of several sequences, end to end: no padding, no masks.</summary>
 public readonly ref struct Batch
 {
-    /// <summary>Stands for the token that the run before picked for the same slot.</summary>
+    /// <summary>
+    /// Stands for the token that the run before picked for the same slot; one is picked after it, too, and no logits are handed out. Where it ended a text (<see cref="LoadOptions.EndTokens"/>) the
+    /// slot is left as it is, and what is picked is -1.
+    /// </summary>
     public const int LastPick = -1;
 
     /// <summary>Creates an empty batch that asks for logits.</summary>

@@ -4,12 +4,14 @@ namespace MambaRT.Devices;
 /// <remarks>One thread at a time; allocates nothing after the first pick.</remarks>
 /// <param name="sequences">The most of a batch.</param>
 /// <param name="neverPicked">See <see cref="LoadOptions.NeverPicked"/>.</param>
-public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked)
+/// <param name="ends">See <see cref="LoadOptions.EndTokens"/>.</param>
+public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked, IReadOnlyList<int> ends)
 {
-    private float[] _allowed = [];
     private readonly TokenPicker _picker = new();
     private readonly int[][] _picked = [new int[sequences], new int[sequences]];
     private readonly int[] _counts = new int[2];
+    private readonly bool[] _finite = new bool[2];
+    private float[] _allowed = [];
 
     /// <summary>Picks for each sequence of a batch that was run, and notes it in the table.</summary>
     /// <param name="run">The run's number, of which consecutive ones are kept apart.</param>
@@ -20,6 +22,7 @@ public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked)
     public void Pick(long run, scoped in Batch batch, ReadOnlySpan<float> logits, SlotTable table)
     {
         int count = _counts[run & 1] = batch.Picks.Length, row = 0;
+        _finite[run & 1] = true;
         if (count == 0) return;
         int[] picked = _picked[run & 1];
         int outputs = 0;
@@ -30,22 +33,39 @@ public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked)
             SequenceSpan span = batch.Sequences[i];
             row += span.OutputCount;
             picked[i] = -1;
-            if (span.Outputs == OutputRows.None) continue;
-            picked[i] = _picker.Pick(Allowed(logits.Slice((row - 1) * vocabulary, vocabulary)), batch.Picks[i], span.Position + span.Count);
-            if (picked[i] < 0) throw new InvalidOperationException($"No token can be picked for sequence {i}: every logit is NaN or negative infinity. Check the model's weights.");
-            table.SetLastPick(span.Slot, picked[i]);
+            if (span.Outputs == OutputRows.None || table.IsLeft(span.Slot)) continue;
+            ReadOnlySpan<float> own = logits.Slice((row - 1) * vocabulary, vocabulary);
+            _finite[run & 1] &= Logits.AreFinite(own);
+            picked[i] = _picker.Pick(Allowed(own, batch.Picks[i].NoEnds), batch.Picks[i], span.Position + span.Count);
+            if (picked[i] < 0) throw NothingToPick(i);
+            table.SetLastPick(span.Slot, picked[i], IsEnd(picked[i]));
         }
-    }
-
-    private ReadOnlySpan<float> Allowed(ReadOnlySpan<float> logits)
-    {
-        if (neverPicked.Count == 0) return logits;
-        if (_allowed.Length != logits.Length) _allowed = new float[logits.Length];
-        logits.CopyTo(_allowed);
-        for (int i = 0; i < neverPicked.Count; i++) _allowed[neverPicked[i]] = float.NegativeInfinity;
-        return _allowed;
     }
 
     /// <summary>What was picked in one of the last two runs.</summary>
     public ReadOnlySpan<int> Of(RunTicket run) => _picked[run.Number & 1].AsSpan(0, _counts[run.Number & 1]);
+
+    /// <summary>Whether all that was picked from in one of the last two runs was finite.</summary>
+    public bool AreFinite(RunTicket run) => _finite[run.Number & 1];
+
+    /// <summary>What is said of a row that no token can be picked from.</summary>
+    public static InvalidOperationException NothingToPick(int sequence) =>
+        new($"No token can be picked for sequence {sequence}: every logit is NaN or negative infinity. Check the model's weights.");
+
+    private bool IsEnd(int token)
+    {
+        for (int i = 0; i < ends.Count; i++)
+            if (ends[i] == token) return true;
+        return false;
+    }
+
+    private ReadOnlySpan<float> Allowed(ReadOnlySpan<float> logits, bool noEnds)
+    {
+        if (neverPicked.Count == 0 && (!noEnds || ends.Count == 0)) return logits;
+        if (_allowed.Length != logits.Length) _allowed = new float[logits.Length];
+        logits.CopyTo(_allowed);
+        for (int i = 0; i < neverPicked.Count; i++) _allowed[neverPicked[i]] = float.NegativeInfinity;
+        for (int i = 0; noEnds && i < ends.Count; i++) _allowed[ends[i]] = float.NegativeInfinity;
+        return _allowed;
+    }
 }

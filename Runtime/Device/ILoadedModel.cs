@@ -38,6 +38,9 @@ public interface ILoadedModel : IDisposable
     /// <exception cref="EndOfStreamException">The bytes end early; the slot has no position then.</exception>
     void ImportSlot(int slot, long position, Stream canonical);
 
+    /// <summary>Whether the device works by itself while a run is in flight, so that it pays to start the next before that is over.</summary>
+    bool WorksAhead => false;
+
     /// <summary>The shape of the executable that runs batches of <paramref name="shape"/>: no smaller in any number. Equal answers mean the same executable.</summary>
     BatchShape Bucket(BatchShape shape);
 

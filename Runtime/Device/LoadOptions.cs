@@ -18,6 +18,9 @@ public sealed record LoadOptions
     /// <summary>Tokens that no pick takes: rows of the head that stand for no token of the vocabulary, in ascending order.</summary>
     public IReadOnlyList<int> NeverPicked { get; init; } = [];
 
+    /// <summary>Tokens that end a text: a span whose <see cref="Batch.LastPick"/> is one of them leaves its sequence as it is.</summary>
+    public IReadOnlyList<int> EndTokens { get; init; } = [];
+
     /// <summary>What errors are about: the model's file.</summary>
     public string Subject { get; init; } = "The model";
 

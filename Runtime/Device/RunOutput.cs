@@ -13,10 +13,10 @@ public readonly ref struct RunOutput(ReadOnlySpan<float> logits, ReadOnlySpan<in
     /// <summary>Logits [outputs, vocabulary] of the rows that were wanted, in order; empty where the batch asked for none.</summary>
     public ReadOnlySpan<float> Logits { get; } = logits;
 
-    /// <summary>Whether the device has seen that all logits are finite; false where it has not looked.</summary>
-    public bool IsKnownFinite { get; init; }
+    /// <summary>Whether all logits that are handed out, or that a token was picked from, are finite; null where that was not looked at.</summary>
+    public bool? IsFinite { get; init; }
 
-    /// <summary>The token picked for each sequence, in order; -1 for one that wanted no row. Empty where the batch asked for none.</summary>
+    /// <summary>The token picked for each sequence, in order; -1 for one that wanted no row, or that was left as it is (<see cref="Batch.LastPick"/>). Empty where the batch asked for none.</summary>
     public ReadOnlySpan<int> Picked { get; } = picked;
 
     /// <summary>

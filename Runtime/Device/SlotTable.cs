@@ -74,11 +74,29 @@ public sealed class SlotTable
         foreach (SequenceSpan span in sequences) Lose(span.Slot);
     }
 
-    /// <summary>The token that a host-side backend noted as picked last for a slot.</summary>
-    public int LastPick(int slot) => _entries[slot].Picked;
-
     /// <summary>Notes the token that a run picked for a slot.</summary>
-    public void SetLastPick(int slot, int token) => _entries[slot].Picked = token;
+    /// <param name="slot">The slot.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="ends">Whether it ends the text.</param>
+    public void SetLastPick(int slot, int token, bool ends) => (_entries[slot].Picked, _entries[slot].HasEnded) = (token, ends);
+
+    /// <summary>For a host-side backend, which looks up what a span's token stands for before it runs it.</summary>
+    /// <param name="span">Checked.</param>
+    /// <param name="token">Its first token; a <see cref="Batch.LastPick"/> is replaced.</param>
+    /// <returns>The span to run: in the scratch slot where its text has ended.</returns>
+    public SequenceSpan Resolve(SequenceSpan span, ref int token)
+    {
+        ref Entry entry = ref _entries[span.Slot];
+        entry.IsLeft = token == Batch.LastPick && entry.HasEnded;
+        if (token == Batch.LastPick) token = entry.Picked;
+        return entry.IsLeft ? span with { Slot = 0 } : span;
+    }
+
+    /// <summary>Whether the last run that was resolved has left a slot as it was.</summary>
+    public bool IsLeft(int slot) => _entries[slot].IsLeft;
+
+    /// <summary>For a device that finds out by itself that a text has ended: the run that was started has left a slot as it was.</summary>
+    public void TakeBack(SequenceSpan span) => _entries[span.Slot].Position -= span.Count;
 
     /// <summary>Checks everything a device relies on that runs pieces of plans too.</summary>
     /// <inheritdoc cref="Check(in Batch, BatchShape, int, int)"/>
@@ -114,7 +132,7 @@ public sealed class SlotTable
         int next = 0, outputs = 0;
         for (int i = 0; i < sequences.Length; i++)
         {
-            CheckSpan(sequences, i, next, tokens, vocabulary);
+            CheckSpan(batch, i, next, vocabulary);
             next += sequences[i].Count;
             outputs += sequences[i].OutputCount;
         }
@@ -132,13 +150,15 @@ public sealed class SlotTable
         foreach (SequenceSpan span in batch.Sequences)
         {
             ref Entry entry = ref _entries[span.Slot];
-            entry.Position = span.Position + span.Count;
+            entry.Position = span.Position + (entry.IsLeft ? 0 : span.Count);
             entry.HasPick = picks && span.Outputs != OutputRows.None;
         }
     }
 
-    private void CheckSpan(ReadOnlySpan<SequenceSpan> sequences, int i, int next, ReadOnlySpan<int> tokens, int vocabulary)
+    private void CheckSpan(scoped in Batch batch, int i, int next, int vocabulary)
     {
+        ReadOnlySpan<SequenceSpan> sequences = batch.Sequences;
+        ReadOnlySpan<int> tokens = batch.Tokens;
         SequenceSpan span = sequences[i];
         if (span.Start != next || span.Count < 1 || span.Count > tokens.Length - next)
             throw new ArgumentException($"Sequence {i} covers rows {span.Start} to {(long)span.Start + span.Count - 1}; sequences must tile the {tokens.Length} rows in order.");
@@ -158,9 +178,9 @@ public sealed class SlotTable
         foreach (int token in tokens.Slice(span.Start, span.Count))
         {
             if ((uint)token < (uint)vocabulary) continue;
-            if (token == Batch.LastPick && span.Count == 1 && entry.HasPick) continue;
+            if (token == Batch.LastPick && span.Count == 1 && entry.HasPick && !batch.Picks.IsEmpty && !batch.WantsLogits && span.Outputs != OutputRows.None) continue;
             throw new ArgumentException(token == Batch.LastPick
-                ? $"Token {token} stands for the last pick; that needs a span of one row, and a run before that picked a token for slot {span.Slot}."
+                ? $"Token {token} stands for the last pick; that needs a span of one row with a pick of its own, a batch that wants no logits, and a run before that picked a token for slot {span.Slot}."
                 : $"Token {token} is outside the vocabulary of {vocabulary}; ids run from 0 to {vocabulary - 1}.");
         }
     }
@@ -173,6 +193,6 @@ public sealed class SlotTable
         public long Position = position;
         public ulong Stamp;
         public int Picked = -1;
-        public bool HasPick;
+        public bool HasPick, HasEnded, IsLeft;
     }
 }

@@ -70,7 +70,7 @@ public sealed class SplitBackend : IBackend
         ILoadedModel begun = _first.Load(first, weights, OptionsOf(first), cancel);
         try
         {
-            return new SplitModel(new SplitPlan(plan, first, last), begun, _last.Load(last, weights, OptionsOf(last), cancel), options.StateBudget);
+            return new SplitModel(new SplitPlan(plan, first, last), begun, _last.Load(last, weights, OptionsOf(last), cancel), options);
         }
         catch
         {

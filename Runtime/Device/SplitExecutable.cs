@@ -6,23 +6,27 @@ internal sealed class SplitExecutable : IExecutable
     private readonly SplitModel _model;
     private readonly IExecutable _first, _last;
     private readonly int[] _tokens;
-    private readonly SequenceSpan[] _spans;
+    private readonly TokenPick[] _picks;
 
     // Of the last two runs, by their number.
     private readonly int[][] _picked;
     private readonly int[] _pickedCounts = new int[2];
     private readonly Exception?[] _failures = new Exception?[2];
 
-    // Of the run that is in flight.
+    // Of the run that is in flight, and of the one that is started meanwhile: sequences that are run, and their places in the batch that was given.
+    private SequenceSpan[] _spans, _nextSpans;
+    private int[] _places, _nextPlaces;
     private RunTicket _run;
-    private int _sequences;
+    private int _sequences, _given;
     private bool _disposed;
 
     public SplitExecutable(SplitModel model, IExecutable first, IExecutable last, BatchShape shape)
     {
         (_model, _first, _last, Shape) = (model, first, last, shape);
         _tokens = new int[shape.Tokens];
-        _spans = new SequenceSpan[shape.Sequences];
+        (_spans, _nextSpans) = (new SequenceSpan[shape.Sequences], new SequenceSpan[shape.Sequences]);
+        (_places, _nextPlaces) = (new int[shape.Sequences], new int[shape.Sequences]);
+        _picks = new TokenPick[shape.Sequences];
         _picked = [new int[shape.Sequences], new int[shape.Sequences]];
     }
 
@@ -34,21 +38,28 @@ internal sealed class SplitExecutable : IExecutable
         cancel.ThrowIfCancellationRequested();
         if (batch.Tokens.Contains(Batch.LastPick)) _model.Running?.Finish();   // the first piece looks the token up
         _model.Table.Check(batch, Shape, _model.Plan);
-        ReadOnlySpan<int> tokens = Resolve(batch);
-        try
+        int sequences = Take(batch, out int rows);
+        ReadOnlySpan<int> tokens = _tokens.AsSpan(0, rows);
+        ReadOnlySpan<SequenceSpan> spans = _nextSpans.AsSpan(0, sequences);
+        if (sequences > 0)
         {
-            RunTicket begun = _first.Start(new Batch { Tokens = tokens, Sequences = batch.Sequences, Carried = batch.Carried, WantsLogits = false }, cancel);
-            ReadOnlySpan<float> carried = _first.Await(begun).Carried;
-            _model.Running?.Finish();   // it went on meanwhile
-            _run = _last.Start(new Batch { Tokens = tokens, Sequences = batch.Sequences, Picks = batch.Picks, Carried = carried, WantsLogits = batch.WantsLogits }, cancel);
+            try
+            {
+                RunTicket begun = _first.Start(new Batch { Tokens = tokens, Sequences = spans, Carried = batch.Carried, WantsLogits = false }, cancel);
+                ReadOnlySpan<float> carried = _first.Await(begun).Carried;
+                _model.Running?.Finish();   // it went on meanwhile
+                var last = new Batch { Tokens = tokens, Sequences = spans, Picks = batch.Picks.IsEmpty ? [] : _picks.AsSpan(0, sequences), Carried = carried, WantsLogits = batch.WantsLogits };
+                _run = _last.Start(last, cancel);
+            }
+            catch
+            {
+                _model.Table.Lose(batch.Sequences);
+                throw;
+            }
         }
-        catch
-        {
-            _model.Table.Lose(batch.Sequences);
-            throw;
-        }
-        batch.Sequences.CopyTo(_spans);
-        _sequences = batch.Sequences.Length;
+        _model.Running?.Finish();
+        (_sequences, _given) = (sequences, batch.Picks.Length);
+        (_spans, _nextSpans, _places, _nextPlaces) = (_nextSpans, _spans, _nextPlaces, _places);
         _model.Table.Advance(batch);
         _model.Running = this;
         return new RunTicket(++_model.Runs);
@@ -68,9 +79,7 @@ internal sealed class SplitExecutable : IExecutable
         (_failures[at], _pickedCounts[at]) = (null, 0);
         try
         {
-            ReadOnlySpan<int> picked = Take().Picked;
-            picked.CopyTo(_picked[at]);
-            _pickedCounts[at] = picked.Length;
+            _pickedCounts[at] = Take().Picked.Length;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -87,15 +96,22 @@ internal sealed class SplitExecutable : IExecutable
         _last.Dispose();
     }
 
+    /// <summary>Waits for the second device, and puts what was picked in its place.</summary>
     private RunOutput Take()
     {
         _model.Running = null;
+        Span<int> picked = _picked[_model.Runs & 1].AsSpan(0, _given);
+        picked.Fill(-1);
+        if (_sequences == 0) return new RunOutput(default, picked) { IsFinite = true };
         try
         {
             RunOutput output = _last.Await(_run);
             for (int i = 0; i < output.Picked.Length; i++)
-                if (output.Picked[i] >= 0) _model.Table.SetLastPick(_spans[i].Slot, output.Picked[i]);
-            return output;
+            {
+                picked[_places[i]] = output.Picked[i];
+                if (output.Picked[i] >= 0) _model.Table.SetLastPick(_spans[i].Slot, output.Picked[i], _model.Ends.Contains(output.Picked[i]));
+            }
+            return new RunOutput(output.Logits, picked) { IsFinite = output.IsFinite };
         }
         catch
         {
@@ -104,13 +120,20 @@ internal sealed class SplitExecutable : IExecutable
         }
     }
 
-    /// <summary>The tokens, with what was picked in the place of <see cref="Batch.LastPick"/>.</summary>
-    private ReadOnlySpan<int> Resolve(scoped in Batch batch)
+    /// <summary>Takes over a batch, with what was picked in the place of <see cref="Batch.LastPick"/>, and without the sequences whose text has ended so.</summary>
+    private int Take(scoped in Batch batch, out int rows)
     {
-        Span<int> tokens = _tokens.AsSpan(0, batch.Tokens.Length);
-        batch.Tokens.CopyTo(tokens);
-        foreach (SequenceSpan span in batch.Sequences)
-            if (tokens[span.Start] == Batch.LastPick) tokens[span.Start] = _model.Table.LastPick(span.Slot);
-        return tokens;
+        int sequences = rows = 0;
+        for (int i = 0; i < batch.Sequences.Length; i++)
+        {
+            SequenceSpan given = batch.Sequences[i];
+            batch.Tokens.Slice(given.Start, given.Count).CopyTo(_tokens.AsSpan(rows));
+            if (_model.Table.Resolve(given, ref _tokens[rows]).Slot == 0) continue;
+            _nextSpans[sequences] = given with { Start = rows };
+            if (!batch.Picks.IsEmpty) _picks[sequences] = batch.Picks[i];
+            _nextPlaces[sequences++] = i;
+            rows += given.Count;
+        }
+        return sequences;
     }
 }

@@ -7,9 +7,9 @@ internal sealed class SplitModel : ILoadedModel
     private readonly ILoadedModel _first, _last;
     private readonly long _stateBudget;
 
-    public SplitModel(SplitPlan plan, ILoadedModel first, ILoadedModel last, long stateBudget)
+    public SplitModel(SplitPlan plan, ILoadedModel first, ILoadedModel last, LoadOptions options)
     {
-        (_plan, _first, _last, _stateBudget) = (plan, first, last, stateBudget);
+        (_plan, _first, _last, _stateBudget, Ends) = (plan, first, last, options.StateBudget, options.EndTokens);
         Table.Grow(Math.Min(first.Slots, last.Slots));
     }
 
@@ -18,6 +18,9 @@ internal sealed class SplitModel : ILoadedModel
 
     /// <summary>Positions and picks of the slots: what both devices must agree on.</summary>
     public SlotTable Table { get; } = new();
+
+    /// <summary>Tokens that end a text.</summary>
+    public IReadOnlyList<int> Ends { get; }
 
     /// <summary>Runs so far.</summary>
     public long Runs { get; set; }

@@ -27,7 +27,7 @@ public sealed class TokenPicker
         if (first < 0 || pick.IsGreedy || pick.TopK == 1) return first;
         float max = Math.Min(logits[first], float.MaxValue);
         ReadOnlySpan<int> kept = Keep(logits, pick, max, out bool all);
-        float scale = Log2E / pick.Temperature;
+        float scale = Scale(pick.Temperature);
         ulong sum = 0;
         int count = all ? logits.Length : kept.Length;
         for (int i = 0; i < count; i++) sum += Weight(logits[all ? i : kept[i]], max, scale);
@@ -41,6 +41,12 @@ public sealed class TokenPicker
         }
         throw new InvalidOperationException("A draw passed the sum of its weights.");   // rest < sum, so some weight exceeds what is left of it
     }
+
+    /// <summary>What a logit's distance from the largest is multiplied by at a temperature above 0; at the smallest of these it stays finite, so that the first token has a weight.</summary>
+    public static float Scale(float temperature) => Math.Min(Log2E / temperature, float.MaxValue);
+
+    /// <summary>The weight that a token must have to be kept by min-p; 0 keeps all.</summary>
+    public static uint LeastWeight(float minP) => (uint)(minP * (double)(1 << 30));
 
     /// <summary>⌊2³⁰·exp2((logit − max)·scale)⌋, in operations that round alike everywhere: a subtraction, a product, a floor, six fused multiply-adds, a shift.</summary>
     /// <remarks>2^f on [0, 1] by a polynomial of degree 6, exact at both ends, less than 2e-7 of the weight off between, rounding included.</remarks>
@@ -94,7 +100,8 @@ public sealed class TokenPicker
     private ReadOnlySpan<int> Keep(ReadOnlySpan<float> logits, in TokenPick pick, float max, out bool all)
     {
         bool topK = pick.TopK > 0 && pick.TopK < logits.Length, topP = pick.TopP is > 0 and < 1;
-        all = !topK && !topP && pick.MinP == 0;
+        uint least = LeastWeight(pick.MinP);
+        all = !topK && !topP && least == 0;
         if (all) return default;
         if (_keys.Length < logits.Length) (_keys, _ids) = (new ulong[logits.Length], new int[logits.Length]);
         Span<ulong> order = topK ? _keys.AsSpan(0, pick.TopK) : _keys;
@@ -107,7 +114,6 @@ public sealed class TokenPicker
             else order.Sort();
             order = order[..Covering(logits, order, Target(sum, pick.TopP), max)];
         }
-        uint least = (uint)(pick.MinP * (double)(1 << 30));
         int count = 0;
         foreach (ulong key in order)
             if (Weight(logits[TokenOrder.Id(key)], max, Log2E) >= least) _ids[count++] = TokenOrder.Id(key);

@@ -49,6 +49,7 @@ public sealed class Model : IDisposable
         _loaded = backend.Load(Plan, weights, new LoadOptions
         {
             Slots = 0, StateBudget = StateBudget, ChunkTokens = ChunkTokens, Observer = options.Observer, NeverPicked = NoTokens(Plan, Tokenizer),
+            EndTokens = EndTokens(Tokenizer),
             Subject = metadata.Subject, Progress = options.Progress,
         }, cancel);
         _executables = new ExecutableCache(_loaded);
@@ -199,6 +200,25 @@ public sealed class Model : IDisposable
         if (sessions.IsEmpty || sessions.Length != tokens.Length)
             throw new ArgumentException($"FeedBatch got {sessions.Length} sessions and {tokens.Length} tokens; one token for each of at least one session is needed.", nameof(tokens));
         using Use use = Enter();
+        return FeedTogether(sessions, tokens, []).Logits;
+    }
+
+    /// <summary>As <see cref="FeedBatch"/>, and picks a token after each instead of handing out logits, on the device where it can.</summary>
+    /// <param name="sessions">Open sessions of this model, each at most once.</param>
+    /// <param name="tokens">One token for each session, in the same order.</param>
+    /// <param name="picks">How, for each.</param>
+    /// <param name="picked">Receives the token picked for each; they are not fed.</param>
+    /// <exception cref="ArgumentException">As there, or a setting of a pick is out of range; nothing is fed.</exception>
+    public void PickBatch(ReadOnlySpan<Session> sessions, ReadOnlySpan<int> tokens, ReadOnlySpan<TokenPick> picks, Span<int> picked)
+    {
+        if (sessions.IsEmpty || sessions.Length != tokens.Length || sessions.Length != picks.Length || sessions.Length != picked.Length)
+            throw new ArgumentException($"PickBatch got {sessions.Length} sessions, {tokens.Length} tokens, {picks.Length} picks and room for {picked.Length} tokens; one of each is needed for each of at least one session.", nameof(tokens));
+        using Use use = Enter();
+        FeedTogether(sessions, tokens, picks).Picked.CopyTo(picked);
+    }
+
+    private RunOutput FeedTogether(ReadOnlySpan<Session> sessions, ReadOnlySpan<int> tokens, ReadOnlySpan<TokenPick> picks)
+    {
         if (_spans.Length < sessions.Length) _spans = new SequenceSpan[sessions.Length];
         for (int i = 0; i < sessions.Length; i++)
         {
@@ -210,10 +230,10 @@ public sealed class Model : IDisposable
         IExecutable executable = _executables.For(new BatchShape(sessions.Length, sessions.Length, sessions.Length));
         try
         {
-            RunTicket run = executable.Start(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length) });
-            ReadOnlySpan<float> logits = Proven(executable.Await(run), _spans.AsSpan(0, sessions.Length)).Logits;
+            RunTicket run = executable.Start(new Batch { Tokens = tokens, Sequences = _spans.AsSpan(0, sessions.Length), Picks = picks, WantsLogits = picks.IsEmpty });
+            RunOutput output = Proven(executable.Await(run), _spans.AsSpan(0, sessions.Length));
             foreach (Session session in sessions) session.Advance(1);
-            return logits;
+            return output;
         }
         catch
         {
@@ -239,9 +259,10 @@ public sealed class Model : IDisposable
 
     /// <summary>Keeps other threads out until it is disposed.</summary>
     /// <param name="slices">The feed under way that enters to go on.</param>
+    /// <param name="steps">Steps of which one may be in flight; those of others are waited for.</param>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     /// <exception cref="InvalidOperationException">Another thread is inside, or another feed than <paramref name="slices"/> is under way.</exception>
-    internal Use Enter(SlicedFeed? slices = null)
+    internal Use Enter(SlicedFeed? slices = null, PickedSteps? steps = null)
     {
         if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
@@ -249,7 +270,11 @@ public sealed class Model : IDisposable
             throw new InvalidOperationException("Two threads used this model at once; a model and its sessions are used by one thread at a time.");
         }
         Volatile.Write(ref _inside, Environment.CurrentManagedThreadId);
-        if (Volatile.Read(ref _closing) == 0 && UnderWay == slices) return new Use(this);
+        if (Volatile.Read(ref _closing) == 0 && UnderWay == slices)
+        {
+            if (Ahead != steps) Ahead?.Wait();
+            return new Use(this);
+        }
         new Use(this).Dispose();
         CheckOpen();
         throw new InvalidOperationException("A feed in slices of time is under way on this model; advance it to its end, or dispose it.");
@@ -260,6 +285,12 @@ public sealed class Model : IDisposable
 
     /// <summary>The feed in slices of time that is not over, or null: until it is, nothing else enters.</summary>
     internal SlicedFeed? UnderWay { get; set; }
+
+    /// <summary>The steps of which one is in flight, or null: it is waited for before anything else happens on the device.</summary>
+    internal PickedSteps? Ahead { get; set; }
+
+    /// <summary>What runs one token of one sequence; only within <see cref="Enter"/>.</summary>
+    internal IExecutable Single => _executables.For(new BatchShape(1, 1, 1));
 
     /// <summary>Whether the budget has room for another session.</summary>
     internal bool HasRoom
@@ -404,9 +435,9 @@ public sealed class Model : IDisposable
     /// <summary>Passes on logits that are finite.</summary>
     internal RunOutput Proven(RunOutput output, scoped ReadOnlySpan<SequenceSpan> sequences)
     {
-        if (!output.IsKnownFinite && !Logits.AreFinite(output.Logits))
+        if (!(output.IsFinite ?? Logits.AreFinite(output.Logits)))
             throw FiniteWeights.Overflow(Metadata.Subject, NonFiniteStates.First(Plan, _loaded, sequences) ?? Plan.Ops[^1].Name);
-        _proven |= !output.Logits.IsEmpty;
+        _proven |= !output.Logits.IsEmpty || !output.Picked.IsEmpty;
         return output;
     }
 
@@ -418,6 +449,15 @@ public sealed class Model : IDisposable
         ITokenizer tokenizer = Formats.Tokenizer.Create(metadata);
         return tokenizer.VocabularySize <= plan.VocabularySize ? tokenizer
             : throw new FormatException($"{metadata.Subject}: the vocabulary has {tokenizer.VocabularySize} tokens and 'token_embd.weight' {plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
+    }
+
+    /// <summary>The tokens that end a text.</summary>
+    internal static int[] EndTokens(ITokenizer tokenizer)
+    {
+        var ends = new List<int>();
+        for (int token = 0; token < tokenizer.VocabularySize; token++)
+            if (tokenizer.IsEndOfGeneration(token)) ends.Add(token);
+        return [.. ends];
     }
 
     /// <summary>Rows of the head that stand for no token: beyond the vocabulary, or of tokens that are not used.</summary>

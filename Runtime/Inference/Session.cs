@@ -209,8 +209,8 @@ public sealed class Session : IDisposable
     /// <summary>Notes that a run failed after it had begun to change the state, and that there is no copy.</summary>
     internal void Lose() => _lost = true;
 
-    /// <summary>The same where a run that failed has changed the state.</summary>
-    internal void LoseUnlessThere() => _lost |= Model.Loaded.PositionOf(OpenSlot) != Position;
+    /// <summary>The same where a run that failed has changed the state; one that was disposed has none.</summary>
+    internal void LoseUnlessThere() => _lost |= Volatile.Read(ref _slot) is > 0 and int slot && Model.Loaded.PositionOf(slot) != Position;
 
     /// <summary>Feeds chunk by chunk, all or nothing: whatever ends it early, the state is as before, or lost where there was no reason for a copy.</summary>
     /// <remarks>

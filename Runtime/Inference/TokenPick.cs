@@ -12,14 +12,15 @@ namespace MambaRT;
 ///   5. draw     v = w(l, log2(e) / temperature); r = ⌊Σv·u / 2⁶⁴⌋ with u = CounterRandom(seed, position);
 ///               the first in order of id whose running sum of v exceeds r
 /// </code>
-/// position is that of the token being picked: the number of tokens before it in its sequence. A sequence that is fed again, alone or with others, picks the same.
+/// With <see cref="NoEnds"/>, tokens that end a text count as −∞. position is that of the token being picked: the number of tokens before it in its sequence. A sequence that is fed again, alone or with others, picks the same.
 /// </remarks>
 /// <param name="Temperature">Divides the logits at the draw; 0 picks the first.</param>
 /// <param name="TopK">How many to keep; 0 keeps all.</param>
 /// <param name="TopP">The probability that is kept; 1, and 0 as in the default value, keep all.</param>
 /// <param name="MinP">The least probability relative to the first; 0 keeps all.</param>
 /// <param name="Seed">Names the sequence of random numbers.</param>
-public readonly record struct TokenPick(float Temperature, int TopK = 0, float TopP = 1, float MinP = 0, ulong Seed = 0)
+/// <param name="NoEnds">Whether tokens that end a text (<see cref="LoadOptions.EndTokens"/>) are not picked.</param>
+public readonly record struct TokenPick(float Temperature, int TopK = 0, float TopP = 1, float MinP = 0, ulong Seed = 0, bool NoEnds = false)
 {
     /// <summary>Whether nothing is drawn.</summary>
     public bool IsGreedy => Temperature == 0;

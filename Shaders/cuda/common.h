@@ -42,6 +42,12 @@ DEVICE void wait_for_inputs() { asm volatile("WAIT_FOR_INPUTS;" ::: "memory"); }
 DEVICE void start_dependents() { asm volatile("START_DEPENDENTS;" ::: "memory"); }
 
 DEVICE void sync() { __syncthreads(); }
+/// How many threads of the block hold something; all of them meet.
+DEVICE int sync_count(bool holds) {
+    int r;
+    asm volatile("{ .reg .pred p; setp.ne.u32 p, %1, 0; barrier.red.popc.u32 %0, 0, p; }" : "=r"(r) : "r"((u32)holds) : "memory");
+    return r;
+}
 DEVICE float exchange(float v, int mask) {
     float r;
     asm volatile("shfl.sync.bfly.b32 %0, %1, %2, 0x1f, 0xffffffff;" : "=f"(r) : "f"(v), "r"(mask));
@@ -124,6 +130,18 @@ struct Batch {
     const int* lengths;     // [sequences] rows
 };
 enum { TokenRows = 0, OutputRows = 1, SequenceCount = 2 };
+
+/// How a token is picked for a sequence of the batch, as BatchTable.cs lays it out.
+struct Pick {
+    u64 random;     // of its seed and position
+    u64 home;       // the slot of the sequence; batch.slots has another where a run leaves that alone
+    float scale;    // log2 e / temperature, 0 for greedy
+    float topP;
+    int topK;       // 0: all
+    u32 least;      // min-p as a weight
+    int row;        // of the logits, or -1
+    int hidden;     // how many of the tokens that are listed are not picked
+};
 
 /// Rows of float32 at a stride.
 struct Matrix {

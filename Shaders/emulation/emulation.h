@@ -41,6 +41,17 @@ DEVICE void wait_for_inputs() { }
 DEVICE void start_dependents() { }
 #define sync emulated_sync
 #define exchange emulated_exchange
+DEVICE int sync_count(bool holds) {
+    static int count;
+    sync();
+    if (THREAD == 0) count = 0;
+    sync();
+    count += holds;
+    sync();
+    int all = count;
+    sync();
+    return all;
+}
 
 DEVICE float exp2_fast(float x) { return exp2f(x); }
 DEVICE float reciprocal(float x) { return 1.f / x; }

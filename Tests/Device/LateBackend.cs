@@ -52,6 +52,8 @@ internal sealed class LateBackend : IBackend
 
         public long Runs { get; private set; }
 
+        public bool WorksAhead => true;
+
         public void ReserveSlots(int count)
         {
             _inner.ReserveSlots(count);
@@ -115,7 +117,9 @@ internal sealed class LateBackend : IBackend
             LateRun run = _inFlight.Dequeue();
             if (run.Number != ticket.Number) throw new ArgumentException($"Run {ticket.Number} was awaited before run {run.Number}.");
             run.Over.Wait();
-            if (run.Failure is null) return new RunOutput(run.Logits, run.Picked, run.HandedOn);
+            for (int i = 0; i < run.Picked.Length; i++)
+                if (run.Picked[i] < 0 && run.Spans[i].Outputs != OutputRows.None) _table.TakeBack(run.Spans[i]);
+            if (run.Failure is null) return new RunOutput(run.Logits, run.Picked, run.HandedOn) { IsFinite = run.IsFinite };
             _table.Lose(run.Spans);
             foreach (LateRun later in _inFlight) _table.Lose(later.Spans);
             throw new InvalidOperationException($"The device failed: {run.Failure.Message}", run.Failure);
@@ -131,7 +135,7 @@ internal sealed class LateBackend : IBackend
                     if (run.Number == _owner.FailingRun) throw new IOException("a planned failure");
                     RunTicket ticket = run.Executable.Start(new Batch { Tokens = run.Tokens, Sequences = run.Spans, Picks = run.Picks, Carried = run.Carried, WantsLogits = run.WantsLogits });
                     RunOutput output = run.Executable.Await(ticket);
-                    (run.Logits, run.Picked, run.HandedOn) = (output.Logits.ToArray(), output.Picked.ToArray(), output.Carried.ToArray());
+                    (run.Logits, run.Picked, run.HandedOn, run.IsFinite) = (output.Logits.ToArray(), output.Picked.ToArray(), output.Carried.ToArray(), output.IsFinite);
                 }
                 catch (Exception e)
                 {
@@ -166,6 +170,8 @@ internal sealed class LateBackend : IBackend
         public int[] Picked { get; set; } = [];
 
         public float[] HandedOn { get; set; } = [];
+
+        public bool? IsFinite { get; set; }
 
         public Exception? Failure { get; set; }
     }

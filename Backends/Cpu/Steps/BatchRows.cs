@@ -25,9 +25,7 @@ internal sealed class BatchRows(BatchShape shape)
     public void Set(scoped in Batch batch, int outputs, SlotTable table)
     {
         batch.Tokens.CopyTo(_tokens);
-        batch.Sequences.CopyTo(_spans);
-        foreach (SequenceSpan span in batch.Sequences)
-            if (_tokens[span.Start] == Batch.LastPick) _tokens[span.Start] = table.LastPick(span.Slot);
+        for (int i = 0; i < batch.Sequences.Length; i++) _spans[i] = table.Resolve(batch.Sequences[i], ref _tokens[batch.Sequences[i].Start]);
         _sequences = batch.Sequences.Length;
         Tokens = batch.Tokens.Length;
         Outputs = outputs;
