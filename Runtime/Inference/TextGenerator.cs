@@ -10,8 +10,8 @@ namespace MambaRT;
 /// hold no part of a stop string. One run at a time; further runs go on where the one before ended.
 /// </summary>
 /// <remarks>
-/// The token that ends a generation is never fed. The last token of a run that ends otherwise is fed when it is needed: at the beginning of the
-/// next run, or by <see cref="Settle"/>. Between tokens nothing is allocated but the pieces. One thread at a time, as its model.
+/// The token that ends a generation is never fed. The last token of a run that ends otherwise is fed when it is needed at the latest: at the beginning of the
+/// next run, or by <see cref="Settle"/>. Tokens are picked where the model runs if a <see cref="TokenPick"/> says what the sampler does. Between tokens nothing is allocated but the pieces. One thread at a time, as its model.
 /// </remarks>
 public sealed class TextGenerator
 {
@@ -24,6 +24,10 @@ public sealed class TextGenerator
     private readonly StringBuilder _text = new();
     private readonly TokenHistory _history = new();
     private readonly int[] _single = new int[1];
+    private readonly PickedSteps _steps;
+    private readonly TokenPicker _picker = new();
+    private float[] _allowed = [];
+    private TokenPick? _pick;   // what the sampler does in this run, where that can be said
     private readonly int _vocabulary;   // up to the last token that stands for something
     private readonly int[] _unused;     // tokens below it that stand for nothing
     private readonly int[] _banned;     // those, and the ends where they are ignored
@@ -45,6 +49,7 @@ public sealed class TextGenerator
         _options = options ?? new GenerationOptions();
         _options.Validate();
         _session = session;
+        _steps = new PickedSteps(session);
         _sampler = sampler;
         _tokenizer = session.Model.Tokenizer;
         if (!_tokenizer.HasVocabulary)
@@ -58,7 +63,7 @@ public sealed class TextGenerator
             _vocabulary--;
         }
         _unused = unused.ToArray();
-        _banned = _options.IgnoreEos ? [.. _unused, .. EndTokens(_tokenizer)] : _unused;
+        _banned = _options.IgnoreEos ? [.. _unused, .. Model.EndTokens(_tokenizer)] : _unused;
     }
 
     /// <summary>Counts and times of the run at hand, or of the last one.</summary>
@@ -106,14 +111,6 @@ public sealed class TextGenerator
         if (_pending >= 0) FeedPending();
     }
 
-    private static int[] EndTokens(ITokenizer tokenizer)
-    {
-        var ends = new List<int>();
-        for (int token = 0; token < tokenizer.VocabularySize; token++)
-            if (tokenizer.IsEndOfGeneration(token)) ends.Add(token);
-        return [.. ends];
-    }
-
     private void CheckPrompt(ReadOnlyMemory<int> promptTokens)
     {
         if (promptTokens.IsEmpty && _pending < 0)
@@ -155,12 +152,14 @@ public sealed class TextGenerator
                 else token = Next();
             }
             _stats = _stats with { Reason = reason };
+            EndSteps();
             CloseText(reason);
             if (_text.Length > 0) yield return TakeText();
         }
         finally
         {
             _stats = _stats with { Reason = reason };
+            EndSteps();
             CloseText(reason);
             if (_text.Length > 0) TextIsWhole = false;   // the reader left before it was given the rest
             _running = false;
@@ -176,6 +175,32 @@ public sealed class TextGenerator
         TextIsWhole = true;
         _stops.Reset();
         _text.Clear();
+        _pick = _sampler.BeginText();
+        if (_pick is { } pick) _pick = pick with { NoEnds = _options.IgnoreEos };
+    }
+
+    /// <summary>Whether nothing here needs logits.</summary>
+    private bool PicksOnDevice => _pick is not null && _options.OnLogProbs is null;
+
+    /// <summary>Waits for the step ahead, if there is one, which may have fed the token shown last.</summary>
+    private void EndSteps()
+    {
+        try
+        {
+            if (!_steps.End() || _pending < 0) return;
+        }
+        catch (ObjectDisposedException)
+        {
+            return;   // the model, and with it all that was to be fed
+        }
+        NotePendingFed();
+    }
+
+    private void NotePendingFed()
+    {
+        _single[0] = _pending;
+        _history.Append(_single);
+        _pending = -1;
     }
 
     /// <summary>Feeds the token left over and the prompt, and picks the first token; false when cancelled, with the session as before.</summary>
@@ -185,10 +210,12 @@ public sealed class TextGenerator
         if (_pending >= 0) prompt = (int[])[_pending, .. prompt.Span];
         ReadOnlySpan<int> tokens = prompt.Span;
         long start = Stopwatch.GetTimestamp();
-        ReadOnlySpan<float> logits;
+        bool picks = PicksOnDevice && _options.MaxTokens != 0;
+        ReadOnlySpan<float> logits = default;
         try
         {
-            logits = _session.Feed(tokens, cancel);
+            if (picks) token = _session.Pick(tokens, _pick!.Value, cancel);   // there is one, as PicksOnDevice says
+            else logits = _session.Feed(tokens, cancel);
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -199,7 +226,9 @@ public sealed class TextGenerator
         PromptAbsorbed = true;
         _stats = _stats with { PromptTokens = tokens.Length, Prompt = Stopwatch.GetElapsedTime(start) };
         if (_options.MaxTokens == 0) return true;
-        token = Pick(logits);
+        if (picks) _steps.Begin(_pick!.Value);
+        else token = Pick(logits);
+        Keep(token);
         _stats = _stats with { FirstToken = Stopwatch.GetElapsedTime(start) };
         return true;
     }
@@ -208,8 +237,19 @@ public sealed class TextGenerator
     private int Next()
     {
         long start = Stopwatch.GetTimestamp();
-        int token = Pick(FeedPending());
+        int token = PicksOnDevice ? StepOnDevice() : Pick(FeedPending());
+        Keep(token);
         _stats = _stats with { DecodedTokens = _stats.DecodedTokens + 1, Generation = _stats.Generation + Stopwatch.GetElapsedTime(start) };
+        return token;
+    }
+
+    private int StepOnDevice()
+    {
+        bool whole = TextIsWhole;
+        TextIsWhole = false;   // what a failure within leaves
+        int token = _steps.Next(_pending, _options.MaxTokens < 0 || _stats.GeneratedTokens + 1 < _options.MaxTokens);
+        NotePendingFed();
+        TextIsWhole = whole;
         return token;
     }
 
@@ -220,8 +260,7 @@ public sealed class TextGenerator
         TextIsWhole = false;   // what a failure within leaves
         _single[0] = _pending;
         ReadOnlySpan<float> logits = _session.Feed(_single);
-        _history.Append(_single);
-        _pending = -1;
+        NotePendingFed();
         TextIsWhole = whole;
         return logits;
     }
@@ -230,12 +269,26 @@ public sealed class TextGenerator
     private int Pick(ReadOnlySpan<float> logits)
     {
         logits = logits[..Math.Min(logits.Length, _vocabulary)];
-        int token = _sampler.Pick(logits, _history.Tokens, _banned);
-        if (_tokenizer.IsEndOfGeneration(token)) return token;
-        if (_options.OnLogProbs is { } report) report(Describe(logits, token));
+        int token = _pick is { } pick ? PickHere(logits, pick) : _sampler.Pick(logits, _history.Tokens, _banned);
+        if (!_tokenizer.IsEndOfGeneration(token) && _options.OnLogProbs is { } report) report(Describe(logits, token));
+        return token;
+    }
+
+    /// <summary>What the device would pick.</summary>
+    private int PickHere(ReadOnlySpan<float> logits, TokenPick pick)
+    {
+        if (_allowed.Length != logits.Length) _allowed = new float[logits.Length];
+        logits.CopyTo(_allowed);
+        foreach (int token in _banned) _allowed[token] = float.NegativeInfinity;
+        return _picker.Pick(_allowed, pick, _session.Position) is >= 0 and int picked ? picked : throw HostPicks.NothingToPick(0);
+    }
+
+    /// <summary>Takes a token that was picked for one to show and to feed, unless it ends the text.</summary>
+    private void Keep(int token)
+    {
+        if (_tokenizer.IsEndOfGeneration(token)) return;
         _pending = token;
         _stats = _stats with { GeneratedTokens = _stats.GeneratedTokens + 1 };
-        return token;
     }
 
     private TokenLogProbs Describe(ReadOnlySpan<float> logits, int token)

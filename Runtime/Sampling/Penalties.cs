@@ -33,12 +33,15 @@ public sealed class Penalties : ISampler
         _lastN = lastN;
     }
 
+    /// <summary>Whether it never does anything.</summary>
+    internal bool IsIdle => _lastN == 0 || (_repeat == 1f && _frequency == 0f && _presence == 0f);
+
     /// <inheritdoc/>
     public void Apply(ref Candidates candidates)
     {
         var history = candidates.History;
         var window = _lastN < 0 || _lastN >= history.Length ? history : history[^_lastN..];
-        if (window.IsEmpty || (_repeat == 1f && _frequency == 0f && _presence == 0f)) return;
+        if (window.IsEmpty || IsIdle) return;
 
         // Counts live at the candidate's position; only the positions in use are cleared, so the cost follows the window.
         var counts = candidates.Scratch;

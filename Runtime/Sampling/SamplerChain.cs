@@ -2,12 +2,14 @@ namespace MambaRT;
 
 /// <summary>
 /// Picks a token: runs its samplers in order over the logits, then draws from what they left by its own seeded generator.
-/// Equal seeds, samplers and calls give equal tokens. One thread at a time; allocates nothing after the first pick for a vocabulary size.
+/// Equal seeds, samplers and calls give equal tokens. A chain that a <see cref="TokenPick"/> says too leaves picking to that in a <see cref="TextGenerator"/>,
+/// where the device can then do it: its random numbers are those of its seed, of how many texts it has begun, and of a token's position. One thread at a time; allocates nothing after the first pick for a vocabulary size.
 /// </summary>
 public sealed class SamplerChain
 {
     private readonly ISampler[] _steps;
     private Rng _random;
+    private uint _texts;
     private int[] _ids = [];
     private float[] _logits = [];
     private ulong[] _scratch = [];
@@ -28,9 +30,10 @@ public sealed class SamplerChain
         _steps = steps.ToArray();
     }
 
-    private SamplerChain(uint seed, Rng random, ISampler[] steps)
+    private SamplerChain(uint seed, Rng random, uint texts, ISampler[] steps)
     {
         Seed = seed;
+        _texts = texts;
         _random = random;
         _steps = steps;
     }
@@ -78,10 +81,14 @@ public sealed class SamplerChain
         return token;
     }
 
+    /// <summary>Begins a text: the pick that says what this chain does there, by random numbers of its own; null where there is none.</summary>
+    internal TokenPick? BeginText() => PickOfChain.Of(_steps, (ulong)_texts++ << 32 | Seed);
+
     /// <summary>Returns generator and samplers to their state after construction.</summary>
     public void Reset()
     {
         _random = new Rng(Seed);
+        _texts = 0;
         foreach (var step in _steps)
         {
             if (step is IStatefulSampler learner) learner.Reset();
@@ -89,11 +96,11 @@ public sealed class SamplerChain
     }
 
     /// <summary>Copies the chain with its present state: both give the same tokens for the same logits, independently of each other.</summary>
-    public SamplerChain Clone() => new(Seed, _random.Clone(), CloneSteps());
+    public SamplerChain Clone() => new(Seed, _random.Clone(), _texts, CloneSteps());
 
     /// <summary>Copies the samplers with their present state under another seed, for continuations that should differ.</summary>
     /// <param name="seed">The seed of the copy.</param>
-    public SamplerChain Clone(uint seed) => new(seed, new Rng(seed), CloneSteps());
+    public SamplerChain Clone(uint seed) => new(seed, new Rng(seed), 0, CloneSteps());
 
     private ISampler[] CloneSteps()
     {

@@ -14,6 +14,9 @@ public sealed class Temperature : ISampler
         _temperature = temperature;
     }
 
+    /// <summary>The temperature.</summary>
+    internal float Value => _temperature;
+
     /// <inheritdoc/>
     public void Apply(ref Candidates candidates)
     {

@@ -12,6 +12,9 @@ public sealed class TopK : ISampler
         _k = k;
     }
 
+    /// <summary>How many it keeps; 0 is all.</summary>
+    internal int Count => Math.Max(_k, 0);
+
     /// <inheritdoc/>
     public void Apply(ref Candidates candidates)
     {

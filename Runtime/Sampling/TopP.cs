@@ -21,6 +21,12 @@ public sealed class TopP : ISampler
         _minKeep = minKeep;
     }
 
+    /// <summary>The share.</summary>
+    internal float Share => _p;
+
+    /// <summary>The fewest tokens it keeps.</summary>
+    internal int MinKeep => _minKeep;
+
     /// <inheritdoc/>
     public void Apply(ref Candidates candidates)
     {

@@ -21,10 +21,13 @@ public sealed class Typical : ISampler
         _minKeep = minKeep;
     }
 
+    /// <summary>Whether it never does anything.</summary>
+    internal bool IsIdle => _p >= 1;
+
     /// <inheritdoc/>
     public void Apply(ref Candidates candidates)
     {
-        if (_p >= 1) return;
+        if (IsIdle) return;
         candidates.Sort();
         var weights = candidates.Weigh(out var sum);
         if (weights.IsEmpty) return;

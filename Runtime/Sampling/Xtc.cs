@@ -25,10 +25,13 @@ public sealed class Xtc : ISampler
         _minKeep = minKeep;
     }
 
+    /// <summary>Whether it never does anything.</summary>
+    internal bool IsIdle => _probability <= 0 || _threshold > 0.5f;
+
     /// <inheritdoc/>
     public void Apply(ref Candidates candidates)
     {
-        if (_probability <= 0 || _threshold > 0.5f || candidates.Count < 2) return;
+        if (IsIdle || candidates.Count < 2) return;
         if (candidates.Random.NextDouble() >= _probability) return;
 
         candidates.Sort();

@@ -224,4 +224,41 @@ public sealed class SamplerChainTests
 
         public IStatefulSampler Clone() => new SurpriseRecorder();
     }
+
+    public static TheoryData<SamplingOptions, TokenPick?> Picks => new()
+    {
+        { new SamplingOptions { Seed = 7 }, new TokenPick(0.8f, 40, 0.95f, 0.05f, 7) },
+        { new SamplingOptions { Seed = 7, Temperature = 0, RepeatPenalty = 1 }, new TokenPick(0, Seed: 7) },
+        { new SamplingOptions { Seed = 7, TopP = 0, TopK = 0, MinP = 0 }, new TokenPick(0.8f, 1, Seed: 7) },
+        { new SamplingOptions { Seed = 7, Sequence = [SamplerKind.TopP, SamplerKind.Temperature] }, new TokenPick(0.8f, 0, 0.95f, 0, 7) },
+        { new SamplingOptions { Seed = 7, Sequence = [] }, new TokenPick(1, Seed: 7) },
+        { new SamplingOptions { Seed = 7, RepeatPenalty = 1.1f, RepeatLastN = 0 }, new TokenPick(0.8f, 40, 0.95f, 0.05f, 7) },
+        { new SamplingOptions { Seed = 7, RepeatPenalty = 1.1f }, null },
+        { new SamplingOptions { Seed = 7, Temperature = 0, PresencePenalty = 1 }, null },
+        { new SamplingOptions { Seed = 7, Typical = 0.9f }, null },
+        { new SamplingOptions { Seed = 7, XtcProbability = 0.1f }, null },
+        { new SamplingOptions { Seed = 7, Mirostat = 2 }, null },
+        { new SamplingOptions { Seed = 7, LogitBias = new Dictionary<int, float> { [1] = 2 } }, null },
+        { new SamplingOptions { Seed = 7, Sequence = [SamplerKind.Temperature, SamplerKind.TopP] }, null },
+        { new SamplingOptions { Seed = 7, Sequence = [SamplerKind.MinP, SamplerKind.TopK] }, null },
+    };
+
+    [Theory]
+    [MemberData(nameof(Picks))]
+    public void BeginText_ChainOfOptions_IsThePickThatSaysTheSame(SamplingOptions options, TokenPick? expected) => Assert.Equal(expected, options.Build().BeginText());
+
+    [Fact]
+    public void BeginText_NextTextOrACopy_HasRandomNumbersOfItsOwn()
+    {
+        var chain = new SamplingOptions { Seed = 7 }.Build();
+        Assert.Equal(7ul, chain.BeginText()!.Value.Seed);
+        Assert.Equal(1ul << 32 | 7, chain.Clone().BeginText()!.Value.Seed);
+        Assert.Equal(8ul, chain.Clone(8).BeginText()!.Value.Seed);
+        Assert.Equal(1ul << 32 | 7, chain.BeginText()!.Value.Seed);
+        chain.Reset();
+        Assert.Equal(7ul, chain.BeginText()!.Value.Seed);
+    }
+
+    [Fact]
+    public void BeginText_StepOfAnotherKind_IsNone() => Assert.Null(new SamplerChain(1, new TopK(4), new TopP(0.9f, minKeep: 2)).BeginText());
 }
