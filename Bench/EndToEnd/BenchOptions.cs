@@ -30,6 +30,9 @@ public sealed record BenchOptions
     /// <summary>Tokens of each sequence in a repetition of decode.</summary>
     public int DecodeTokens { get; init; } = 128;
 
+    /// <summary>Whether decoding brings every row of logits to the host, rather than the token that was picked from it.</summary>
+    public bool Logits { get; init; }
+
     /// <summary>Tokens of a long generation whose time and memory are followed; 0 for none.</summary>
     public int CurveTokens { get; init; }
 

@@ -60,22 +60,15 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
             bytes / median / 1e9, gops, peak, shares, ProcessMemory.Peak, model.Memory.Total, loadMs, median * 1000);
     }
 
-    /// <summary>Times decoding of several sequences at once.</summary>
-    public ResultRecord Decode(int batch, int tokens, double firstTokenMs, TimeSpan budget, CancellationToken cancel)
+    /// <summary>Times decoding of several sequences at once: of tokens that are picked, greedily and never one that ends a text, or with all logits.</summary>
+    public ResultRecord Decode(int batch, int tokens, bool logits, double firstTokenMs, TimeSpan budget, CancellationToken cancel)
     {
         ProcessMemory.ResetPeak();
         var sessions = new Session[batch];
         try
         {
             for (int i = 0; i < batch; i++) sessions[i] = model.StartSession();
-            int[] ids = LogitsCheck.Stream(tokens * batch, Vocabulary, batch);
-            void Steps(int count)
-            {
-                for (int i = 0; i < count; i++)
-                    if (batch == 1) sessions[0].Feed(ids.AsSpan(i, 1));
-                    else model.FeedBatch(sessions, ids.AsSpan(i * batch, batch));
-            }
-
+            Action<int> Steps = logits ? FeedsLogits(sessions, tokens) : PicksTokens(sessions);
             Steps(1);
             double step = Seconds(() => Steps(1));
             int steps = (int)Math.Clamp(budget.TotalSeconds / MinRepetitions / step, 1, tokens);
@@ -92,6 +85,32 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
         {
             foreach (Session? session in sessions) session?.Dispose();
         }
+    }
+
+    private Action<int> FeedsLogits(Session[] sessions, int tokens)
+    {
+        int batch = sessions.Length;
+        int[] ids = LogitsCheck.Stream(tokens * batch, Vocabulary, batch);
+        return count =>
+        {
+            for (int i = 0; i < count; i++)
+                if (batch == 1) sessions[0].Feed(ids.AsSpan(i, 1));
+                else model.FeedBatch(sessions, ids.AsSpan(i * batch, batch));
+        };
+    }
+
+    private Action<int> PicksTokens(Session[] sessions)
+    {
+        int[] ids = LogitsCheck.Stream(sessions.Length, Vocabulary, sessions.Length);
+        TokenPick[] picks = [.. sessions.Select(_ => new TokenPick(0, NoEnds: true))];
+        var steps = new PickedSteps(sessions[0]);
+        steps.Begin(picks[0]);
+        return count =>
+        {
+            for (int i = 0; i < count; i++)
+                if (sessions.Length == 1) ids[0] = steps.Next(ids[0], goesOn: i + 1 < count);
+                else model.PickBatch(sessions, ids, picks, ids);
+        };
     }
 
     private static double[] Repeat(Action work, TimeSpan budget, CancellationToken cancel)

@@ -15,6 +15,6 @@ public static class DecodeSpeed
     {
         var none = new Dictionary<int, double>();
         var target = new BenchTarget(backend, model, 0, 0, new MachineRecord("", "", 0, none, none, none, []), null, new Workload(file, model.Plan));
-        return target.Decode(1, new BenchOptions { Path = file.Path }.DecodeTokens, double.NaN, budget, cancel).TokensPerSecond;
+        return target.Decode(1, new BenchOptions { Path = file.Path }.DecodeTokens, logits: false, double.NaN, budget, cancel).TokensPerSecond;
     }
 }

@@ -115,7 +115,7 @@ public static class GenerateBench
             yield return result;
             if (result.Tokens < prompt) break;   // cut to what the budget allows; longer prompts would be cut to the same
         }
-        foreach (int batch in options.Batches) yield return Report(options, target, target.Decode(batch, options.DecodeTokens, firstMs, options.Budget, cancel));
+        foreach (int batch in options.Batches) yield return Report(options, target, target.Decode(batch, options.DecodeTokens, options.Logits, firstMs, options.Budget, cancel));
     }
 
     private static ResultRecord Report(BenchOptions options, BenchTarget target, ResultRecord r)

@@ -19,6 +19,7 @@ internal sealed class BenchCommand : Verb
     private readonly Option<float?> _budget = OptionOf.Number("--budget", [], "Seconds that one measurement may take; 15 when not given.", 0.01f, 86400, "15");
     private readonly Option<bool> _noCheck = OptionOf.Flag("--no-check", "Do not compare logits with the reference backend first.");
     private readonly Option<bool> _ops = OptionOf.Flag("--ops", "Also say what each kernel took, on a GPU.");
+    private readonly Option<bool> _logits = OptionOf.Flag("--logits", "Decode with every row of logits brought to the host; without it the most likely token is picked where the model runs, as run and chat do.");
     private readonly Option<string?> _csv = OptionOf.Text("--csv", [], "FILE", "Also write the results as comma-separated values.");
     private readonly Option<string?> _md = OptionOf.Text("--md", [], "FILE", "Also write a Markdown page.");
     private readonly Option<string?> _html = OptionOf.Text("--html", [], "FILE", "Also write an HTML page with plots.");
@@ -33,7 +34,7 @@ internal sealed class BenchCommand : Verb
     public BenchCommand(Terminal terminal, Option<bool> json)
         : base("bench", "Measures speed as a share of what the machine can do.", terminal, json)
     {
-        foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _layers, _curve, _budget, _noCheck, _ops, _csv, _md, _html, _compare, _make, _type, _output })
+        foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _layers, _curve, _budget, _noCheck, _ops, _logits, _csv, _md, _html, _compare, _make, _type, _output })
             Options.Add(option);
         _overrides.AddTo(this);
     }
@@ -72,6 +73,7 @@ internal sealed class BenchCommand : Verb
             CurveTokens = (int)(arguments.GetValue(_curve) ?? 0),
             Budget = arguments.GetValue(_budget) is float seconds ? TimeSpan.FromSeconds(seconds) : standard.Budget,
             Ops = arguments.GetValue(_ops),
+            Logits = arguments.GetValue(_logits),
             Check = !arguments.GetValue(_noCheck),
             Version = About.Version,
             Progress = Terminal.Note,
