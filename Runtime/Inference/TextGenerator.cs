@@ -16,7 +16,6 @@ namespace MambaRT;
 public sealed class TextGenerator
 {
     private readonly Session _session;
-    private readonly SamplerChain _sampler;
     private readonly GenerationOptions _options;
     private readonly ITokenizer _tokenizer;
     private readonly StopStrings _stops;
@@ -25,12 +24,7 @@ public sealed class TextGenerator
     private readonly TokenHistory _history = new();
     private readonly int[] _single = new int[1];
     private readonly PickedSteps _steps;
-    private readonly TokenPicker _picker = new();
-    private float[] _allowed = [];
-    private TokenPick? _pick;   // what the sampler does in this run, where that can be said
-    private readonly int _vocabulary;   // up to the last token that stands for something
-    private readonly int[] _unused;     // tokens below it that stand for nothing
-    private readonly int[] _banned;     // those, and the ends where they are ignored
+    private readonly TextPicker _picker;
     private char[] _characters = new char[64];
     private GenerationStats _stats;
     private int _pending = -1;
@@ -50,20 +44,11 @@ public sealed class TextGenerator
         _options.Validate();
         _session = session;
         _steps = new PickedSteps(session);
-        _sampler = sampler;
         _tokenizer = session.Model.Tokenizer;
         if (!_tokenizer.HasVocabulary)
             throw new NotSupportedException($"'{session.Model.Name}' has no vocabulary, which text needs; feed token ids to the session, or convert the model with its tokenizer.");
         _stops = new StopStrings(_options.Stop);
-        ReadOnlySpan<int> unused = _tokenizer.UnusedTokens;
-        _vocabulary = _tokenizer.VocabularySize;
-        while (!unused.IsEmpty && unused[^1] == _vocabulary - 1)
-        {
-            unused = unused[..^1];
-            _vocabulary--;
-        }
-        _unused = unused.ToArray();
-        _banned = _options.IgnoreEos ? [.. _unused, .. Model.EndTokens(_tokenizer)] : _unused;
+        _picker = new TextPicker(_tokenizer, sampler, _options.IgnoreEos);
     }
 
     /// <summary>Counts and times of the run at hand, or of the last one.</summary>
@@ -175,12 +160,11 @@ public sealed class TextGenerator
         TextIsWhole = true;
         _stops.Reset();
         _text.Clear();
-        _pick = _sampler.BeginText();
-        if (_pick is { } pick) _pick = pick with { NoEnds = _options.IgnoreEos };
+        _picker.BeginText();
     }
 
     /// <summary>Whether nothing here needs logits.</summary>
-    private bool PicksOnDevice => _pick is not null && _options.OnLogProbs is null;
+    private bool PicksOnDevice => _picker.Pick is not null && _options.OnLogProbs is null;
 
     /// <summary>Waits for the step ahead, if there is one, which may have fed the token shown last.</summary>
     private void EndSteps()
@@ -214,7 +198,7 @@ public sealed class TextGenerator
         ReadOnlySpan<float> logits = default;
         try
         {
-            if (picks) token = _session.Pick(tokens, _pick!.Value, cancel);   // there is one, as PicksOnDevice says
+            if (picks) token = _session.Pick(tokens, _picker.Pick!.Value, cancel);   // there is one, as PicksOnDevice says
             else logits = _session.Feed(tokens, cancel);
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -226,7 +210,7 @@ public sealed class TextGenerator
         PromptAbsorbed = true;
         _stats = _stats with { PromptTokens = tokens.Length, Prompt = Stopwatch.GetElapsedTime(start) };
         if (_options.MaxTokens == 0) return true;
-        if (picks) _steps.Begin(_pick!.Value);
+        if (picks) _steps.Begin(_picker.Pick!.Value);
         else token = Pick(logits);
         Keep(token);
         _stats = _stats with { FirstToken = Stopwatch.GetElapsedTime(start) };
@@ -265,22 +249,11 @@ public sealed class TextGenerator
         return logits;
     }
 
-    /// <summary>Picks among the tokens that stand for something: rows that only pad the embedding have no text.</summary>
     private int Pick(ReadOnlySpan<float> logits)
     {
-        logits = logits[..Math.Min(logits.Length, _vocabulary)];
-        int token = _pick is { } pick ? PickHere(logits, pick) : _sampler.Pick(logits, _history.Tokens, _banned);
-        if (!_tokenizer.IsEndOfGeneration(token) && _options.OnLogProbs is { } report) report(Describe(logits, token));
+        int token = _picker.Next(logits, _history.Tokens, _session.Position);
+        if (!_tokenizer.IsEndOfGeneration(token) && _options.OnLogProbs is { } report) report(Describe(logits[..Math.Min(logits.Length, _picker.Vocabulary)], token));
         return token;
-    }
-
-    /// <summary>What the device would pick.</summary>
-    private int PickHere(ReadOnlySpan<float> logits, TokenPick pick)
-    {
-        if (_allowed.Length != logits.Length) _allowed = new float[logits.Length];
-        logits.CopyTo(_allowed);
-        foreach (int token in _banned) _allowed[token] = float.NegativeInfinity;
-        return _picker.Pick(_allowed, pick, _session.Position) is >= 0 and int picked ? picked : throw HostPicks.NothingToPick(0);
     }
 
     /// <summary>Takes a token that was picked for one to show and to feed, unless it ends the text.</summary>
@@ -293,13 +266,13 @@ public sealed class TextGenerator
 
     private TokenLogProbs Describe(ReadOnlySpan<float> logits, int token)
     {
-        if (_unused.Length > 0)
+        if (_picker.Unused.Length > 0)
         {
             float[] meant = logits.ToArray();
-            foreach (int unused in _unused) meant[unused] = float.NegativeInfinity;
+            foreach (int unused in _picker.Unused) meant[unused] = float.NegativeInfinity;
             logits = meant;
         }
-        int count = Math.Min(_options.LogProbs, logits.Length - _unused.Length);
+        int count = Math.Min(_options.LogProbs, logits.Length - _picker.Unused.Length);
         int[] ids = new int[count];
         float[] values = new float[count];
         LogProbs.Top(logits, ids, values);

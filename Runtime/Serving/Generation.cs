@@ -11,30 +11,28 @@ public sealed class Generation
     private readonly CancellationTokenSource _cancel = new();
     private readonly CancellationTokenRegistration _registration;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly SamplerChain _sampler;
+    private readonly TextPicker _picker;
     private readonly GenerationOptions _options;
     private readonly ITokenizer _tokenizer;
     private readonly StopStrings _stops;
     private readonly Utf8Assembler _assembler = new();
     private readonly TokenHistory _history = new();
     private readonly TextPipe _text = new();
-    private readonly int[] _banned;
-    private readonly int _vocabulary;
     private char[] _characters = new char[64];
     private GenerationStats _stats;
     private Exception? _failure;
     private long _began;
     private int _fed;
 
-    internal Generation(ModelHost host, in PickableTokens pickable, ReadOnlyMemory<int> prompt, SamplerChain sampler, GenerationOptions options, CancellationToken cancel)
+    internal Generation(ModelHost host, ReadOnlyMemory<int> prompt, SamplerChain sampler, GenerationOptions options, CancellationToken cancel)
     {
         _host = host;
         Prompt = prompt;
-        _sampler = sampler;
         _options = options;
         _tokenizer = host.Model.Tokenizer;
         _stops = new StopStrings(options.Stop);
-        (_vocabulary, _banned) = (pickable.Vocabulary, pickable.Banned);
+        _picker = new TextPicker(_tokenizer, sampler, options.IgnoreEos);
+        _picker.BeginText();
         _registration = cancel.UnsafeRegister(static generation => ((Generation)generation!).Cancel(), this);   // given just here
     }
 
@@ -116,25 +114,58 @@ public sealed class Generation
     /// <summary>The next chunk of the prompt.</summary>
     internal ReadOnlySpan<int> Chunk(int most) => Prompt.Span.Slice(_fed, Math.Min(most, Prompt.Length - _fed));
 
-    /// <summary>Notes that a chunk was fed, and picks the first token after the last; the host's thread.</summary>
-    internal void TookChunk(int tokens, ReadOnlySpan<float> logits)
+    /// <summary>How its next token is picked where the device can do it; null where the sampler needs logits.</summary>
+    internal TokenPick? Pick => _picker.Pick;
+
+    /// <summary>Whether the chunk at hand is not the prompt's last, or no token is wanted after it.</summary>
+    internal bool NeedsNoToken(int chunk) => _fed + chunk < Prompt.Length || _options.MaxTokens == 0;
+
+    /// <summary>Notes that a chunk was fed; the host's thread.</summary>
+    internal void TookChunk(int tokens)
     {
         _history.Append(Prompt.Span.Slice(_fed, tokens));
         _fed += tokens;
-        TimeSpan time = Stopwatch.GetElapsedTime(_began);
-        _stats = _stats with { PromptTokens = _fed, Prompt = time };
-        if (!IsPrompted) return;
-        if (_options.MaxTokens == 0) End(StopReason.MaxTokens);
-        else Pick(logits);
-        _stats = _stats with { FirstToken = Stopwatch.GetElapsedTime(_began) };
+        _stats = _stats with { PromptTokens = _fed, Prompt = Stopwatch.GetElapsedTime(_began) };
+        if (IsPrompted && _options.MaxTokens == 0) End(StopReason.MaxTokens);
     }
 
-    /// <summary>Notes that <see cref="Next"/> was fed, and picks the token after it; the host's thread.</summary>
-    internal void TookToken(ReadOnlySpan<float> logits, TimeSpan time)
+    /// <summary>Notes that <see cref="Next"/> was fed; the host's thread.</summary>
+    internal void TookToken(TimeSpan time)
     {
         _history.Append([Next]);
         _stats = _stats with { DecodedTokens = _stats.DecodedTokens + 1, Generation = _stats.Generation + time };
-        Pick(logits);
+    }
+
+    /// <summary>Picks by logits of what was fed last; the host's thread.</summary>
+    internal void PickBy(ReadOnlySpan<float> logits)
+    {
+        int token;
+        try
+        {
+            token = _picker.Next(logits, _history.Tokens, Session!.Position);   // every one that is fed has a state
+        }
+        catch (Exception e)   // of a sampler, which may be the caller's own: it ends this answer and no other
+        {
+            End(StopReason.None, e);
+            return;
+        }
+        Picked(token);
+    }
+
+    /// <summary>Takes the token that was picked; the host's thread.</summary>
+    internal void Picked(int token)
+    {
+        if (_stats.FirstToken == default) _stats = _stats with { FirstToken = Stopwatch.GetElapsedTime(_began) };
+        Next = token;
+        if (_tokenizer.IsEndOfGeneration(token))
+        {
+            End(StopReason.EndOfGeneration);
+            return;
+        }
+        _stats = _stats with { GeneratedTokens = _stats.GeneratedTokens + 1 };
+        if (Show(token)) End(StopReason.StopString);
+        else if (_stats.GeneratedTokens == _options.MaxTokens) End(StopReason.MaxTokens);
+        else _text.Flush();
     }
 
     /// <summary>Ends it; the host's thread.</summary>
@@ -160,30 +191,6 @@ public sealed class Generation
             _completion.TrySetException(failure);
             _ = _completion.Task.Exception;   // a reader may look at the text alone
         }
-    }
-
-    private void Pick(ReadOnlySpan<float> logits)
-    {
-        int token;
-        try
-        {
-            token = _sampler.Pick(logits[.._vocabulary], _history.Tokens, _banned);
-        }
-        catch (Exception e)   // of a sampler, which may be the caller's own: it ends this answer and no other
-        {
-            End(StopReason.None, e);
-            return;
-        }
-        Next = token;
-        if (_tokenizer.IsEndOfGeneration(token))
-        {
-            End(StopReason.EndOfGeneration);
-            return;
-        }
-        _stats = _stats with { GeneratedTokens = _stats.GeneratedTokens + 1 };
-        if (Show(token)) End(StopReason.StopString);
-        else if (_stats.GeneratedTokens == _options.MaxTokens) End(StopReason.MaxTokens);
-        else _text.Flush();
     }
 
     private bool Show(int token)

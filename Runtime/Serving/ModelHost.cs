@@ -22,8 +22,8 @@ public sealed class ModelHost : IDisposable
     private readonly Generation[] _stepped;
     private readonly Session[] _sessions;
     private readonly int[] _tokens;
+    private readonly TokenPick[] _picks;
     private readonly Thread? _thread;
-    private readonly PickableTokens _withEnds, _withoutEnds;
     private int _turn;
     private volatile bool _closing;
 
@@ -40,11 +40,10 @@ public sealed class ModelHost : IDisposable
         if (!model.Tokenizer.HasVocabulary)
             throw new NotSupportedException($"'{model.Name}' has no vocabulary, which text needs; feed token ids to sessions, or convert the model with its tokenizer.");
         Model = model;
-        _withEnds = new PickableTokens(model.Tokenizer, ignoreEnds: false);
-        _withoutEnds = new PickableTokens(model.Tokenizer, ignoreEnds: true);
         _stepped = new Generation[_options.MaxSequences];
         _sessions = new Session[_options.MaxSequences];
         _tokens = new int[_options.MaxSequences];
+        _picks = new TokenPick[_options.MaxSequences];
         if (_options.Manual) return;
         _thread = new Thread(Drive) { IsBackground = true, Name = "MambaRT host" };
         _thread.Start();
@@ -80,7 +79,7 @@ public sealed class ModelHost : IDisposable
         foreach (int token in prompt.Span)
             if ((uint)token >= (uint)Model.Plan.VocabularySize)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {Model.Plan.VocabularySize}; ids run from 0 to {Model.Plan.VocabularySize - 1}.", nameof(prompt));
-        var generation = new Generation(this, options.IgnoreEos ? _withoutEnds : _withEnds, prompt, sampler, options, cancel);
+        var generation = new Generation(this, prompt, sampler, options, cancel);
         lock (_requests)
         {
             ObjectDisposedException.ThrowIf(_closing, this);
@@ -224,20 +223,38 @@ public sealed class ModelHost : IDisposable
         return count > 0;
     }
 
+    /// <summary>Feeds a token to some, and picks the next ones: on the device where nobody's sampler needs logits.</summary>
     private void Advance(int first, int count)
     {
         long start = Stopwatch.GetTimestamp();
+        Span<Generation> stepped = _stepped.AsSpan(first, count);
+        Span<int> tokens = _tokens.AsSpan(first, count);
+        bool onDevice = true;
+        for (int i = 0; i < count; i++)
+        {
+            onDevice &= stepped[i].Pick is not null;
+            _picks[i] = stepped[i].Pick ?? default;
+        }
+        ReadOnlySpan<float> logits = default;
         try
         {
-            ReadOnlySpan<int> tokens = _tokens.AsSpan(first, count);
-            ReadOnlySpan<float> logits = count == 1 ? _sessions[first].Feed(tokens) : Model.FeedBatch(_sessions.AsSpan(first, count), tokens);
-            TimeSpan time = Stopwatch.GetElapsedTime(start);
-            int vocabulary = Model.Plan.VocabularySize;
-            for (int i = 0; i < count; i++) _stepped[first + i].TookToken(logits.Slice(i * vocabulary, vocabulary), time);
+            if (count > 1 && onDevice) Model.PickBatch(_sessions.AsSpan(first, count), tokens, _picks.AsSpan(0, count), tokens);
+            else if (count > 1) logits = Model.FeedBatch(_sessions.AsSpan(first, count), tokens);
+            else if (onDevice) tokens[0] = _sessions[first].Pick(tokens, _picks[0]);
+            else logits = _sessions[first].Feed(tokens);
         }
         catch (Exception e)
         {
-            for (int i = 0; i < count; i++) _stepped[first + i].End(StopReason.None, e);
+            foreach (Generation generation in stepped) generation.End(StopReason.None, e);
+            return;
+        }
+        TimeSpan time = Stopwatch.GetElapsedTime(start);
+        int vocabulary = Model.Plan.VocabularySize;
+        for (int i = 0; i < count; i++)
+        {
+            stepped[i].TookToken(time);
+            if (onDevice) stepped[i].Picked(tokens[i]);
+            else stepped[i].PickBy(logits.Slice(i * vocabulary, vocabulary));
         }
     }
 
@@ -249,10 +266,9 @@ public sealed class ModelHost : IDisposable
             Generation generation = _active[(_turn + i) % _active.Count];
             if (generation.IsOver || generation.IsPrompted) continue;
             _turn = (_turn + i) % _active.Count + 1;
-            ReadOnlySpan<int> chunk = generation.Chunk(Model.ChunkTokens);
             try
             {
-                generation.TookChunk(chunk.Length, generation.Session!.Feed(chunk, generation.Cancelled));   // every active one has a state
+                Feed(generation, generation.Chunk(Model.ChunkTokens));
             }
             catch (OperationCanceledException)
             {
@@ -265,5 +281,21 @@ public sealed class ModelHost : IDisposable
             return true;
         }
         return false;
+    }
+
+    private static void Feed(Generation generation, ReadOnlySpan<int> chunk)
+    {
+        Session session = generation.Session!;   // every active one has a state
+        bool needsNone = generation.NeedsNoToken(chunk.Length);
+        if (!needsNone && generation.Pick is { } pick)
+        {
+            int token = session.Pick(chunk, pick, generation.Cancelled);
+            generation.TookChunk(chunk.Length);
+            generation.Picked(token);
+            return;
+        }
+        ReadOnlySpan<float> logits = session.Feed(chunk, generation.Cancelled);
+        generation.TookChunk(chunk.Length);
+        if (!needsNone) generation.PickBy(logits);
     }
 }

@@ -178,7 +178,8 @@ public sealed class ModelHostTests : IDisposable
 
     private static int[] TinyTokens(int count) => [.. Enumerable.Range(0, count).Select(i => 32 + i * 7 % 90)];
 
-    private static SamplerChain Sampler(int i) => TinyModel.Printable((uint)i + 1).Build();
+    /// <summary>Every other one by samplers that the device can be told.</summary>
+    private static SamplerChain Sampler(int i) => (i % 2 == 1 ? TinyModel.Printable((uint)i + 1) : new SamplingOptions { Seed = (uint)i + 1, Temperature = 1.5f }).Build();
 
     private static GenerationOptions Length(int i) => new() { MaxTokens = 10 + i % 20 };
 
