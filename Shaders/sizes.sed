@@ -11,6 +11,7 @@ s/SIZE_Depth;/4;/
 s/SIZE_PerRound;/2;/
 s/SIZE_Spans;/1;/
 s/SIZE_Rounds;/4;/
+s/SIZE_TileRows;/2;/
 s/SIZE_Sequences;/8;/
 s/SIZE_Input;/1;/
 s/SIZE_Selected;/0;/

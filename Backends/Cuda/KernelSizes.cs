@@ -3,8 +3,8 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>Sizes of a model that a kernel has as constants: Shaders/cuda/sizes.h names them, in the same order.</summary>
 internal readonly record struct KernelSizes
 {
-    // Of the products: the matrix, how warps share out a block's rows (Split pieces of columns, Units rows or tiles a warp of Steps steps each, Depth steps
-    // on their way at once in Rounds, PerRound units a round or Spans rounds a unit), and what goes before and after.
+    // Of the products: the matrix, how warps share out a block's rows (Split pieces of columns, Units tiles a warp of Steps steps each, Depth steps on their
+    // way at once in Rounds, PerRound units a round or Spans rounds a unit; a tile of weights in blocks is TileRows rows), and what goes before and after.
     public int Columns { get; init; }
     public int Outputs { get; init; }
     public int Warps { get; init; }
@@ -16,6 +16,7 @@ internal readonly record struct KernelSizes
     public int PerRound { get; init; }
     public int Spans { get; init; }
     public int Rounds { get; init; }
+    public int TileRows { get; init; }
     public int Sequences { get; init; }
     public int Input { get; init; }
     public int Selected { get; init; }
@@ -38,7 +39,8 @@ internal readonly record struct KernelSizes
         [
             (nameof(Columns), (uint)Columns), (nameof(Outputs), (uint)Outputs), (nameof(Warps), (uint)Warps), (nameof(Split), (uint)Split),
             ("SplitInverse", Inverse(Split)), (nameof(Abreast), (uint)Abreast), (nameof(Steps), (uint)Steps), (nameof(Units), (uint)Units),
-            (nameof(Depth), (uint)Depth), (nameof(PerRound), (uint)PerRound), (nameof(Spans), (uint)Spans), (nameof(Rounds), (uint)Rounds), (nameof(Sequences), (uint)Sequences),
+            (nameof(Depth), (uint)Depth), (nameof(PerRound), (uint)PerRound), (nameof(Spans), (uint)Spans), (nameof(Rounds), (uint)Rounds), (nameof(TileRows), (uint)TileRows),
+            (nameof(Sequences), (uint)Sequences),
             (nameof(Input), (uint)Input), (nameof(Selected), (uint)Selected), (nameof(Taps), (uint)Taps), (nameof(ConvFirst), (uint)ConvFirst),
             (nameof(ConvCount), (uint)ConvCount), (nameof(Channels), (uint)Channels), (nameof(Rank), (uint)Rank), (nameof(States), (uint)States),
             (nameof(Normed), (uint)Normed), (nameof(HeadDim), (uint)HeadDim), ("HeadInverse", Inverse(HeadDim)),

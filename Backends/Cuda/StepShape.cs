@@ -10,7 +10,7 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
 {
     private const int MostShared = 227 << 10, MostSplit = 16, MostSpans = 4, MostVectors = 5;
 
-    /// <summary>What a lane reads at a time, as Shaders/cuda/step_*.h have it: rows of weights a unit, columns a step, steps on their way at most, bytes and registers a step.</summary>
+    /// <summary>What a lane reads at a time, as Shaders/cuda/step_*.h have it: rows of weights a tile, columns a step, steps on their way at most, bytes and registers a step.</summary>
     private readonly record struct Kind(int Rows, int Columns, int Depth, int Bytes, int Registers)
     {
         public static Kind Of(WeightForm form) => form.Kernels switch
@@ -31,10 +31,19 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
     /// <param name="multiProcessors">Of the device.</param>
     public static StepShape? For(WeightForm form, KernelSizes sizes, int multiProcessors)
     {
-        Kind kind = Kind.Of(form);
-        int all = Parts(sizes.Columns, kind.Columns), own = Parts(Parts(sizes.Outputs, kind.Rows), multiProcessors);
         StepShape? best = null;
         double least = double.PositiveInfinity;
+        Try(form, sizes, 1, multiProcessors, ref best, ref least);
+        if (form.IsQuantized)
+            foreach (int rows in (ReadOnlySpan<int>)[2, 4]) Try(form, sizes, rows, multiProcessors, ref best, ref least);
+        return best;
+    }
+
+    private static void Try(WeightForm form, KernelSizes sizes, int rows, int multiProcessors, ref StepShape? best, ref double least)
+    {
+        Kind kind = Kind.Of(form);
+        kind = kind with { Rows = kind.Rows * rows, Columns = kind.Columns / rows };
+        int all = Parts(sizes.Columns, kind.Columns), own = Parts(Parts(sizes.Outputs, kind.Rows), multiProcessors);
         foreach (int warps in (ReadOnlySpan<int>)[4, 6, 8, 12, 16])
             for (int split = 1; split <= Math.Min(warps, MostSplit); split++)
                 for (int spans = 1; spans <= MostSpans; spans++)
@@ -47,16 +56,15 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
                     {
                         KernelSizes tried = sizes with
                         {
-                            Warps = warps, Split = split, Abreast = abreast, Steps = steps, Units = units,
+                            Warps = warps, Split = split, Abreast = abreast, Steps = steps, Units = units, TileRows = kind.Rows,
                             Depth = atOnce * depth, PerRound = atOnce, Spans = spans, Rounds = spans * Parts(units, atOnce),
                         };
                         var shape = new StepShape(tried, Parts(Parts(sizes.Outputs, kind.Rows), units * abreast), Shared(tried, form, kind));
-                        double cycles = Cycles(tried, kind);
+                        double cycles = Cycles(tried, kind, form.IsHalf);
                         if (shape.SharedBytes > MostShared || cycles >= least) continue;
                         (least, best) = (cycles, shape);
                     }
                 }
-        return best;
     }
 
     private static int Shared(KernelSizes s, WeightForm form, Kind kind)
@@ -68,14 +76,16 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
     /// <summary>
     /// What a multiprocessor reads, slower with less than 96 KiB on their way (measured: 40 KiB take a fifth longer), and a little where blocks of other kernels,
     /// which ask for their weights meanwhile, find no room beside a block; what a warp does one after the other once x is there; what more warps and
-    /// pieces cost at the end; and that warps of 16-bit weights wait for each other where several have the same columns.
+    /// pieces cost at the end; and that warps of 16-bit weights wait for each other where several have the same columns. Weights in
+    /// blocks cost instructions, also beyond the last column.
     /// </summary>
-    private static double Cycles(KernelSizes s, Kind kind)
+    private static double Cycles(KernelSizes s, Kind kind, bool half)
     {
-        const double BytesACycle = 13, Enough = 96 << 10, Room = 24 << 10, Meeting = 300;
+        const double BytesACycle = 13, Enough = 96 << 10, Room = 24 << 10, Meeting = 300, Waste = 0.5;
         double bytes = (double)s.Units * s.Steps * s.Warps * kind.Bytes, ahead = Math.Min(bytes, (double)s.Depth * s.Warps * kind.Bytes);
         double slower = 1 + 0.15 * Math.Max(0, Math.Min(Enough, bytes) / ahead - 1), registers = s.Warps * 32 * (s.Depth * kind.Registers + 48);
+        double padded = half ? 1 : 1 + Waste * ((double)s.Split * s.Steps * kind.Columns / s.Columns - 1);
         double crowded = 1 + 0.02 * Math.Max(0, registers / Room - 1);
-        return bytes / BytesACycle * slower * crowded + 17.0 * s.Depth + 6 * s.Split + 12 * s.Warps + (kind.Rows > 1 && s.Sequences == 1 && s.Abreast > 1 ? Meeting : 0);
+        return bytes / BytesACycle * slower * crowded * padded + 17.0 * s.Depth + 6 * s.Split + 12 * s.Warps + (half && s.Sequences == 1 && s.Abreast > 1 ? Meeting : 0);
     }
 }

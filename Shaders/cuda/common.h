@@ -65,6 +65,8 @@ DEVICE s64 clock_nanoseconds() { s64 r; asm volatile("mov.u64 %0, %%globaltimer;
 DEVICE int arrive(int* count) { int r; asm volatile("atom.acq_rel.gpu.global.add.s32 %0, [%1], 1;" : "=r"(r) : "l"(count) : "memory"); return r; }
 /// c plus the products of four signed bytes.
 DEVICE int dot4(int x, int y, int c) { int r; asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(r) : "r"(x), "r"(y), "r"(c)); return r; }
+/// The same, the first bytes without a sign.
+DEVICE int dot4_unsigned(int x, int y, int c) { int r; asm("dp4a.u32.s32 %0, %1, %2, %3;" : "=r"(r) : "r"(x), "r"(y), "r"(c)); return r; }
 #endif
 
 /// Before a loop over an array that has to stay in registers.

@@ -4,7 +4,7 @@
 #include "common.h"
 
 #define FOR_SIZES(DO) \
-    DO(Columns) DO(Outputs) DO(Warps) DO(Split) DO(SplitInverse) DO(Abreast) DO(Steps) DO(Units) DO(Depth) DO(PerRound) DO(Spans) DO(Rounds) DO(Sequences) DO(Input) DO(Selected) DO(Taps) DO(ConvFirst) DO(ConvCount) \
+    DO(Columns) DO(Outputs) DO(Warps) DO(Split) DO(SplitInverse) DO(Abreast) DO(Steps) DO(Units) DO(Depth) DO(PerRound) DO(Spans) DO(Rounds) DO(TileRows) DO(Sequences) DO(Input) DO(Selected) DO(Taps) DO(ConvFirst) DO(ConvCount) \
     DO(Channels) DO(Rank) DO(States) DO(Normed) DO(HeadDim) DO(HeadInverse) DO(HeadsOfGroup) DO(GroupInverse)
 
 #ifdef EMULATED

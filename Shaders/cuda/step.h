@@ -25,10 +25,10 @@ enum StepRows { OfTokens, OfOutputs, Chosen };
 static constexpr int MostWarps = 16, MostSplit = 16, MostTaps = 4, MostVectors = 5;
 
 /// Columns with those that fill up the last step.
-template<class Kind> TEMPLATE_DEVICE int padded() { return SIZE(Split) * SIZE(Steps) * Kind::StepColumns; }
+template<class Kind> TEMPLATE_DEVICE int padded() { return SIZE(Split) * SIZE(Steps) * Kind::step_columns(); }
 DEVICE int step_threads() { return SIZE(Warps) * 32; }
 /// Rows of weights of a block.
-template<class Kind> TEMPLATE_DEVICE int rows_of_block() { return SIZE(Units) * SIZE(Abreast) * Kind::TileRows; }
+template<class Kind> TEMPLATE_DEVICE int rows_of_block() { return SIZE(Units) * SIZE(Abreast) * Kind::tile_rows(); }
 
 /// Of what the warps left of a row of x: the sum of squares, and the largest weighted value.
 DEVICE F2 total_of(const F2* partials) {
@@ -105,17 +105,17 @@ template<class Kind> TEMPLATE_DEVICE void stage_rows(const StepArguments& a, int
 
 /// Whether a warp has all rows of its block by columns of its own. Then it brings x there by itself, and nobody waits for others.
 template<class Kind> TEMPLATE_DEVICE bool by_pieces() {
-    return Kind::NeedsLargest && SIZE(Sequences) == 1 && SIZE(Abreast) == 1 && SIZE(Steps) * Kind::StepColumns <= MostVectors * 128;
+    return Kind::NeedsLargest && SIZE(Sequences) == 1 && SIZE(Abreast) == 1 && SIZE(Steps) * Kind::step_columns() <= MostVectors * 128;
 }
 /// Whether a warp's steps are so few, and each serves so many rows, that their part of x stays in registers.
 template<class Kind> TEMPLATE_DEVICE bool holds() { return SIZE(Spans) == 1 && SIZE(Units) > 1 && SIZE(Steps) <= Kind::MostHeld; }
 /// The columns that a thread brings: how many fours, and where one begins; beyond the padded ones where there is none.
 template<class Kind> TEMPLATE_DEVICE bool has_vector(int i) {
-    return by_pieces<Kind>() ? i * 128 < SIZE(Steps) * Kind::StepColumns : i * step_threads() * 4 < SIZE(Columns);
+    return by_pieces<Kind>() ? i * 128 < SIZE(Steps) * Kind::step_columns() : i * step_threads() * 4 < SIZE(Columns);
 }
 template<class Kind> TEMPLATE_DEVICE int vector_column(int i) {
     if (!by_pieces<Kind>()) return (THREAD + i * step_threads()) * 4;
-    int own = ((THREAD & 31) + i * 32) * 4, width = SIZE(Steps) * Kind::StepColumns;
+    int own = ((THREAD & 31) + i * 32) * 4, width = SIZE(Steps) * Kind::step_columns();
     return own < width ? THREAD / 32 * width + own : padded<Kind>();
 }
 
@@ -206,11 +206,12 @@ template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const f
     for (int i = THREAD; i < rows * count; i += step_threads()) {
         int sequence = SIZE(Sequences) == 1 ? 0 : i / rows, r = i - sequence * rows, row = BLOCK_X * rows + r;
         if (row >= SIZE(Outputs)) continue;
-        const float* own = sums + (r / Kind::TileRows * SIZE(Split) * SIZE(Sequences) + sequence) * Kind::TileRows + r % Kind::TileRows;
+        int inTile = r & Kind::tile_rows() - 1;
+        const float* own = sums + (r - inTile) * (SIZE(Split) * SIZE(Sequences)) + sequence * Kind::tile_rows() + inTile;
         float sum = 0;
         UNROLL
         for (int p = 0; p < MostSplit; p++)
-            if (p < SIZE(Split)) sum += own[p * SIZE(Sequences) * Kind::TileRows];
+            if (p < SIZE(Split)) sum += own[p * SIZE(Sequences) * Kind::tile_rows()];
         if (by_pieces<Kind>()) {
             if (SIZE(Input) != Plain) sum *= root_reciprocal(total_of(partials).x * (1.f / (float)SIZE(Columns)) + a.epsilon);
         } else if (Kind::NeedsLargest || SIZE(Input) != Plain) sum *= scales[sequence];

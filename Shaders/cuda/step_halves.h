@@ -6,10 +6,12 @@
 #include "tensor.h"
 
 template<class Type> struct HalfTiles {
-    static constexpr int TileRows = 8, StepColumns = 32, MostDepth = 16, MostHeld = 4;
+    static constexpr int StepColumns = 32, MostDepth = 16, MostHeld = 4;
     static constexpr bool NeedsLargest = true, TakesSeveral = true;
     typedef U4 Slot;
 
+    METHOD int tile_rows() { return 8; }
+    METHOD int step_columns() { return StepColumns; }
     METHOD int row_bytes() { return padded<HalfTiles>() * 4 + (SIZE(Sequences) == 1 ? 0 : 16); }   // beside a row the next begins in other banks
 
     METHOD Slot fetch(const Weights& w, int tile, int step) {

@@ -65,6 +65,10 @@ DEVICE int dot4(int x, int y, int c) {
     for (int i = 0; i < 4; i++) c += (int)(s8)(x >> 8 * i) * (int)(s8)(y >> 8 * i);
     return c;
 }
+DEVICE int dot4_unsigned(int x, int y, int c) {
+    for (int i = 0; i < 4; i++) c += (int)(u8)(x >> 8 * i) * (int)(s8)(y >> 8 * i);
+    return c;
+}
 
 /// What each lane of a warp holds, shown to all of them.
 extern "C" const void* emulated_share(const void* own, int bytes);

@@ -60,7 +60,7 @@ public sealed class CudaStepTests
                     var sizes = new KernelSizes { Columns = columns, Outputs = outputs, Sequences = sequences, Taps = outputs % 3, ConvCount = outputs };
                     if (StepShape.For(new WeightForm(form, WeightLayout.AsStored), sizes, multiProcessors) is not StepShape shape) continue;
                     KernelSizes s = shape.Sizes;
-                    int rows = form is "F16" or "BF16" ? 8 : 1, step = form is "F16" or "BF16" ? 32 : form == "Q8_0" ? 512 : 1024, ofBlock = s.Units * s.Abreast * rows;
+                    int step = form is "F16" or "BF16" ? 32 : (form == "Q8_0" ? 512 : 1024) / s.TileRows, ofBlock = s.Units * s.Abreast * s.TileRows;
                     Assert.True(shape.Blocks * ofBlock >= outputs && (shape.Blocks - 1) * ofBlock < outputs, $"{outputs} rows in {shape.Blocks} blocks of {ofBlock}");
                     Assert.True(s.Split * s.Steps * step >= columns && (s.Split - 1) * s.Steps * step < columns, $"{columns} columns in {s.Split} pieces of {s.Steps} steps");
                     Assert.True(s.Spans * s.Depth == s.PerRound * s.Steps && (s.Spans == 1 || s.PerRound == 1) && s.Split * s.Abreast == s.Warps, s.ToString());
