@@ -148,7 +148,7 @@ public sealed class ModelHostTests : IDisposable
     }
 
     [Fact]
-    public void Use_BetweenSteps_HasTheModel()
+    public async Task Use_BetweenSteps_HasTheModel()
     {
         using var host = new ModelHost(_tiny.Model);
         Generation running = host.Start(Prompt(1), Sampler(1), Length(1));
@@ -159,7 +159,7 @@ public sealed class ModelHostTests : IDisposable
             return session.Position;
         });
         Assert.Equal(Prompt(2).Length, position);
-        Assert.True(running.Completion.Wait(TimeSpan.FromSeconds(30)));
+        await running.Completion.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Throws<InvalidOperationException>(() => host.Step());
     }
 
