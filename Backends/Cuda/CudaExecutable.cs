@@ -50,7 +50,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
             _table = new BatchTable(shape);
             _rounded = new RoundedMemory(model.Plan, weights, Math.Max(shape.Tokens, shape.Outputs));
             _halves = new HalfMemory(model.Plan, weights, shape, model);
-            _ssdChunks = new SsdChunks(model.Plan, model.Kernels, shape);
+            _ssdChunks = new SsdChunks(model, weights, shape);
             _logits = new HostLogits(shape.Outputs, Vocabulary);
             _carried = new CarriedMemory(model.Plan, _arena, shape.Tokens);
             _picked = new HostPicked(shape.Sequences);

@@ -1,6 +1,10 @@
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>SsdScan of many rows as products of matrices on tensor cores (ssd_chunks.cu): which ops go that way, and the room that they need for B and C.</summary>
+/// <remarks>
+/// Floats are sums of two BF16 values there, 16 bits: up to 1.7e-5 of a model's largest logit, where float32 stays below 1e-6. So it is for models whose products
+/// round x to 16 bits or less anyway, and not for weights in F32 or cuda:exact.
+/// </remarks>
 internal sealed class SsdChunks : IDisposable
 {
     /// <summary>The module with its kernels.</summary>
@@ -17,9 +21,11 @@ internal sealed class SsdChunks : IDisposable
     private readonly CudaDeviceMemory? _memory;
     private readonly long _pairs;
 
-    public SsdChunks(Plan plan, KernelLibrary kernels, BatchShape shape)
+    public SsdChunks(CudaModel model, DeviceWeights weights, BatchShape shape)
     {
-        if (shape.Tokens < Rows) return;
+        Plan plan = model.Plan;
+        KernelLibrary kernels = model.Kernels;
+        if (shape.Tokens < Rows || !model.HasTensorCores || MultipliesFloats(plan, weights)) return;
         long parts = 0, pairs = 0;
         foreach (Op op in plan.Ops)
         {
@@ -61,6 +67,13 @@ internal sealed class SsdChunks : IDisposable
     }
 
     public void Dispose() => _memory?.Dispose();
+
+    private static bool MultipliesFloats(Plan plan, DeviceWeights weights)
+    {
+        foreach (Op op in plan.Ops)
+            if (op is LinearOp linear && plan.Weights[linear.Weight.Index].Role is (WeightRole.In or WeightRole.Out) && weights.FormOf(linear.Weight).Kernels == "F32") return true;
+        return false;
+    }
 
     private static long PartBytes(SsdScanOp op) => (long)op.NGroups * Parts * StatesOf(op) * sizeof(ushort);
 
