@@ -11,7 +11,9 @@ public sealed class ColumnStepTests
     {
         var rows = new BatchRows(new BatchShape(200, 2, 1));
         SequenceSpan[] spans = [new(1, 1_000_000_000_000, 0, 150, OutputRows.None), new(2, 0, 150, 50, OutputRows.Last)];
-        rows.Set(new Batch { Tokens = new int[200], Sequences = spans }, 1, new SlotTable());
+        var slots = new SlotTable();
+        slots.Grow(spans.Length);
+        rows.Set(new Batch { Tokens = new int[200], Sequences = spans }, 1, slots);
         var step = new Recorder(rows) { Name = "recorder" };
 
         for (int unit = 0; unit < step.Units; unit++) step.Run(unit, 0);
