@@ -179,7 +179,7 @@ internal static unsafe class ChatExports
     {
         try
         {
-            Handles.Remove<OpenChat>(chat).Chat.Dispose();
+            Handles.Remove<OpenChat>(chat).Close();
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }

@@ -39,6 +39,15 @@ internal sealed class OpenChat(OpenModel owner, ChatSession chat) : TextStream(o
         Cancellation.Renew();
     }
 
+    /// <summary>Closes the conversation; an answer that another thread computes ends by it, one that nobody does is left, with the states it keeps.</summary>
+    public void Close()
+    {
+        Chat.Dispose();
+        if (!Owner.TryEnter()) return;
+        using var use = new OpenModel.Use(Owner);
+        Leave();
+    }
+
     private void Leave()
     {
         if (_pieces is not null) _pieces.DisposeAsync().AsTask().GetAwaiter().GetResult();

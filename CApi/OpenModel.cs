@@ -47,8 +47,11 @@ internal sealed class OpenModel
 
     /// <summary>Keeps others out until it is disposed.</summary>
     /// <exception cref="StatusException">Another call is inside.</exception>
-    public Use Enter() => Interlocked.CompareExchange(ref _inside, 1, 0) == 0 ? new Use(this)
+    public Use Enter() => TryEnter() ? new Use(this)
         : throw new StatusException(Status.State, "Another call is inside this model; one thread at a time uses a model with what was made from it.");
+
+    /// <summary>Keeps others out where none is inside; a <see cref="Use"/> lets them in again.</summary>
+    public bool TryEnter() => Interlocked.CompareExchange(ref _inside, 1, 0) == 0;
 
     /// <summary>Ends what runs, waits for it, and gives back all memory.</summary>
     public void Close()

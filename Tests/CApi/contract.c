@@ -328,6 +328,30 @@ static void conversation(mrt_model model, mrt_sampler sampler, const char *folde
     remove(file);
 }
 
+/* A conversation that is closed in the midst of an answer gives all its states back: the budget has room for few. */
+static void closed_within_answers(const char *path)
+{
+    mrt_model model; mrt_model_options options; mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    mrt_sampler sampler; mrt_chat chat; mrt_session sessions[5]; char piece[256]; size_t length; int round;
+    OK(mrt_model_options_init(&options));
+    OK(mrt_model_open(path, NULL, &model));
+    OK(mrt_model_describe(model, &info));
+    OK(mrt_model_close(model));
+    options.state_budget = 8 * info.state_bytes;
+    OK(mrt_model_open(path, &options, &model));
+    OK(mrt_sampler_create(NULL, &sampler));
+    for (round = 0; round < 8; round++) {
+        OK(mrt_chat_create(model, sampler, NULL, NULL, NULL, &chat));
+        OK(mrt_chat_begin(chat, "Hello!", 6));
+        OK(mrt_chat_next(chat, piece, sizeof piece, &length));
+        OK(mrt_chat_close(chat));
+    }
+    for (round = 0; round < 5; round++) OK(mrt_session_start(model, &sessions[round]));
+    for (round = 0; round < 5; round++) OK(mrt_session_close(sessions[round]));
+    OK(mrt_sampler_close(sampler));
+    OK(mrt_model_close(model));
+}
+
 /* ---- threads ---- */
 
 typedef struct { mrt_model model; mrt_session session; int32_t token; mrt_status last; long fed; } feeder;
@@ -417,6 +441,7 @@ int main(int argc, char **argv)
     many_handles(sampler);
     generation(model, sampler, prompt, count);
     conversation(model, sampler, argv[2]);
+    closed_within_answers(argv[1]);
     threads(argv[1], prompt[count - 1]);
     from_memory(argv[1], prompt, count, likely, info.vocabulary);
     OK(mrt_sampler_close(sampler));
