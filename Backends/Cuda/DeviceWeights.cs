@@ -34,7 +34,7 @@ internal sealed class DeviceWeights : IDisposable
             for (int i = 0; i < views.Length; i++)
             {
                 cancel.ThrowIfCancellationRequested();
-                if (multiplied.Contains(i)) Refusal ??= NotFinite(finite, i, views[i].Rows);   // its rows come from memory once for this and for the upload
+                if (multiplied.Contains(i)) Refusal ??= finite.Refusal(new WeightRef(i));   // its rows come from memory once for this and for the upload
                 Place(i, plan.Weights[i], views[i], ring);
                 options.Progress?.Report(new LoadProgress("uploading", done += BytesOf(_forms[i], views[i]).Total, needed));
             }
@@ -64,19 +64,6 @@ internal sealed class DeviceWeights : IDisposable
     public void Dispose()
     {
         foreach (CudaDeviceMemory? memory in _memory) memory?.Dispose();
-    }
-
-    private static FormatException? NotFinite(FiniteWeights finite, int weight, int rows)
-    {
-        try
-        {
-            finite.Check(new WeightRef(weight), 0, rows);
-            return null;
-        }
-        catch (FormatException e)
-        {
-            return e;
-        }
     }
 
     /// <summary>Scales begin on a multiple of 256 bytes behind the values; a kernel may read up to 16 bytes past the last.</summary>

@@ -31,7 +31,7 @@ internal sealed class DeviceWeights : IDisposable
             for (int i = 0; i < views.Length; i++)
             {
                 cancel.ThrowIfCancellationRequested();
-                if (multiplied.Contains(i)) Refusal ??= NotFinite(finite, i, views[i].Rows);   // its rows come from memory once for this and for the upload
+                if (multiplied.Contains(i)) Refusal ??= finite.Refusal(new WeightRef(i));   // its rows come from memory once for this and for the upload
                 _places[i] = Place(plan.Weights[i], forms[i], views[i], transfers, needed - done);
                 options.Progress?.Report(new LoadProgress("uploading", done += BytesOf(forms[i], views[i]), needed));
             }
@@ -57,19 +57,6 @@ internal sealed class DeviceWeights : IDisposable
     public BufferSlice Vector(WeightRef weight) => _places[weight.Index].Data;
 
     public void Dispose() => _pool.Dispose();
-
-    private static FormatException? NotFinite(FiniteWeights finite, int weight, int rows)
-    {
-        try
-        {
-            finite.Check(new WeightRef(weight), 0, rows);
-            return null;
-        }
-        catch (FormatException e)
-        {
-            return e;
-        }
-    }
 
     /// <summary>Bytes of a weight on the device, about.</summary>
     public static long BytesOf(WeightForm form, TensorView view)

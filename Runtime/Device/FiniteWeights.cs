@@ -56,6 +56,21 @@ public sealed class FiniteWeights
         }
     }
 
+    /// <summary>What <see cref="Check"/> would throw of a whole weight, for a backend that reads all of it at load and tells at the first run; null where it is finite.</summary>
+    /// <param name="weight">A weight of the plan.</param>
+    public FormatException? Refusal(WeightRef weight)
+    {
+        try
+        {
+            Check(weight, 0, _views[weight.Index].Rows);
+            return null;
+        }
+        catch (FormatException e)
+        {
+            return e;
+        }
+    }
+
     /// <summary>What to throw where an op meets or makes values that are not finite although its weights are.</summary>
     public FormatException Overflow(string op) => Overflow(_subject, op);
 

@@ -18,17 +18,15 @@ public sealed class TextGenerator
     private readonly Session _session;
     private readonly GenerationOptions _options;
     private readonly ITokenizer _tokenizer;
-    private readonly StopStrings _stops;
-    private readonly Utf8Assembler _assembler = new();
+    private readonly TokenText _shown;
     private readonly StringBuilder _text = new();
     private readonly TokenHistory _history = new();
     private readonly int[] _single = new int[1];
     private readonly PickedSteps _steps;
     private readonly TextPicker _picker;
-    private char[] _characters = new char[64];
     private GenerationStats _stats;
     private int _pending = -1;
-    private bool _running;
+    private bool _running, _isWhole;
 
     /// <summary>Makes a generator.</summary>
     /// <param name="session">What it feeds; it stays the caller's.</param>
@@ -47,7 +45,7 @@ public sealed class TextGenerator
         _tokenizer = session.Model.Tokenizer;
         if (!_tokenizer.HasVocabulary)
             throw new NotSupportedException($"'{session.Model.Name}' has no vocabulary, which text needs; feed token ids to the session, or convert the model with its tokenizer.");
-        _stops = new StopStrings(_options.Stop);
+        _shown = new TokenText(_tokenizer, _options.Stop);
         _picker = new TextPicker(_tokenizer, sampler, _options.IgnoreEos);
     }
 
@@ -58,7 +56,7 @@ public sealed class TextGenerator
     internal bool PromptAbsorbed { get; set; }
 
     /// <summary>Whether what the run added to the session after the prompt is the text it gave and nothing else.</summary>
-    internal bool TextIsWhole { get; private set; }
+    internal bool TextIsWhole => _isWhole && _shown.IsWhole;
 
     /// <summary>The token picked and shown but not yet fed, or -1.</summary>
     internal int Pending { get => _pending; set => _pending = value; }
@@ -124,7 +122,7 @@ public sealed class TextGenerator
                     reason = StopReason.EndOfGeneration;
                     break;
                 }
-                bool stop = Show(token);
+                bool stop = _shown.Show(token, _text);
                 if (_text.Length > 0)
                 {
                     reason = StopReason.Cancelled;
@@ -138,15 +136,15 @@ public sealed class TextGenerator
             }
             _stats = _stats with { Reason = reason };
             EndSteps();
-            CloseText(reason);
+            _shown.Close(reason, _text);
             if (_text.Length > 0) yield return TakeText();
         }
         finally
         {
             _stats = _stats with { Reason = reason };
             EndSteps();
-            CloseText(reason);
-            if (_text.Length > 0) TextIsWhole = false;   // the reader left before it was given the rest
+            _shown.Close(reason, _text);
+            if (_text.Length > 0) _isWhole = false;   // the reader left before it was given the rest
             _running = false;
         }
     }
@@ -157,8 +155,8 @@ public sealed class TextGenerator
         _running = true;
         _stats = default;
         PromptAbsorbed = false;
-        TextIsWhole = true;
-        _stops.Reset();
+        _isWhole = true;
+        _shown.Begin();
         _text.Clear();
         _picker.BeginText();
     }
@@ -229,26 +227,27 @@ public sealed class TextGenerator
 
     private int StepOnDevice()
     {
-        bool whole = TextIsWhole;
-        TextIsWhole = false;   // what a failure within leaves
+        bool whole = _isWhole;
+        _isWhole = false;   // what a failure within leaves
         int token = _steps.Next(_pending, _options.MaxTokens < 0 || _stats.GeneratedTokens + 1 < _options.MaxTokens);
         NotePendingFed();
-        TextIsWhole = whole;
+        _isWhole = whole;
         return token;
     }
 
     /// <summary>Feeds one token without a cancellation: that would cost a copy of the state each time, and one token is soon done.</summary>
     private ReadOnlySpan<float> FeedPending()
     {
-        bool whole = TextIsWhole;
-        TextIsWhole = false;   // what a failure within leaves
+        bool whole = _isWhole;
+        _isWhole = false;   // what a failure within leaves
         _single[0] = _pending;
         ReadOnlySpan<float> logits = _session.Feed(_single);
         NotePendingFed();
-        TextIsWhole = whole;
+        _isWhole = whole;
         return logits;
     }
 
+    /// <summary>Picks by logits, and reports them.</summary>
     private int Pick(ReadOnlySpan<float> logits)
     {
         int token = _picker.Next(logits, _history.Tokens, _session.Position);
@@ -284,28 +283,6 @@ public sealed class TextGenerator
     private byte[] BytesOf(int token) => _tokenizer.Decode(token, renderSpecial: true).ToArray();
 
     private string TextOf(int token) => Encoding.UTF8.GetString(_tokenizer.Decode(token, renderSpecial: true));
-
-    /// <summary>Adds what a token lets be shown to the text; true once a stop string is complete.</summary>
-    private bool Show(int token)
-    {
-        ReadOnlySpan<byte> bytes = _tokenizer.Decode(token, renderSpecial: false);
-        if (bytes.IsEmpty) TextIsWhole = false;   // a control token: the state has it, the text does not
-        if (_characters.Length <= bytes.Length) _characters = new char[2 * bytes.Length];
-        int written = _assembler.Append(bytes, _characters);
-        bool stop = _stops.Push(_characters.AsSpan(0, written), _text);
-        if (stop) TextIsWhole = false;
-        return stop;
-    }
-
-    /// <summary>Releases what was held back. An unfinished character is shown as U+FFFD where the model ended there, and dropped where it was cut.</summary>
-    private void CloseText(StopReason reason)
-    {
-        int written = _assembler.Flush(_characters);
-        if (_stops.Found is not null) return;
-        if (written > 0 && reason == StopReason.EndOfGeneration) _stops.Push(_characters.AsSpan(0, written), _text);
-        else if (written > 0) TextIsWhole = false;
-        _stops.Flush(_text);
-    }
 
     private string TakeText()
     {

@@ -14,11 +14,9 @@ public sealed class Generation
     private readonly TextPicker _picker;
     private readonly GenerationOptions _options;
     private readonly ITokenizer _tokenizer;
-    private readonly StopStrings _stops;
-    private readonly Utf8Assembler _assembler = new();
+    private readonly TokenText _shown;
     private readonly TokenHistory _history = new();
     private readonly TextPipe _text = new();
-    private char[] _characters = new char[64];
     private GenerationStats _stats;
     private Exception? _failure;
     private long _began;
@@ -30,7 +28,7 @@ public sealed class Generation
         Prompt = prompt;
         _options = options;
         _tokenizer = host.Model.Tokenizer;
-        _stops = new StopStrings(options.Stop);
+        _shown = new TokenText(_tokenizer, options.Stop);
         _picker = new TextPicker(_tokenizer, sampler, options.IgnoreEos);
         _picker.BeginText();
         _registration = cancel.UnsafeRegister(static generation => ((Generation)generation!).Cancel(), this);   // given just here
@@ -163,7 +161,7 @@ public sealed class Generation
             return;
         }
         _stats = _stats with { GeneratedTokens = _stats.GeneratedTokens + 1 };
-        if (Show(token)) End(StopReason.StopString);
+        if (_shown.Show(token, _text.Pending)) End(StopReason.StopString);
         else if (_stats.GeneratedTokens == _options.MaxTokens) End(StopReason.MaxTokens);
         else _text.Flush();
     }
@@ -174,12 +172,7 @@ public sealed class Generation
         if (IsOver) return;
         IsOver = true;
         _registration.Unregister();
-        if (_stops.Found is null)
-        {
-            int written = _assembler.Flush(_characters);
-            if (written > 0 && reason == StopReason.EndOfGeneration) _stops.Push(_characters.AsSpan(0, written), _text.Pending);
-            _stops.Flush(_text.Pending);
-        }
+        _shown.Close(reason, _text.Pending);
         _stats = _stats with { Reason = reason };
         _failure = failure;
         Session?.Dispose();
@@ -191,12 +184,5 @@ public sealed class Generation
             _completion.TrySetException(failure);
             _ = _completion.Task.Exception;   // a reader may look at the text alone
         }
-    }
-
-    private bool Show(int token)
-    {
-        ReadOnlySpan<byte> bytes = _tokenizer.Decode(token, renderSpecial: false);
-        if (_characters.Length <= bytes.Length) _characters = new char[2 * bytes.Length];
-        return _stops.Push(_characters.AsSpan(0, _assembler.Append(bytes, _characters)), _text.Pending);
     }
 }

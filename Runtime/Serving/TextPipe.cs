@@ -15,7 +15,7 @@ internal sealed class TextPipe
     private long _read;
     private volatile bool _ended;
 
-    /// <summary>Takes the text to be written, which the writer appends to <see cref="Pending"/>.</summary>
+    /// <summary>Where the writer appends its text, for <see cref="Flush"/> to move.</summary>
     public StringBuilder Pending => _held;
 
     /// <summary>Whether the writer has ended and all is read.</summary>
