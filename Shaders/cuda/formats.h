@@ -1,5 +1,5 @@
 // How each form of weights is read: 32 values of a row at a time, as signed bytes q with value = scale · q + offset for each half of sixteen.
-// The forms are those of Backends/Cuda/WeightForm.cs; decoding is exact, in the order that Formats/Quantization defines.
+// The forms are those of Runtime/Device/WeightForm.cs; decoding is exact, in the order that Formats/Quantization defines.
 #pragma once
 #include "common.h"
 
