@@ -157,13 +157,13 @@ mrt_status mrt_session_logits(mrt_session session, const float **logits);
 /* Ends a feed, a generation or an answer of this session that another thread is in, or the next one, within about the time of a token. Any thread. */
 mrt_status mrt_session_cancel(mrt_session session);
 
-/* Begins to feed tokens in slices of time, for a program that draws frames. Until all are fed nothing else is done on the model. cpu only. */
+/* Begins to feed tokens in slices of time, for a program that draws frames. Until all are fed nothing else is done with the session. cpu only. */
 mrt_status mrt_session_begin(mrt_session session, const int32_t *tokens, size_t count);
 
 /* Goes on with that for budget_us microseconds, rarely by more than 200 longer, on the caller's thread and the model's own. *done: 1 when all is fed. */
 mrt_status mrt_session_step(mrt_session session, int64_t budget_us, int32_t *done);
 
-/* Gives up what mrt_session_begin began: the session is then without a state, but for one that was fed nothing before. */
+/* Gives up what mrt_session_begin began: the session is then as before. */
 mrt_status mrt_session_give_up(mrt_session session);
 
 /* Tokens that it has absorbed. */

@@ -13,7 +13,8 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
 
     // Of the run that is advanced for a time.
     private SlicedRun? _sliced;
-    private TokenPick[] _slicedPicks = [];
+    private readonly TokenPick[] _slicedPicks;
+    private int _slicedPickCount;
     private bool _slicedWantsLogits;
 
     public CpuExecutable(CpuModel model, BatchShape shape)
@@ -22,6 +23,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         Shape = shape;
         Rows = new BatchRows(shape);
         _picks = new HostPicks(shape.Sequences, model.NeverPicked, model.EndTokens);
+        _slicedPicks = new TokenPick[shape.Sequences];
         _carried = new float[checked(model.Plan.CarriedOutWidth * shape.Tokens)];
     }
 
@@ -72,7 +74,8 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         Take(batch);
-        _slicedPicks = batch.Picks.ToArray();
+        batch.Picks.CopyTo(_slicedPicks);
+        _slicedPickCount = batch.Picks.Length;
         _slicedWantsLogits = batch.WantsLogits;
         _model.Table.Lose(batch.Sequences);
         _sliced ??= new SlicedRun(_model.Team);
@@ -89,7 +92,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         {
             _model.EnsureReadable();
             if (!_sliced!.Advance(time)) return false;   // a run was begun, so it is there
-            Finish(new Batch { Tokens = Rows.Ids, Sequences = Rows.Spans, Picks = _slicedPicks, WantsLogits = _slicedWantsLogits });
+            Finish(new Batch { Tokens = Rows.Ids, Sequences = Rows.Spans, Picks = _slicedPicks.AsSpan(0, _slicedPickCount), WantsLogits = _slicedWantsLogits });
         }
         catch
         {

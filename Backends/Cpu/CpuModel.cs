@@ -12,6 +12,9 @@ namespace MambaRT.Backends.Cpu;
 /// </remarks>
 internal sealed unsafe class CpuModel : ILoadedModel
 {
+    /// <summary>Bytes of a state that are copied in less than 0.1 ms, also into memory that is touched for the first time.</summary>
+    private const long CopiedAtOnce = 128 << 10;
+
     private readonly IWeightSource _source;
     private readonly CodeCache? _code;
     private readonly NativeBuffer?[] _decoded;
@@ -154,6 +157,21 @@ internal sealed unsafe class CpuModel : ILoadedModel
     {
         Table.Copy(from, to, position);
         Buffer.MemoryCopy((void*)_slots[from].Address, (void*)_slots[to].Address, _slots[to].Bytes, _slots[from].Bytes);
+    }
+
+    public bool CopyPart(int from, int to, long position, ref long done)
+    {
+        if (from > 0) Table.Ensure(from, position);
+        Table.Lose(to);
+        long bytes = Math.Min(CopiedAtOnce, _slots[to].Bytes - done);
+        byte* target = (byte*)_slots[to].Address + done;
+        if (from > 0) Buffer.MemoryCopy((byte*)_slots[from].Address + done, target, bytes, bytes);
+        else NativeMemory.Clear(target, (nuint)bytes);
+        done += bytes;
+        if (done < _slots[to].Bytes) return false;
+        if (from > 0) Table.Copy(from, to, position);
+        else Table.Set(to, 0);
+        return true;
     }
 
     public void ExportSlot(int slot, long position, Stream canonical)

@@ -30,6 +30,20 @@ public interface ILoadedModel : IDisposable
     /// <exception cref="InvalidOperationException">The slot is at another position.</exception>
     void CopySlot(int from, int to, long position);
 
+    /// <summary>Does a part of <see cref="CopySlot"/>, for a caller that has little time; where the backend has no parts, all of it.</summary>
+    /// <param name="from">The slot to copy; 0 for the zero state, which then is what <see cref="ClearSlot"/> does.</param>
+    /// <param name="to">The slot that takes it, which has no position before all is copied.</param>
+    /// <param name="position">Tokens that <paramref name="from"/> has absorbed.</param>
+    /// <param name="done">Bytes copied so far: 0 at the first call, and what the call before left it at.</param>
+    /// <returns>Whether all is copied.</returns>
+    /// <exception cref="InvalidOperationException">The slot is at another position.</exception>
+    bool CopyPart(int from, int to, long position, ref long done)
+    {
+        if (from == 0) ClearSlot(to);
+        else CopySlot(from, to, position);
+        return true;
+    }
+
     /// <summary>Writes the state of a slot that has absorbed <paramref name="position"/> tokens, in <see cref="StateLayout"/>'s canonical order, float32, little-endian.</summary>
     /// <exception cref="InvalidOperationException">The slot is at another position.</exception>
     void ExportSlot(int slot, long position, Stream canonical);

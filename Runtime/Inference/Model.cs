@@ -258,11 +258,11 @@ public sealed class Model : IDisposable
     }
 
     /// <summary>Keeps other threads out until it is disposed.</summary>
-    /// <param name="slices">The feed under way that enters to go on.</param>
     /// <param name="steps">Steps of which one may be in flight; those of others are waited for.</param>
+    /// <param name="endsRun">Whether a run that was left in its midst is gone on with to its end; else who enters does so.</param>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is inside, or another feed than <paramref name="slices"/> is under way.</exception>
-    internal Use Enter(SlicedFeed? slices = null, PickedSteps? steps = null)
+    /// <exception cref="InvalidOperationException">Another thread is inside.</exception>
+    internal Use Enter(PickedSteps? steps = null, bool endsRun = true)
     {
         if (Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
         {
@@ -270,21 +270,21 @@ public sealed class Model : IDisposable
             throw new InvalidOperationException("Two threads used this model at once; a model and its sessions are used by one thread at a time.");
         }
         Volatile.Write(ref _inside, Environment.CurrentManagedThreadId);
-        if (Volatile.Read(ref _closing) == 0 && UnderWay == slices)
+        if (Volatile.Read(ref _closing) == 0)
         {
             if (Ahead != steps) Ahead?.Wait();
+            if (endsRun) UnderWay?.AdvanceForOthers(TimeSpan.MaxValue);
             return new Use(this);
         }
         new Use(this).Dispose();
-        CheckOpen();
-        throw new InvalidOperationException("A feed in slices of time is under way on this model; advance it to its end, or dispose it.");
+        throw new ObjectDisposedException(GetType().FullName);
     }
 
     /// <summary>Whether it was disposed.</summary>
     internal bool IsClosed => Volatile.Read(ref _closing) != 0;
 
-    /// <summary>The feed in slices of time that is not over, or null: until it is, nothing else enters.</summary>
-    internal SlicedFeed? UnderWay { get; set; }
+    /// <summary>The run that was left in its midst, or null: it is gone on with to its end before anything else happens on the device.</summary>
+    internal SteppedRun? UnderWay { get; set; }
 
     /// <summary>The steps of which one is in flight, or null: it is waited for before anything else happens on the device.</summary>
     internal PickedSteps? Ahead { get; set; }
@@ -303,7 +303,8 @@ public sealed class Model : IDisposable
 
     /// <summary>A slot in the zero state; only within <see cref="Enter"/>, so that no run still writes to it.</summary>
     /// <exception cref="StateBudgetException">There is no room for another.</exception>
-    internal int TakeSlot()
+    /// <param name="clears">Whether it is set to the zero state; else it is anything, and who takes it copies a state over it.</param>
+    internal int TakeSlot(bool clears = true)
     {
         lock (_freeSlots)
         {
@@ -315,7 +316,7 @@ public sealed class Model : IDisposable
             }
             try
             {
-                _loaded.ClearSlot(slot);
+                if (clears) _loaded.ClearSlot(slot);
                 return slot;
             }
             catch
@@ -393,10 +394,16 @@ public sealed class Model : IDisposable
         }
     }
 
-    /// <summary>What can run a chunk in slices of time; only within <see cref="Enter"/>.</summary>
-    /// <exception cref="NotSupportedException">The backend cannot.</exception>
-    internal ISlicedExecutable Sliced(int tokens) => _executables.For(new BatchShape(tokens, 1, 1)) as ISlicedExecutable
-        ?? throw new NotSupportedException($"The {BackendName} backend cannot run a model in slices of time; feed the tokens at once, or choose another backend.");
+    /// <summary>What runs batches up to a shape; only within <see cref="Enter"/>.</summary>
+    internal IExecutable Executable(BatchShape shape) => _executables.For(shape);
+
+    /// <summary>Refuses a backend that cannot leave a run in its midst; only within <see cref="Enter"/>.</summary>
+    /// <exception cref="NotSupportedException">It is one.</exception>
+    internal void RequireSlices()
+    {
+        if (Single is ISlicedExecutable) return;
+        throw new NotSupportedException($"The {BackendName} backend cannot run a model in slices of time; feed the tokens at once, or choose another backend.");
+    }
 
     /// <summary>Lets go what <see cref="Enter"/> took.</summary>
     internal readonly ref struct Use(Model model)

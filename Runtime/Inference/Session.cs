@@ -9,6 +9,7 @@ public sealed class Session : IDisposable
 
     private int _slot;
     private bool _lost;
+    private SessionSteps? _steps;
 
     internal Session(Model model, int slot)
     {
@@ -27,7 +28,7 @@ public sealed class Session : IDisposable
     {
         get
         {
-            int slot = OpenSlot;
+            int slot = FreeSlot;
             if (_lost)
                 throw new InvalidOperationException("This session has lost its state in a run that failed; reset it, restore a saved state, or start another.");
             return slot;
@@ -73,17 +74,68 @@ public sealed class Session : IDisposable
 
     /// <summary>Feeds tokens in slices of time, as a program does that gives the model a share of each of its frames.</summary>
     /// <param name="tokens">At least one token id.</param>
-    /// <returns>What to advance until it is over; nothing is fed yet. Until then neither the session nor the model can be used otherwise.</returns>
+    /// <returns>What to advance until it is over; nothing is fed yet. Until then the session cannot be used otherwise.</returns>
     /// <exception cref="ArgumentException">No token, or one outside the vocabulary.</exception>
     /// <exception cref="NotSupportedException">The backend cannot run a model in slices of time.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is inside the model, or another such feed is under way.</exception>
+    /// <exception cref="StateBudgetException">The session has absorbed tokens, and there is no room for the state to go back to.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is inside the model, or another such feed of this session is under way.</exception>
     public SlicedFeed FeedInSlices(ReadOnlySpan<int> tokens)
     {
         CheckOpen();
         if (tokens.IsEmpty) throw new ArgumentException("There is no token to feed; at least one is needed.", nameof(tokens));
         using Model.Use use = Model.Enter();
         Model.CheckTokens(tokens);
-        return new SlicedFeed(this, Slot, tokens.ToArray());
+        Model.RequireSlices();
+        _ = Slot;   // with a state, and nothing under way
+        return new SlicedFeed(this, tokens.ToArray());
+    }
+
+    /// <summary>
+    /// Begins to feed a prompt and to generate tokens after it, by <see cref="StepFor"/>. Until that is over, or <see cref="CancelSteps"/>, the session cannot be
+    /// used otherwise; other sessions of the model can at any time. It takes a second state meanwhile, the one to go back to.
+    /// </summary>
+    /// <param name="prompt">At least one token id.</param>
+    /// <param name="sampler">What picks the tokens.</param>
+    /// <param name="maxTokens">The most tokens to generate; 0 only feeds the prompt.</param>
+    /// <exception cref="ArgumentException">No token, one outside the vocabulary, or a negative number of tokens.</exception>
+    /// <exception cref="StateBudgetException">There is no room for the state to go back to.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is inside the model, or the session is being fed in steps already.</exception>
+    public void BeginSteps(ReadOnlySpan<int> prompt, SamplerChain sampler, int maxTokens)
+    {
+        ArgumentNullException.ThrowIfNull(sampler);
+        ArgumentOutOfRangeException.ThrowIfNegative(maxTokens);
+        CheckOpen();
+        if (prompt.IsEmpty) throw new ArgumentException("There is no token to feed; at least one is needed.", nameof(prompt));
+        using Model.Use use = Model.Enter();
+        Model.CheckTokens(prompt);
+        _ = Slot;   // with a state, and nothing under way
+        _steps = new SessionSteps(this, prompt.ToArray(), sampler, maxTokens);
+    }
+
+    /// <summary>Goes on with what <see cref="BeginSteps"/> began, for a time: as a game does that gives a character a share of each frame.</summary>
+    /// <param name="time">
+    /// For how long, 0 and less for one unit of work. A unit that was begun is ended: on cpu about 0.1 ms, and rarely more than 0.2 ms, so that a token of a large
+    /// model is computed over several frames; on a backend that cannot leave a token in its midst, a token or a chunk of the prompt.
+    /// </param>
+    /// <returns>What was done. Nothing where nothing was begun.</returns>
+    /// <exception cref="InvalidOperationException">Another thread is inside the model.</exception>
+    /// <exception cref="IOException">The model's file was changed while in use; the session is as before the token at hand.</exception>
+    /// <exception cref="FormatException">A weight or what was computed is not finite; the message names the tensor or the op.</exception>
+    public StepProgress StepFor(TimeSpan time)
+    {
+        CheckOpen();
+        return _steps?.StepFor(time) ?? default;
+    }
+
+    /// <summary>Tokens that were generated since <see cref="BeginSteps"/>, without one that ended the text. All but the last were fed.</summary>
+    public IReadOnlyList<int> Generated => _steps?.Generated ?? [];
+
+    /// <summary>Gives up what <see cref="BeginSteps"/> began: the session goes back to before the prompt, or, once that is absorbed, to before the token at hand.</summary>
+    /// <exception cref="InvalidOperationException">Another thread is inside the model.</exception>
+    public void CancelSteps()
+    {
+        CheckOpen();
+        _steps?.Cancel();
     }
 
     /// <summary>Feeds tokens as <see cref="Feed(ReadOnlySpan{int}, CancellationToken)"/> does, slowly, and shows what every op yields.</summary>
@@ -139,7 +191,7 @@ public sealed class Session : IDisposable
         other.CheckOpen();
         if (other.Model != Model) throw new ArgumentException("The other session belongs to another model; states pass between models as snapshots.", nameof(other));
         using Model.Use use = Model.Enter();
-        Model.Loaded.CopySlot(other.Slot, OpenSlot, other.Position);
+        Model.Loaded.CopySlot(other.Slot, FreeSlot, other.Position);
         Position = other.Position;
         _lost = false;
     }
@@ -165,7 +217,7 @@ public sealed class Session : IDisposable
         CheckOpen();
         using Model.Use use = Model.Enter();
         bool namesWeights = CheckOwn(snapshot);
-        Model.Loaded.ImportSlot(OpenSlot, snapshot.Position, snapshot.OpenState());
+        Model.Loaded.ImportSlot(FreeSlot, snapshot.Position, snapshot.OpenState());
         Position = snapshot.Position;
         _lost = false;
         return namesWeights;
@@ -184,7 +236,7 @@ public sealed class Session : IDisposable
     {
         CheckOpen();
         using Model.Use use = Model.Enter();
-        Model.Loaded.ClearSlot(OpenSlot);
+        Model.Loaded.ClearSlot(FreeSlot);
         Position = 0;
         _lost = false;
     }
@@ -194,20 +246,34 @@ public sealed class Session : IDisposable
     {
         int slot = Interlocked.Exchange(ref _slot, 0);
         if (slot > 0) Model.ReturnSlot(slot);
+        Stepping?.ReturnSpare();
     }
+
+    /// <summary>The feed in slices of time that is under way, or null.</summary>
+    internal SlicedFeed? Stepping { get; set; }
+
+    /// <summary>Its slot for that feed.</summary>
+    internal int SlotStepped => OpenSlot;
 
     /// <summary>Counts tokens that a batch fed.</summary>
     internal void Advance(int tokens) => Position += tokens;
 
-    /// <summary>Notes that all tokens of a feed in slices are fed.</summary>
-    internal void Complete(int tokens)
+    /// <summary>Makes the state what it was before a feed in slices that was given up; only within <see cref="Model.Enter"/>.</summary>
+    /// <param name="copy">The slot that has it, unless the copying was not over: then nothing else was begun.</param>
+    internal void GoBackTo(int copy)
     {
-        Position += tokens;
-        _lost = false;
+        int slot = Volatile.Read(ref _slot);
+        if (slot == 0 || Model.IsClosed || Model.Loaded.PositionOf(slot) == Position) return;
+        try
+        {
+            if (Position > 0) Model.Loaded.CopySlot(copy, slot, Position);
+            else Model.Loaded.ClearSlot(slot);
+        }
+        catch (IOException)
+        {
+            _lost = true;   // the device failed for good, which who called is told
+        }
     }
-
-    /// <summary>Notes that a run failed after it had begun to change the state, and that there is no copy.</summary>
-    internal void Lose() => _lost = true;
 
     /// <summary>The same where a run that failed has changed the state; one that was disposed has none.</summary>
     internal void LoseUnlessThere() => _lost |= Volatile.Read(ref _slot) is > 0 and int slot && Model.Loaded.PositionOf(slot) != Position;
@@ -279,6 +345,10 @@ public sealed class Session : IDisposable
             return slot;
         }
     }
+
+    /// <summary>The same where no feed in slices is under way.</summary>
+    private int FreeSlot => Stepping is null ? OpenSlot
+        : throw new InvalidOperationException("A feed in slices of time is under way on this session; advance it to its end, or give it up.");
 
     private void CheckOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _slot) == 0, this);
 }

@@ -4,32 +4,53 @@ namespace MambaRT;
 
 /// <summary>Tokens that are fed to a session in slices of time; made by <see cref="Session.FeedInSlices"/>. One thread at a time.</summary>
 /// <remarks>
-/// The result is that of <see cref="Session.Feed(ReadOnlySpan{int}, CancellationToken)"/>, bit for bit. No copy of the state is made, as that may take longer
-/// than a slice: one that is disposed before it is over, or fails, leaves a session at position 0 in the zero state and any other without a state. Fork it
-/// first where there must be a way back.
+/// The result is that of <see cref="Session.Feed(ReadOnlySpan{int}, CancellationToken)"/>, bit for bit. One that is disposed before it is over, or fails, leaves
+/// the session as it was: a session that has absorbed tokens takes a second state meanwhile, to which the first one is copied in slices, too.
+/// Other sessions may be used at any time: a run that was left in its midst, of a chunk at most, is then ended first.
 /// </remarks>
 public sealed class SlicedFeed : IDisposable
 {
     private readonly Session _session;
-    private readonly int _slot;
-    private readonly int[] _tokens;
-    private ISlicedExecutable? _run;
-    private RunTicket _ticket;
+    private readonly SteppedRun _run;
+    private int[] _tokens;
+    private int _spare;   // the slot of the state to go back to, 0 for none
     private int _fed;
+    private bool _isOver, _goesOn;
 
     /// <summary>Begins; only within <see cref="Model.Enter"/>.</summary>
-    internal SlicedFeed(Session session, int slot, int[] tokens)
+    /// <param name="session">The session, with a state.</param>
+    /// <param name="tokens">What it is fed.</param>
+    /// <param name="goesOn">Whether further tokens follow by <see cref="GoOn"/>.</param>
+    internal SlicedFeed(Session session, int[] tokens, bool goesOn = false)
     {
-        (_session, _slot, _tokens) = (session, slot, tokens);
-        Begin();
-        session.Lose();
-        Model.UnderWay = this;
+        _session = session;
+        _tokens = tokens;
+        _goesOn = goesOn;
+        _run = new SteppedRun(Model);
+        if (goesOn || session.Position > 0) _spare = Model.TakeSlot(clears: false);
+        session.Stepping = this;
     }
 
     /// <summary>Whether all tokens are fed, or it was given up, or the model was disposed.</summary>
-    public bool IsOver => Model.UnderWay != this || Model.IsClosed;
+    public bool IsOver => _isOver || Model.IsClosed;
+
+    /// <summary>Tokens of it that were fed.</summary>
+    internal int Fed => _fed;
 
     private Model Model => _session.Model;
+
+    /// <summary>Tokens of the present chunk.</summary>
+    private int Count => Math.Min(Model.ChunkTokens, _tokens.Length - _fed);
+
+    /// <summary>Feeds further tokens after those that were fed.</summary>
+    internal void GoOn(int[] tokens) => (_tokens, _fed, _isOver) = (tokens, 0, false);
+
+    /// <summary>Notes that no further tokens follow.</summary>
+    internal void End()
+    {
+        _goesOn = false;
+        Release();
+    }
 
     /// <summary>Goes on for a time.</summary>
     /// <param name="time">For how long, 0 and less for one unit; a unit of work that was begun is ended, which takes about 0.1 ms, and rarely more than 0.2 ms, with the default <see cref="ModelOptions.ChunkTokens"/>.</param>
@@ -41,22 +62,23 @@ public sealed class SlicedFeed : IDisposable
     public bool Advance(TimeSpan time, out ReadOnlySpan<float> logits)
     {
         logits = default;
-        if (Model.UnderWay != this) throw new InvalidOperationException("This feed is over; begin another one.");
+        if (_isOver) throw new InvalidOperationException("This feed is over; begin another one.");
         if (time < TimeSpan.Zero) time = TimeSpan.Zero;
         long began = Stopwatch.GetTimestamp();
-        using Model.Use use = Model.Enter(this);
+        using Model.Use use = Model.Enter(endsRun: false);
         try
         {
+            _ = _session.SlotStepped;   // it was not disposed
+            if (Model.UnderWay is { } other && other != _run && !other.AdvanceForOthers(time)) return false;
             do
             {
-                if (_run is null) Begin();
-                if (!_run!.Advance(time - Stopwatch.GetElapsedTime(began))) return false;   // Begin made it
-                RunOutput output = Model.Proven(_run.Await(_ticket), []);
+                if (!_run.IsBegun) Begin();
+                if (!_run.Advance(time - Stopwatch.GetElapsedTime(began), out RunOutput output)) return false;
                 _fed += Count;
-                _run = null;
                 if (_fed < _tokens.Length) continue;
-                _session.Complete(_tokens.Length);
-                Model.UnderWay = null;
+                _session.Advance(_tokens.Length);
+                _isOver = true;
+                if (!_goesOn) Release();
                 logits = output.Logits;
                 return true;
             }
@@ -70,33 +92,40 @@ public sealed class SlicedFeed : IDisposable
         }
     }
 
-    /// <summary>Gives up what is not over.</summary>
+    /// <summary>Gives up what is not over: the session is then as it was before.</summary>
     /// <exception cref="InvalidOperationException">Another thread is inside the model.</exception>
     public void Dispose()
     {
-        if (IsOver) return;
-        using Model.Use use = Model.Enter(this);
+        if (IsOver && !_goesOn) return;
+        using Model.Use use = Model.Enter(endsRun: false);
         GiveUp();
     }
 
-    /// <summary>Tokens of the present chunk.</summary>
-    private int Count => Math.Min(Model.ChunkTokens, _tokens.Length - _fed);
+    /// <summary>Gives back the second state; any thread.</summary>
+    internal void ReturnSpare()
+    {
+        if (Interlocked.Exchange(ref _spare, 0) is > 0 and int spare) Model.ReturnSlot(spare);
+    }
 
     private void Begin()
     {
-        int count = Count;
-        bool last = _fed + count == _tokens.Length;
-        var span = new SequenceSpan(_slot, _session.Position + _fed, 0, count, last ? OutputRows.Last : OutputRows.None);
-        _run = Model.Sliced(count);
-        _ticket = _run.Begin(new Batch { Tokens = _tokens.AsSpan(_fed, count), Sequences = new ReadOnlySpan<SequenceSpan>(in span) });
+        int count = Count, slot = _session.SlotStepped;
+        var span = new SequenceSpan(slot, _session.Position + _fed, 0, count, _fed + count == _tokens.Length ? OutputRows.Last : OutputRows.None);
+        if (_fed == 0 && _session.Position > 0) _run.Copy(slot, _spare, _session.Position);
+        _run.Begin(_tokens.AsSpan(_fed, count), new ReadOnlySpan<SequenceSpan>(in span), []);
     }
 
     private void GiveUp()
     {
-        _run?.GiveUp();
-        Model.UnderWay = null;
-        if (_session.Position > 0) return;
-        Model.Loaded.ClearSlot(_slot);
-        _session.Complete(0);
+        _run.GiveUp();
+        _isOver = true;
+        _session.GoBackTo(_spare);
+        Release();
+    }
+
+    private void Release()
+    {
+        _session.Stepping = null;
+        ReturnSpare();
     }
 }

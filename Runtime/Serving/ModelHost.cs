@@ -19,12 +19,12 @@ public sealed class ModelHost : IDisposable
     private readonly List<Generation> _queue = [];
     private readonly List<Generation> _active = [];
     private readonly AutoResetEvent _work = new(false);
-    private readonly Generation[] _stepped;
-    private readonly Session[] _sessions;
-    private readonly int[] _tokens;
-    private readonly TokenPick[] _picks;
+    private readonly List<Generation> _due = [];       // those that get a token in the step at hand
+    private readonly HostRun _run;
     private readonly Thread? _thread;
-    private int _turn;
+    private int _turn, _dueAt;
+    private bool _chunkIsDue;
+    private long _ended;
     private volatile bool _closing;
 
     /// <summary>Makes a host and, unless it is manual, starts its thread.</summary>
@@ -40,10 +40,7 @@ public sealed class ModelHost : IDisposable
         if (!model.Tokenizer.HasVocabulary)
             throw new NotSupportedException($"'{model.Name}' has no vocabulary, which text needs; feed token ids to sessions, or convert the model with its tokenizer.");
         Model = model;
-        _stepped = new Generation[_options.MaxSequences];
-        _sessions = new Session[_options.MaxSequences];
-        _tokens = new int[_options.MaxSequences];
-        _picks = new TokenPick[_options.MaxSequences];
+        _run = new HostRun(model, _options.MaxSequences);
         if (_options.Manual) return;
         _thread = new Thread(Drive) { IsBackground = true, Name = "MambaRT host" };
         _thread.Start();
@@ -95,9 +92,33 @@ public sealed class ModelHost : IDisposable
     /// <exception cref="InvalidOperationException">The host has a thread of its own (<see cref="ModelHostOptions.Manual"/>).</exception>
     public bool Step()
     {
-        if (!_options.Manual) throw new InvalidOperationException("This host has a thread of its own; make it with Manual to drive it by Step.");
-        ObjectDisposedException.ThrowIf(_closing, this);
+        CheckManual();
         return StepOnce();
+    }
+
+    /// <summary>Takes steps for a time, as a game does that gives its characters a share of each frame; nothing is done between calls.</summary>
+    /// <param name="time">
+    /// For how long, 0 and less for one unit of work. A unit that was begun is ended: on cpu about 0.1 ms, and rarely more than 0.2 ms, so that a token of a large model
+    /// is computed over several frames; on a backend that cannot leave a run in its midst, a step's tokens or chunk.
+    /// </param>
+    /// <returns>What was done.</returns>
+    /// <exception cref="InvalidOperationException">The host has a thread of its own (<see cref="ModelHostOptions.Manual"/>).</exception>
+    public StepProgress Step(TimeSpan time)
+    {
+        CheckManual();
+        long began = Stopwatch.GetTimestamp();
+        lock (_gate)
+        {
+            long prompt = _run.PromptTokens, generated = _run.GeneratedTokens, ended = _ended;
+            while (_run.IsBegun || NextOfAny())
+            {
+                if (_run.IsCancelled) _run.GiveUp();
+                else if (!_run.Step(time - Stopwatch.GetElapsedTime(began))) break;
+                if (Stopwatch.GetElapsedTime(began) >= time) break;
+            }
+            if (!_run.IsBegun) Sweep();
+            return new StepProgress((int)(_run.PromptTokens - prompt), (int)(_run.GeneratedTokens - generated), (int)(_ended - ended), HasMore);
+        }
     }
 
     /// <summary>Does something with the model between two steps, such as saving a session.</summary>
@@ -121,6 +142,7 @@ public sealed class ModelHost : IDisposable
         if (_thread != Thread.CurrentThread) _thread?.Join();
         lock (_gate)
         {
+            if (_run.IsBegun && !Model.IsClosed) _run.GiveUp();
             lock (_requests)
                 foreach (Generation waiting in _queue) waiting.End(StopReason.Cancelled);
             foreach (Generation generation in _active) generation.End(StopReason.Cancelled);
@@ -145,6 +167,12 @@ public sealed class ModelHost : IDisposable
 
     private int Free => _options.MaxSequences - _active.Count;
 
+    private void CheckManual()
+    {
+        if (!_options.Manual) throw new InvalidOperationException("This host has a thread of its own; make it with Manual to drive it by Step.");
+        ObjectDisposedException.ThrowIf(_closing, this);
+    }
+
     private void Drive()
     {
         while (!_closing)
@@ -155,13 +183,72 @@ public sealed class ModelHost : IDisposable
     {
         lock (_gate)
         {
-            Admit();
-            EndCancelled();
-            bool did = Decode();
-            did |= FeedChunk();
-            lock (_active) _active.RemoveAll(static generation => generation.IsOver);
+            bool did = _run.IsBegun;
+            if (!did) BeginRound();
+            else if (_run.IsCancelled) _run.GiveUp();
+            else while (!_run.Step(TimeSpan.MaxValue)) { }
+            while (Next())
+            {
+                _run.Whole();
+                did = true;
+            }
+            Sweep();
             return did;
         }
+    }
+
+    /// <summary>Whether a step for a time would find anything to do.</summary>
+    private bool HasMore
+    {
+        get
+        {
+            if (_run.IsBegun || (Free > 0 && Waiting > 0)) return true;
+            foreach (Generation generation in _active)
+                if (!generation.IsOver && (!generation.IsPrompted || generation.HasRoom)) return true;
+            return false;
+        }
+    }
+
+    /// <summary>A step's answers and prompt: who gets a token, and that one prompt's chunk is due.</summary>
+    private void BeginRound()
+    {
+        Admit();
+        EndCancelled();
+        _due.Clear();
+        foreach (Generation generation in _active)
+            if (!generation.IsOver && generation.IsPrompted && generation.HasRoom) _due.Add(generation);
+        (_dueAt, _chunkIsDue) = (0, true);
+    }
+
+    /// <summary>Makes the next run of the step: all that get a token, or one of them after the other, and then a chunk; false where the step is over.</summary>
+    private bool Next()
+    {
+        while (_dueAt < _due.Count && _due[_dueAt].IsOver) _dueAt++;   // cancelled since the step began
+        if (_dueAt < _due.Count)
+        {
+            int count = _options.Deterministic ? 1 : _due.Count - _dueAt;
+            _run.Take(_due, _dueAt, count);
+            _dueAt += count;
+            return true;
+        }
+        bool isDue = _chunkIsDue;
+        _chunkIsDue = false;
+        return isDue && NextChunk();
+    }
+
+    /// <summary>The next run of this step or else of another one; false where nothing is to be done.</summary>
+    private bool NextOfAny()
+    {
+        if (Next()) return true;
+        Sweep();
+        BeginRound();
+        return Next();
+    }
+
+    /// <summary>Lets those go that have ended.</summary>
+    private void Sweep()
+    {
+        lock (_active) _ended += _active.RemoveAll(static generation => generation.IsOver);
     }
 
     /// <summary>Gives those that wait a state, in their order, as far as there is room; those that were cancelled wait no longer.</summary>
@@ -171,10 +258,11 @@ public sealed class ModelHost : IDisposable
         {
             foreach (Generation waiting in _queue)
                 if (waiting.Cancelled.IsCancellationRequested) waiting.End(StopReason.Cancelled);
-            _queue.RemoveAll(static waiting => waiting.IsOver);
+            _ended += _queue.RemoveAll(static waiting => waiting.IsOver);
             while (Free > 0 && _queue.Count > 0 && TryBegin(_queue[0]))
             {
-                if (!_queue[0].IsOver) lock (_active) _active.Add(_queue[0]);
+                if (_queue[0].IsOver) _ended++;
+                else lock (_active) _active.Add(_queue[0]);
                 _queue.RemoveAt(0);
             }
         }
@@ -204,98 +292,17 @@ public sealed class ModelHost : IDisposable
             if (generation.Cancelled.IsCancellationRequested) generation.End(StopReason.Cancelled);
     }
 
-    /// <summary>One token of every answer whose reader has room.</summary>
-    private bool Decode()
-    {
-        int count = 0;
-        foreach (Generation generation in _active)
-        {
-            if (generation.IsOver || !generation.IsPrompted || !generation.HasRoom) continue;
-            _stepped[count] = generation;
-            _sessions[count] = generation.Session!;   // every active one has a state
-            _tokens[count++] = generation.Next;
-        }
-        if (_options.Deterministic)
-            for (int i = 0; i < count; i++) Advance(i, 1);
-        else if (count > 0) Advance(0, count);
-        Array.Clear(_stepped, 0, count);
-        Array.Clear(_sessions, 0, count);
-        return count > 0;
-    }
-
-    /// <summary>Feeds a token to some, and picks the next ones: on the device where nobody's sampler needs logits.</summary>
-    private void Advance(int first, int count)
-    {
-        long start = Stopwatch.GetTimestamp();
-        Span<Generation> stepped = _stepped.AsSpan(first, count);
-        Span<int> tokens = _tokens.AsSpan(first, count);
-        bool onDevice = true;
-        for (int i = 0; i < count; i++)
-        {
-            onDevice &= stepped[i].Pick is not null;
-            _picks[i] = stepped[i].Pick ?? default;
-        }
-        ReadOnlySpan<float> logits = default;
-        try
-        {
-            if (count > 1 && onDevice) Model.PickBatch(_sessions.AsSpan(first, count), tokens, _picks.AsSpan(0, count), tokens);
-            else if (count > 1) logits = Model.FeedBatch(_sessions.AsSpan(first, count), tokens);
-            else if (onDevice) tokens[0] = _sessions[first].Pick(tokens, _picks[0]);
-            else logits = _sessions[first].Feed(tokens);
-        }
-        catch (Exception e)
-        {
-            foreach (Generation generation in stepped) generation.End(StopReason.None, e);
-            return;
-        }
-        TimeSpan time = Stopwatch.GetElapsedTime(start);
-        int vocabulary = Model.Plan.VocabularySize;
-        for (int i = 0; i < count; i++)
-        {
-            stepped[i].TookToken(time);
-            if (onDevice) stepped[i].Picked(tokens[i]);
-            else stepped[i].PickBy(logits.Slice(i * vocabulary, vocabulary));
-        }
-    }
-
     /// <summary>One chunk of the prompt whose turn it is. It is a run of its own, so that a cancellation within it harms nobody else.</summary>
-    private bool FeedChunk()
+    private bool NextChunk()
     {
         for (int i = 0; i < _active.Count; i++)
         {
             Generation generation = _active[(_turn + i) % _active.Count];
             if (generation.IsOver || generation.IsPrompted) continue;
             _turn = (_turn + i) % _active.Count + 1;
-            try
-            {
-                Feed(generation, generation.Chunk(Model.ChunkTokens));
-            }
-            catch (OperationCanceledException)
-            {
-                generation.End(StopReason.Cancelled);
-            }
-            catch (Exception e)
-            {
-                generation.End(StopReason.None, e);
-            }
+            _run.Take(generation, generation.Chunk(Model.ChunkTokens).Length);
             return true;
         }
         return false;
-    }
-
-    private static void Feed(Generation generation, ReadOnlySpan<int> chunk)
-    {
-        Session session = generation.Session!;   // every active one has a state
-        bool needsNone = generation.NeedsNoToken(chunk.Length);
-        if (!needsNone && generation.Pick is { } pick)
-        {
-            int token = session.Pick(chunk, pick, generation.Cancelled);
-            generation.TookChunk(chunk.Length);
-            generation.Picked(token);
-            return;
-        }
-        ReadOnlySpan<float> logits = session.Feed(chunk, generation.Cancelled);
-        generation.TookChunk(chunk.Length);
-        if (!needsNone) generation.PickBy(logits);
     }
 }

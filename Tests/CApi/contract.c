@@ -200,7 +200,8 @@ static void sessions(mrt_model model, mrt_sampler sampler, const int32_t *prompt
     /* in slices of time, and in a batch */
     OK(mrt_session_reset(c));
     OK(mrt_session_begin(c, prompt, count));
-    FAILS(MRT_ERROR_STATE, mrt_session_feed(b, &token, 1, NULL));
+    FAILS(MRT_ERROR_STATE, mrt_session_feed(c, &token, 1, NULL));
+    OK(mrt_session_feed(b, &token, 1, NULL));
     for (done = 0, i = 0; !done && i < 100000; i++) OK(mrt_session_step(c, 200, &done));
     CHECK(done == 1);
     FAILS(MRT_ERROR_STATE, mrt_session_step(c, 200, &done));

@@ -45,14 +45,51 @@ public sealed class SlicedFeedTests
     }
 
     [Fact]
-    public void FeedInSlices_UnderWay_KeepsAllElseOut()
+    public void FeedInSlices_UnderWay_KeepsAllElseFromTheSession()
     {
         using var opened = new Opened();
         using SlicedFeed feed = opened.Session.FeedInSlices(TinyModels.Tokens(40));
         feed.Advance(TimeSpan.Zero, out _);
 
-        foreach (Action use in (Action[])[() => opened.Session.Feed([1]), () => opened.Session.Fork(), () => opened.Session.Save(), () => opened.Model.StartSession(), () => opened.Session.FeedInSlices([1])])
+        foreach (Action use in (Action[])[() => opened.Session.Feed([1]), () => opened.Session.Fork(), () => opened.Session.Save(), () => opened.Session.Reset(), () => opened.Session.FeedInSlices([1])])
             Assert.Contains("under way", Assert.Throws<InvalidOperationException>(use).Message);
+    }
+
+    /// <summary>Feeds left in the midst of a run, and between them feeds, batches, forks and copies of other sessions.</summary>
+    [Fact]
+    public void FeedInSlices_OtherSessionsBetween_AllGiveTheirBits()
+    {
+        using var opened = new Opened(chunk: 16);
+        int[][] prompts = [.. Enumerable.Range(0, 4).Select(i => TinyModels.Tokens(20 + 17 * i, stream: i))];
+        float[][] expected = [.. prompts.Select(prompt => Alone(opened.Model, prompt))];
+        Session[] sessions = [.. prompts.Select(_ => opened.Model.StartSession())];
+        SlicedFeed[] feeds = [.. prompts.Select((prompt, i) => sessions[i].FeedInSlices(prompt))];
+        float[]?[] found = new float[]?[feeds.Length];
+        var random = new Random(5);
+        while (found.Contains(null))
+        {
+            int i = random.Next(feeds.Length);
+            if (found[i] is null && feeds[i].Advance(TimeSpan.Zero, out ReadOnlySpan<float> logits)) found[i] = logits.ToArray();
+            if (random.Next(40) > 0) continue;
+            using Session other = opened.Model.StartSession(), fork = other.Fork();
+            Assert.Equal(expected[1], other.Feed(prompts[1]).ToArray());
+            opened.Model.FeedBatch([other, fork], [1, 2]);
+        }
+
+        Assert.Equal(expected, found);
+        foreach (Session session in sessions) session.Dispose();
+    }
+
+    [Fact]
+    public void Advance_AnotherUseEndedTheRun_GivesWhatCameOfIt()
+    {
+        using var opened = new Opened();
+        using SlicedFeed feed = opened.Session.FeedInSlices(TinyModels.Tokens(40));
+        feed.Advance(TimeSpan.Zero, out _);
+        using Session other = opened.Model.StartSession();   // ends the run
+        other.Feed([1]);
+        Assert.True(feed.Advance(TimeSpan.Zero, out ReadOnlySpan<float> logits));
+        Assert.Equal(Alone(opened.Model, TinyModels.Tokens(40)), logits.ToArray());
     }
 
     [Fact]
@@ -71,17 +108,40 @@ public sealed class SlicedFeedTests
         Assert.Throws<InvalidOperationException>(() => feed.Advance(Slice, out _));
     }
 
-    [Fact]
-    public void Dispose_InTheMiddleOfASequence_LosesItsStateAndNotThatOfAFork()
+    /// <summary>Within the copy of the state, within a token, within the second chunk.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    [InlineData(60)]
+    public void Dispose_InTheMiddleOfASequence_GoesBack(int units)
     {
-        using var opened = new Opened();
+        using var opened = new Opened(chunk: 16);
         opened.Session.Feed(TinyModels.Tokens(20));
         using Session fork = opened.Session.Fork();
-        using (SlicedFeed feed = opened.Session.FeedInSlices([1, 2, 3])) feed.Advance(TimeSpan.Zero, out _);
+        int slots = opened.Model.Loaded.Slots;
+        for (int i = 0; i < 3; i++)
+            using (SlicedFeed feed = opened.Session.FeedInSlices(TinyModels.Tokens(40, stream: 1)))
+                for (int unit = 0; unit < units; unit++) Assert.False(feed.Advance(TimeSpan.Zero, out _));
 
-        Assert.Contains("lost", Assert.Throws<InvalidOperationException>(() => opened.Session.Feed([1])).Message);
-        opened.Session.CopyFrom(fork);
+        Assert.Equal(20, opened.Session.Position);
         Assert.Equal(fork.Feed([5]).ToArray(), opened.Session.Feed([5]).ToArray());
+        Assert.InRange(opened.Model.Loaded.Slots, slots, slots + 1);
+    }
+
+    [Fact]
+    public void Dispose_OfTheSession_GivesBothStatesBack()
+    {
+        using var opened = new Opened();
+        opened.Session.Feed([1]);
+        SlicedFeed feed = opened.Session.FeedInSlices(TinyModels.Tokens(40));
+        feed.Advance(TimeSpan.Zero, out _);
+        int slots = opened.Model.Loaded.Slots;
+        opened.Session.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => { while (!feed.Advance(Slice, out _)) { } });
+        using Session first = opened.Model.StartSession(), second = opened.Model.StartSession();
+        Assert.Equal(slots, opened.Model.Loaded.Slots);
+        Assert.Equal(first.Feed([7]).ToArray(), second.Feed([7]).ToArray());
     }
 
     [Fact]
@@ -132,6 +192,12 @@ public sealed class SlicedFeedTests
         Assert.Equal(whole.Save().State.ToArray(), sliced.Save().State.ToArray());
     }
 
+    private static float[] Alone(Model model, int[] tokens)
+    {
+        using Session session = model.StartSession();
+        return session.Feed(tokens).ToArray();
+    }
+
     private static float[] Feed(Session session, int[] tokens, TimeSpan slice)
     {
         using SlicedFeed feed = session.FeedInSlices(tokens);
@@ -144,9 +210,9 @@ public sealed class SlicedFeedTests
         private readonly CpuBackend _backend = new(new CpuOptions { Threads = 2 });
         private readonly TinyWeights _weights = TinyModels.Make("mamba2-g1", QuantTypes.Q8_0);
 
-        public Opened()
+        public Opened(int? chunk = null)
         {
-            Model = Model.Open(_weights.Metadata, _weights.Weights, _backend);
+            Model = Model.Open(_weights.Metadata, _weights.Weights, _backend, new ModelOptions { ChunkTokens = chunk });
             Session = Model.StartSession();
         }
 
