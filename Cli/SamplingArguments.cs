@@ -12,6 +12,8 @@ internal sealed class SamplingArguments
     private readonly Option<float?> _minP = OptionOf.Number("--min-p", [], "The least probability relative to the most likely token; 0 keeps all.", 0, 1, "0.05");
     private readonly Option<float?> _repeatPenalty = OptionOf.Number("--repeat-penalty", [], "Makes recent tokens less likely; 1 is none.", 0.01f, 100, "1.1");
     private readonly Option<long?> _repeatLastN = OptionOf.Whole("--repeat-last-n", [], "How many tokens are recent: 64 when not given; 0 is none, -1 all.", -1, int.MaxValue, "64");
+    private readonly Option<float?> _frequencyPenalty = OptionOf.Number("--frequency-penalty", [], "Subtracted from a recent token's logit for each time it occurs; 0 is none.", -100, 100, "0.2");
+    private readonly Option<float?> _presencePenalty = OptionOf.Number("--presence-penalty", [], "Subtracted from a recent token's logit once; 0 is none.", -100, 100, "0.5");
     private readonly Option<float?> _xtcProbability = OptionOf.Number("--xtc-probability", [], "How often all top choices but the last are excluded; 0 is never.", 0, 1, "0.5");
     private readonly Option<float?> _xtcThreshold = OptionOf.Number("--xtc-threshold", [], "The probability that makes a token a top choice.", 0, 1, "0.1");
     private readonly Option<long?> _mirostat = OptionOf.Whole("--mirostat", [], "1 or 2 holds the surprise of the text in place of top-k, top-p, min-p and xtc; 0 does not.", 0, 2, "2");
@@ -23,7 +25,7 @@ internal sealed class SamplingArguments
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_temperature, _topK, _topP, _minP, _repeatPenalty, _repeatLastN, _xtcProbability, _xtcThreshold,
+        foreach (Option option in (Option[])[_temperature, _topK, _topP, _minP, _repeatPenalty, _repeatLastN, _frequencyPenalty, _presencePenalty, _xtcProbability, _xtcThreshold,
             _mirostat, _mirostatTau, _mirostatEta, _sequence, _seed, _bias]) command.Options.Add(option);
     }
 
@@ -42,6 +44,8 @@ internal sealed class SamplingArguments
             MinP = arguments.GetValue(_minP) ?? defaults.MinP,
             RepeatPenalty = arguments.GetValue(_repeatPenalty) ?? defaults.RepeatPenalty,
             RepeatLastN = (int)(arguments.GetValue(_repeatLastN) ?? defaults.RepeatLastN),
+            FrequencyPenalty = arguments.GetValue(_frequencyPenalty) ?? defaults.FrequencyPenalty,
+            PresencePenalty = arguments.GetValue(_presencePenalty) ?? defaults.PresencePenalty,
             XtcProbability = arguments.GetValue(_xtcProbability) ?? defaults.XtcProbability,
             XtcThreshold = arguments.GetValue(_xtcThreshold) ?? defaults.XtcThreshold,
             Mirostat = (int)(arguments.GetValue(_mirostat) ?? defaults.Mirostat),
