@@ -49,7 +49,11 @@ internal sealed class ChatEncoder
         return [.. needed.Concat(markers.SelectMany(marker => marker)).Distinct()];
     }
 
+    /// <summary>Lone surrogates become U+FFFD, as in the tokens: what is kept is then what the model reads and what a file can hold.</summary>
+    public static string WellFormed(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+
     /// <summary>Encodes parts that follow what has been fed; nothing fed means that they begin a sequence.</summary>
+    /// <exception cref="FormatException">They are no token.</exception>
     public int[] Encode(IReadOnlyList<PromptPart> parts, IReadOnlyList<PromptPart> fed)
     {
         int before = fed.Count == 0 ? -1 : MarkerAtEnd(fed[^1]);
@@ -74,7 +78,9 @@ internal sealed class ChatEncoder
             Append(text);
         }
         AddRun(run, tokens, place);
-        return PromptTokens.Begin(_tokenizer, [.. tokens], fed.Count == 0);
+        int[] all = PromptTokens.Begin(_tokenizer, [.. tokens], fed.Count == 0);
+        return all.Length > 0 ? all
+            : throw new FormatException("The chat template renders this conversation to nothing; the model needs at least one token. Use another template.");
 
         void Append(ReadOnlySpan<char> text)
         {

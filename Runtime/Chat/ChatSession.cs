@@ -54,7 +54,7 @@ public sealed class ChatSession : IDisposable
         _sampler = sampler;
         _encoder = new ChatEncoder(session.Model.Tokenizer);
         _renderer = new ChatRenderer(template, session.Model.Tokenizer, _encoder);
-        if (system is not null) _messages.Add(new ChatMessage("system", WellFormed(system)));
+        if (system is not null) _messages.Add(new ChatMessage("system", ChatEncoder.WellFormed(system)));
     }
 
     private ChatSession(ChatSession other, SamplerChain sampler)
@@ -95,7 +95,7 @@ public sealed class ChatSession : IDisposable
     public IAsyncEnumerable<string> Say(string userText, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(userText);
-        return new AwaitedPieces(Converse(WellFormed(userText), cancel));
+        return new AwaitedPieces(Converse(ChatEncoder.WellFormed(userText), cancel));
     }
 
     /// <summary>Answers the last turn again, by the random numbers that follow. Cancelled while the prompt is fed, it leaves the old answer.</summary>
@@ -182,9 +182,6 @@ public sealed class ChatSession : IDisposable
 
     private int FirstTurn => _messages.Count > 0 && _messages[0].Role == "system" ? 1 : 0;
 
-    /// <summary>Lone surrogates become U+FFFD, as in the tokens: what is kept is then what the model reads and what a file can hold.</summary>
-    private static string WellFormed(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
-
     private void CheckSilent()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -263,9 +260,7 @@ public sealed class ChatSession : IDisposable
             Rewind();
             rest = parts;
         }
-        int[] tokens = _encoder.Encode(rest, _absorbed);
-        return tokens.Length > 0 ? tokens
-            : throw new FormatException("The chat template renders this conversation to nothing; the model needs at least one token. Use another template.");
+        return _encoder.Encode(rest, _absorbed);
     }
 
     /// <summary>Adds the answer; the state stays where it covers just that.</summary>
