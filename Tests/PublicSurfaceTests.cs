@@ -4,6 +4,7 @@ using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
 using MambaRT.Backends.Vulkan;
 using MambaRT.Backends.Reference;
+using MambaRT.Extensions.AI;
 using MambaRT.Formats;
 using Xunit;
 
@@ -13,7 +14,7 @@ namespace MambaRT.Tests;
 public sealed class PublicSurfaceTests
 {
     private static readonly Assembly[] Packages =
-        [typeof(GgufFile).Assembly, typeof(Model).Assembly, typeof(CpuBackend).Assembly, typeof(CudaBackend).Assembly, typeof(VulkanBackend).Assembly, typeof(ReferenceBackend).Assembly, typeof(BackendSelector).Assembly];
+        [typeof(GgufFile).Assembly, typeof(Model).Assembly, typeof(CpuBackend).Assembly, typeof(CudaBackend).Assembly, typeof(VulkanBackend).Assembly, typeof(ReferenceBackend).Assembly, typeof(BackendSelector).Assembly, typeof(ModelHostExtensions).Assembly];
 
     [Fact]
     public void PublicTypes_OfThePackages_AreThoseThatAreWrittenDown()
@@ -24,6 +25,10 @@ public sealed class PublicSurfaceTests
         Assert.True(written.SequenceEqual(found),
             $"Not written down: {string.Join(", ", found.Except(written))}. Written down and not found: {string.Join(", ", written.Except(found))}. The list is in ordinal order.");
     }
+
+    [Fact]
+    public void Packages_ForTrimmingAndNativeAot_SayThatTheyAreFit() =>
+        Assert.All(Packages, package => Assert.Contains(package.GetCustomAttributes<AssemblyMetadataAttribute>(), said => said is { Key: "IsTrimmable", Value: "True" }));
 
     [Fact]
     public void PublicTypes_OfAPackage_LieInItsNamespaces()

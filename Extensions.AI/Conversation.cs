@@ -1,0 +1,38 @@
+using Turn = MambaRT.Chat.ChatMessage;
+
+namespace MambaRT.Extensions.AI;
+
+/// <summary>The turns of a conversation with an id.</summary>
+/// <param name="id">Its name.</param>
+internal sealed class Conversation(string id)
+{
+    private const int BytesOfOne = 256, BytesOfTurn = 64;   // about what objects and lists take
+
+    private readonly List<Turn> _turns = [];
+
+    /// <summary>Its name.</summary>
+    public string Id => id;
+
+    /// <summary>What was said.</summary>
+    public IReadOnlyList<Turn> Turns => _turns;
+
+    /// <summary>Bytes that it takes; 0 while nothing was said.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Requests that are in it or wait for it; <see cref="Conversations"/> counts them.</summary>
+    public int Users { get; set; }
+
+    /// <summary>Lets one request in at a time.</summary>
+    public SemaphoreSlim Gate { get; } = new(1, 1);
+
+    /// <summary>Bytes that it would take with these turns.</summary>
+    public long BytesWith(IEnumerable<Turn> turns) =>
+        (Bytes > 0 ? Bytes : BytesOfOne + 2L * id.Length) + turns.Sum(turn => BytesOfTurn + 2L * (turn.Role.Length + turn.Content.Length));
+
+    /// <summary>Adds turns; only the request that is in it does.</summary>
+    public void Add(IReadOnlyList<Turn> turns)
+    {
+        Bytes = BytesWith(turns);
+        _turns.AddRange(turns);
+    }
+}

@@ -1,0 +1,93 @@
+using MambaRT.Extensions.AI;
+using MambaRT.Serving;
+using Microsoft.Extensions.AI;
+using Xunit;
+using Message = Microsoft.Extensions.AI.ChatMessage;
+
+namespace MambaRT.Tests;
+
+/// <summary>Conversations by their ids: what a client keeps of them is what would have been sent.</summary>
+public sealed class ChatConversationTests : IDisposable
+{
+    private readonly TinyModel _tiny = new();
+    private readonly ModelHost _host;
+
+    public ChatConversationTests() => _host = new ModelHost(_tiny.Model, new ModelHostOptions { Deterministic = true });
+
+    public void Dispose()
+    {
+        _host.Dispose();
+        _tiny.Dispose();
+    }
+
+    [Fact]
+    public async Task Request_WithAnId_GoesOnWithWhatWasSaid()
+    {
+        IChatClient client = Client();
+        List<Message> all = [new(ChatRole.System, "Be brief.")];
+        foreach (string said in (string[])["One", "Two", "Three"])
+        {
+            Message[] fresh = all.Count == 1 ? [all[0], new(ChatRole.User, said)] : [new(ChatRole.User, said)];
+            all.Add(new Message(ChatRole.User, said));
+            ChatResponse expected = await client.GetResponseAsync(all, Of(null));
+            ChatResponse kept = await client.GetResponseAsync(fresh, Of("evening"));
+            Assert.Equal(expected.Text, kept.Text);
+            Assert.Equal(expected.Usage!.InputTokenCount, kept.Usage!.InputTokenCount);   // always told
+            Assert.Equal("evening", kept.ConversationId);
+            all.AddRange(expected.Messages);
+        }
+        ChatResponse other = await client.GetResponseAsync("Three", Of("morning"));
+        Assert.True(other.Usage!.InputTokenCount < 30);
+    }
+
+    [Fact]
+    public async Task Requests_OfOneIdAtOnce_TakeTurns()
+    {
+        IChatClient client = Client();
+        ChatResponse[] answers = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => Task.Run(() => client.GetResponseAsync("Again", Of("one")))));
+        long[] prompts = [.. answers.Select(answer => answer.Usage!.InputTokenCount!.Value).Order()];   // always told
+        Assert.Equal(6, prompts.Distinct().Count());
+        Assert.True(prompts[5] > 5 * prompts[0]);
+    }
+
+    [Fact]
+    public async Task Request_ThatDoesNotEndInAnAnswer_ChangesNothing()
+    {
+        IChatClient client = Client();
+        foreach (string id in (string[])["one", "undisturbed"]) await client.GetResponseAsync("One", Of(id));
+        using (var cancel = new CancellationTokenSource())
+        {
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            {
+                await foreach (ChatResponseUpdate _ in client.GetStreamingResponseAsync("Two", Of("one"), cancel.Token)) await cancel.CancelAsync();
+            });
+        }
+        await foreach (ChatResponseUpdate _ in client.GetStreamingResponseAsync("Three", Of("one"))) break;
+        await Assert.ThrowsAsync<NotSupportedException>(() => client.GetResponseAsync(new Message(ChatRole.User, [new DataContent(new byte[1], "image/png")]), Of("one")));
+        ChatResponse expected = await client.GetResponseAsync("Four", Of("undisturbed")), found = await client.GetResponseAsync("Four", Of("one"));
+        Assert.Equal(expected.Text, found.Text);
+        Assert.Equal(expected.Usage!.InputTokenCount, found.Usage!.InputTokenCount);   // always told
+    }
+
+    [Fact]
+    public async Task Conversations_BeyondTheirBudget_BeginAnewLeastRecentlyUsedFirst()
+    {
+        IChatClient client = Client(conversationBytes: 3000);   // three such conversations
+        foreach (string id in (string[])["a", "b", "c"]) await client.GetResponseAsync(new string('x', 200), Of(id));
+        long first = await Prompt("a");     // used again: b is the oldest
+        await client.GetResponseAsync(new string('x', 200), Of("d"));
+        Assert.True(await Prompt("a") > first);
+        Assert.True(await Prompt("d") > 200);
+        Assert.True(await Prompt("b") < 30);
+        InvalidOperationException refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => client.GetResponseAsync(new string('x', 1500), Of("e")));
+        Assert.Contains("ConversationBytes", refusal.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ArgumentException>(() => client.GetResponseAsync("x", Of("")));
+
+        async Task<long> Prompt(string id) => (await client.GetResponseAsync("y", Of(id))).Usage!.InputTokenCount!.Value;   // always told
+    }
+
+    private static ChatOptions Of(string? id) => new() { ConversationId = id, MaxOutputTokens = 20 };
+
+    private IChatClient Client(long conversationBytes = 1 << 20) =>
+        _host.AsChatClient(new MambaChatClientOptions { Sampling = TinyModel.Printable(5), ConversationBytes = conversationBytes });
+}
