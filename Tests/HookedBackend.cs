@@ -34,6 +34,8 @@ internal sealed class HookedBackend : IBackend
 
     public string? WhyNot(Plan plan, IWeightSource weights) => Why ?? _inner.WhyNot(plan, weights);
 
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => _inner.Estimate(plan, weights, options);
+
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
     {
         BeforeLoad?.Invoke(plan);

@@ -12,14 +12,14 @@ namespace MambaRT.Backends.Cpu;
 /// </remarks>
 public sealed class CpuBackend : IBackend
 {
-    private readonly ThreadTeam _team;
+    private readonly ITeam _team;
     private readonly int[]? _cores;
     private readonly CpuIsa _isa;
 
     /// <summary>Starts the team.</summary>
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 1,024 threads.</exception>
-    /// <exception cref="ArgumentException">There are not as many cores as threads, one stands twice, or this process may not use it.</exception>
+    /// <exception cref="ArgumentException">Threads of the program's are to be pinned or moved; or there are not as many cores as threads, one stands twice, or this process may not use it.</exception>
     /// <exception cref="NotSupportedException">The processor lacks the instructions: what <see cref="WhyNot(CpuIsa)"/> says.</exception>
     /// <exception cref="PlatformNotSupportedException">Cores are given, and the system is not Linux.</exception>
     public CpuBackend(CpuOptions? options = null)
@@ -37,7 +37,9 @@ public sealed class CpuBackend : IBackend
         }
         _isa = options.Isa;
         _cores = cores is null ? null : [.. cores];
-        _team = new ThreadTeam(size, _cores, options.MovesThreads);
+        if (options.ParallelFor is not null && (cores is not null || options.MovesThreads))
+            throw new ArgumentException("Threads of the program's own (ParallelFor) are neither pinned nor moved; leave Cores and MovesThreads out.", nameof(options));
+        _team = options.ParallelFor is { } run ? new BorrowedTeam(size, run) : new ThreadTeam(size, _cores, options.MovesThreads);
     }
 
     /// <inheritdoc/>
@@ -78,6 +80,19 @@ public sealed class CpuBackend : IBackend
 
     /// <summary>It runs every op, and every storage type that there is.</summary>
     public string? WhyNot(Plan plan, IWeightSource weights) => null;
+
+    /// <summary>Told by placing the weights that are decoded, which are small, and compiling as for use: memory that is not written to is not taken.</summary>
+    /// <inheritdoc/>
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options)
+    {
+        var memory = new HostMemory();
+        using var model = new CpuModel(plan, weights, options with { Slots = 0, StateBudget = long.MaxValue, Memory = memory, Observer = null }, _team, _isa);
+        int chunk = Math.Max(options.ChunkTokens, 1);
+        model.Compile(new BatchShape(chunk, 1, 1));
+        for (int sequences = 2; sequences / 2 < Math.Min(options.Slots, chunk); sequences *= 2) model.Compile(new BatchShape(sequences, sequences, sequences));
+        MemoryUse held = model.Memory;
+        return held with { States = checked((options.Slots + 1L) * model.SlotBytes(0)), Scratch = memory.Most - held.Weights - held.States };
+    }
 
     /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)

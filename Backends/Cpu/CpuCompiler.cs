@@ -35,13 +35,21 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
             if (kernel.ReadsQuantized) _lastRead[linear.X] = i;
         }
         _scratchPerMember = (_scratchPerMember + 127) / 64 * 64;   // members never share a cache line
-        _scratch = new NativeBuffer(_scratchPerMember * model.Team.Size);
+        _scratch = new NativeBuffer(_scratchPerMember * model.Team.Size, model.HostMemory);
         Parts = new OpSteps[_plan.Ops.Length];
-        for (int i = 0, from = 0; i < Parts.Length; from = Parts[i++].End)
+        try
         {
-            Op op = _plan.Ops[i];
-            op.Accept(this);
-            Parts[i] = new OpSteps(op, from, _steps.Count, At(op.Output));
+            for (int i = 0, from = 0; i < Parts.Length; from = Parts[i++].End)
+            {
+                Op op = _plan.Ops[i];
+                op.Accept(this);
+                Parts[i] = new OpSteps(op, from, _steps.Count, At(op.Output));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
         Steps = [.. _steps];
         CarriedIn = Array.ConvertAll(_plan.CarriedIn.ToArray(), At);
@@ -130,7 +138,7 @@ internal sealed unsafe class CpuCompiler : IScanContract, IDisposable
             _pool[i] = (rows, _lastRead[x]);
             return rows;
         }
-        var added = new QuantizedRows(_capacity, x.Width, _model.Code);
+        var added = new QuantizedRows(_capacity, x.Width, _model.Code, _model.HostMemory);
         _pool.Add((added, _lastRead[x]));
         return added;
     }

@@ -40,12 +40,15 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
 
     private int Capacity => Math.Max(Shape.Tokens, Shape.Outputs);
 
-    /// <summary>Makes the steps over the arena as it lies now.</summary>
-    public void Build()
+    /// <summary>Makes the steps over an arena and logits, to be taken over by <see cref="Use"/>.</summary>
+    public CpuCompiler StepsOver(float* arena, float* logits) => new(_model, Rows, arena, logits, Capacity);
+
+    /// <summary>Takes over steps in the place of those it had.</summary>
+    public void Use(CpuCompiler compiled)
     {
         _compiled?.Dispose();
-        _compiled = new CpuCompiler(_model, Rows, _model.Arena, _model.Logits, Capacity);
-        _steps = _compiled.Steps;
+        _compiled = compiled;
+        _steps = compiled.Steps;
     }
 
     public RunTicket Start(scoped Batch batch, CancellationToken cancel = default) => Run(batch, null, cancel);

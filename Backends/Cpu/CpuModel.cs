@@ -31,14 +31,15 @@ internal sealed unsafe class CpuModel : ILoadedModel
     /// <summary>Not native memory: a reader of logits keeps them alive, whoever disposes the model meanwhile.</summary>
     private float[] _logits = [];
 
-    public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ThreadTeam team, CpuIsa isa)
+    public CpuModel(Plan plan, IWeightSource source, LoadOptions options, ITeam team, CpuIsa isa)
     {
         Plan = plan;
         _stateBudget = options.StateBudget;
         _chunk = options.ChunkTokens;
         NeverPicked = options.NeverPicked;
         EndTokens = options.EndTokens;
-        _transfer = new SlotTransfer(plan.States);
+        HostMemory = options.Memory;
+        _transfer = new SlotTransfer(plan.States, HostMemory);
         Layout = new ArenaLayout(plan, ArenaRows.Stride);
         Team = team;
         Isa = isa;
@@ -55,26 +56,33 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
         _stateOffsets = new long[plan.States.Entries.Length];
         _layouts = new LaneLayout?[plan.States.Entries.Length];
-        foreach (Op op in plan.Ops)
+        try
         {
-            if (op is CausalConvOp conv) _decoded[conv.Weight.Index] ??= Transposed(conv.Weight);
-            if (op is SelectiveScanOp scan)
+            foreach (Op op in plan.Ops)
             {
-                var layout = new LaneLayout(ScanLanes(scan.DState), plan.Weights[scan.A.Index].Rows, scan.DState);
-                _decoded[scan.A.Index] ??= Grouped(scan.A, layout);
-                _layouts[scan.State.Index] = layout;
+                if (op is CausalConvOp conv) _decoded[conv.Weight.Index] ??= Transposed(conv.Weight);
+                if (op is SelectiveScanOp scan)
+                {
+                    var layout = new LaneLayout(ScanLanes(scan.DState), plan.Weights[scan.A.Index].Rows, scan.DState);
+                    _decoded[scan.A.Index] ??= Grouped(scan.A, layout);
+                    _layouts[scan.State.Index] = layout;
+                }
+                if (op is SsdScanOp ssd && Code != null) _layouts[ssd.State.Index] = new LaneLayout(SsdScanCode.Lanes, ssd.HeadDim, ssd.DState);
+                foreach (WeightRef w in op.Weights)
+                    if (plan.Weights[w.Index].IsDecoded) _decoded[w.Index] ??= DecodeFlat(w);
             }
-            if (op is SsdScanOp ssd && Code != null) _layouts[ssd.State.Index] = new LaneLayout(SsdScanCode.Lanes, ssd.HeadDim, ssd.DState);
-            foreach (WeightRef w in op.Weights)
-                if (plan.Weights[w.Index].IsDecoded) _decoded[w.Index] ??= DecodeFlat(w);
+            for (int i = 0; i < _stateOffsets.Length; i++)
+            {
+                _stateOffsets[i] = _slotFloats;
+                _slotFloats += (StateFloats(i) + 15) / 16 * 16;
+            }
+            ReserveSlots(Math.Max(options.Slots, 1));
         }
-        for (int i = 0; i < _stateOffsets.Length; i++)
+        catch
         {
-            _stateOffsets[i] = _slotFloats;
-            _slotFloats += (StateFloats(i) + 15) / 16 * 16;
+            Dispose();
+            throw;
         }
-        _slots.Add(new NativeBuffer(_slotFloats * sizeof(float)));
-        ReserveSlots(Math.Max(options.Slots, 1));
     }
 
     public Plan Plan { get; }
@@ -82,7 +90,10 @@ internal sealed unsafe class CpuModel : ILoadedModel
     /// <summary>Where the values of the plan lie in an executable's arena.</summary>
     public ArenaLayout Layout { get; }
 
-    public ThreadTeam Team { get; }
+    public ITeam Team { get; }
+
+    /// <summary>What native memory is counted by and taken from; null for the system's.</summary>
+    public HostMemory? HostMemory { get; }
 
     /// <summary>The instructions that may be used.</summary>
     public CpuIsa Isa { get; }
@@ -113,13 +124,13 @@ internal sealed unsafe class CpuModel : ILoadedModel
 
     public int Slots => Table.Count;
 
-    public MemoryUse Memory => new(_decoded.Sum(d => d?.Bytes ?? 0), _slots.Sum(s => s.Bytes), _arena.Bytes + (long)_logits.Length * sizeof(float) + _executables.Sum(e => e.ScratchBytes), OnDevice: false);
+    public MemoryUse Memory => new(_decoded.Sum(d => d?.Bytes ?? 0), _slots.Sum(s => s.Bytes), _arena.Bytes + BytesOf(_logits) + _executables.Sum(e => e.ScratchBytes), OnDevice: false);
 
     /// <summary>What the executables compute in, one at a time.</summary>
     public float* Arena => (float*)_arena.Address;
 
     /// <summary>Where the executables write logits.</summary>
-    public float* Logits => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_logits));   // pinned
+    public float* Logits => AddressOf(_logits);
 
     /// <summary>Tokens that are never picked.</summary>
     public IReadOnlyList<int> NeverPicked { get; }
@@ -139,7 +150,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     {
         if (count <= Slots) return;
         SlotTable.EnsureWithin(count, SlotBytes(0), _stateBudget);
-        while (_slots.Count <= count) _slots.Add(new NativeBuffer(_slotFloats * sizeof(float)));
+        while (_slots.Count <= count) _slots.Add(new NativeBuffer(_slotFloats * sizeof(float), HostMemory));   // the scratch slot before the first
         Table.Grow(count);
     }
 
@@ -200,18 +211,47 @@ internal sealed unsafe class CpuModel : ILoadedModel
         EnsureNoneUnderWay();
         var executable = new CpuExecutable(this, Bucket(shape));
         int logits = Plan.Logits is null ? 0 : checked(Plan.VocabularySize * executable.Shape.Outputs);
-        if (executable.ArenaBytes > _arena.Bytes || logits > _logits.Length)
-        {
-            NativeBuffer arena = _arena;
-            if (executable.ArenaBytes > arena.Bytes) _arena = new NativeBuffer(executable.ArenaBytes);
-            if (logits > _logits.Length) _logits = GC.AllocateUninitializedArray<float>(logits, pinned: true);
-            if (arena != _arena) arena.Dispose();
-            foreach (CpuExecutable other in _executables) other.Build();
-        }
-        executable.Build();
+        if (executable.ArenaBytes > _arena.Bytes || logits > _logits.Length) Enlarge(executable, logits);
+        else executable.Use(executable.StepsOver(Arena, Logits));
         _executables.Add(executable);
         return executable;
     }
+
+    /// <summary>Makes room for an executable, its steps and those of the others there; where memory is short, all is as it was.</summary>
+    private void Enlarge(CpuExecutable added, int logits)
+    {
+        NativeBuffer arena = _arena;
+        float[] rows = _logits;
+        var made = new List<CpuCompiler>();
+        try
+        {
+            if (added.ArenaBytes > _arena.Bytes) arena = new NativeBuffer(added.ArenaBytes, HostMemory);
+            if (logits > _logits.Length) rows = NewLogits(logits);
+            foreach (CpuExecutable executable in (CpuExecutable[])[.. _executables, added]) made.Add(executable.StepsOver((float*)arena.Address, AddressOf(rows)));
+        }
+        catch
+        {
+            foreach (CpuCompiler steps in made) steps.Dispose();
+            if (rows != _logits) HostMemory?.Release(BytesOf(rows));
+            if (arena != _arena) arena.Dispose();
+            throw;
+        }
+        if (rows != _logits) HostMemory?.Release(BytesOf(_logits));
+        if (arena != _arena) _arena.Dispose();
+        (_arena, _logits) = (arena, rows);
+        for (int i = 0; i < _executables.Count; i++) _executables[i].Use(made[i]);
+        added.Use(made[^1]);
+    }
+
+    private float[] NewLogits(int count)
+    {
+        HostMemory?.Count((long)count * sizeof(float));
+        return GC.AllocateUninitializedArray<float>(count, pinned: true);
+    }
+
+    private static long BytesOf(float[] values) => (long)values.Length * sizeof(float);
+
+    private static float* AddressOf(float[] pinned) => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinned));
 
     /// <summary>Refuses what would write into the values of a run that is not over.</summary>
     public void EnsureNoneUnderWay()
@@ -233,6 +273,8 @@ internal sealed unsafe class CpuModel : ILoadedModel
         _transfer.Dispose();
         foreach (NativeBuffer? weight in _decoded) weight?.Dispose();
         _slots.Clear();
+        HostMemory?.Release(BytesOf(_logits));
+        _logits = [];
         Code?.Dispose();
     }
 
@@ -245,7 +287,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     private NativeBuffer DecodeFlat(WeightRef weight)
     {
         TensorView view = Views[weight.Index];
-        var buffer = new NativeBuffer(((long)view.Rows * view.Columns + 7) / 8 * 8 * sizeof(float));
+        var buffer = new NativeBuffer(((long)view.Rows * view.Columns + 7) / 8 * 8 * sizeof(float), HostMemory);
         for (int row = 0; row < view.Rows; row++) view.DecodeRow(row, buffer.Span<float>((long)row * view.Columns * sizeof(float), view.Columns));
         return buffer;
     }
@@ -253,7 +295,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     private NativeBuffer Transposed(WeightRef weight)
     {
         TensorView view = Views[weight.Index];
-        var buffer = new NativeBuffer((long)view.Rows * view.Columns * sizeof(float));
+        var buffer = new NativeBuffer((long)view.Rows * view.Columns * sizeof(float), HostMemory);
         float* target = (float*)buffer.Address;
         Span<float> values = new float[view.Columns];
         for (int row = 0; row < view.Rows; row++)
@@ -268,7 +310,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     private NativeBuffer Grouped(WeightRef weight, LaneLayout layout)
     {
         TensorView view = Views[weight.Index];
-        var buffer = new NativeBuffer(layout.Floats(view.Rows) * sizeof(float));
+        var buffer = new NativeBuffer(layout.Floats(view.Rows) * sizeof(float), HostMemory);
         float* target = (float*)buffer.Address;
         Span<float> values = new float[view.Columns];
         for (int row = 0; row < view.Rows; row++)

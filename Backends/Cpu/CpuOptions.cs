@@ -6,6 +6,12 @@ public sealed record CpuOptions
     /// <summary>Threads, the caller's included; 0 = one for each of <see cref="Cores"/>, or one per core the process may use.</summary>
     public int Threads { get; init; }
 
+    /// <summary>
+    /// Runs the work on the program's own threads, and on the caller's, instead of on threads of the backend's; null for those. <see cref="Threads"/> says how many calls at
+    /// a time it is asked for, 0 = one per core. Without <see cref="Cores"/> and <see cref="MovesThreads"/>.
+    /// </summary>
+    public ParallelFor? ParallelFor { get; init; }
+
     /// <summary>The instructions its kernels may use.</summary>
     public CpuIsa Isa { get; init; }
 

@@ -16,11 +16,12 @@ internal sealed unsafe class SlotTransfer : IDisposable
 
     /// <summary>Makes the staging buffer.</summary>
     /// <param name="layout">The states of a slot.</param>
-    public SlotTransfer(StateLayout layout)
+    /// <param name="memory">What the buffer is counted by.</param>
+    public SlotTransfer(StateLayout layout, HostMemory? memory = null)
     {
         int widest = 1;
         foreach (StateSpec spec in layout.Entries) widest = Math.Max(widest, spec.Columns);
-        _staging = new NativeBuffer(sizeof(float) * (long)Math.Max(StagingFloats, 16 * widest));
+        _staging = new NativeBuffer(sizeof(float) * (long)Math.Max(StagingFloats, 16 * widest), memory);
     }
 
     /// <summary>Writes a state in canonical order.</summary>

@@ -76,6 +76,10 @@ public sealed class CudaBackend : IBackend
         PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, ChunkTokens, !_exact && _kernels.Capability >= 80).WhyNot(_context.FreeBytes);
 
     /// <inheritdoc/>
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) =>
+        new MemoryNeed(plan, weights, options.ChunkTokens, !_exact && _kernels.Capability >= 80).Use(options.Slots);
+
+    /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
     {
         if (PlanKernels.WhyNot(plan) is string why) throw new NotSupportedException(why);

@@ -95,5 +95,13 @@ internal sealed class MemoryNeed
     /// <summary>What the driver takes for a piece.</summary>
     private static long Piece(long bytes) => bytes < Large ? (bytes + 511) / 256 * 256 : (bytes + Grain - 1) / Grain * Grain;
 
+    /// <summary>What so many sessions take, with prompts by chunks and batches of any number of them, up to a chunk's rows.</summary>
+    public MemoryUse Use(int sessions)
+    {
+        long slot = Piece(DeviceSlots.BytesOf(_plan.States)), one = _rest - 2 * slot, scratch = one;
+        for (int rows = 2; rows / 2 < Math.Min(sessions, _chunk); rows *= 2) scratch += one + 2 * Piece((long)_plan.VocabularySize * rows * sizeof(float));   // each has its own
+        return new MemoryUse(_weights, checked((sessions + 1L) * slot), scratch, OnDevice: true);   // one slot belongs to none
+    }
+
     private static string Mebibytes(long bytes) => $"{(bytes + (1 << 20) - 1) >> 20:n0}";
 }

@@ -19,6 +19,19 @@ public sealed class ReferenceBackend : IBackend
     public string? WhyNot(Plan plan, IWeightSource weights) => null;
 
     /// <inheritdoc/>
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options)
+    {
+        using var model = new ReferenceModel(plan, weights, options with { Slots = 0, Observer = null, Memory = null });
+        long scratch = 0;
+        for (int sequences = 1; sequences == 1 || sequences / 2 < Math.Min(options.Slots, options.ChunkTokens); sequences *= 2)
+        {
+            using IExecutable executable = model.Compile(new BatchShape(sequences, sequences, sequences));
+            scratch += model.Memory.Scratch;
+        }
+        return model.Memory with { States = checked((options.Slots + 1L) * model.SlotBytes(0)), Scratch = scratch };
+    }
+
+    /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
     {
         cancel.ThrowIfCancellationRequested();

@@ -22,8 +22,10 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         _plan = model.Plan;
         Shape = shape;
         _layout = new ArenaLayout(_plan, width => width);
-        _arena = new float[checked(_layout.FloatsPerRow * Math.Max(shape.Tokens, shape.Outputs))];
-        _logits = new float[_plan.Logits is null ? 0 : checked(_plan.VocabularySize * shape.Outputs)];
+        int arena = checked(_layout.FloatsPerRow * Math.Max(shape.Tokens, shape.Outputs)), logits = _plan.Logits is null ? 0 : checked(_plan.VocabularySize * shape.Outputs);
+        model.ScratchFloats += (long)arena + logits;
+        _arena = new float[arena];
+        _logits = new float[logits];
         _carried = new float[checked(_plan.CarriedOutWidth * shape.Tokens)];
         _tokens = new int[shape.Tokens];
         _spans = new SequenceSpan[shape.Sequences];
@@ -31,7 +33,6 @@ internal sealed class ReferenceExecutable : ITracedExecutable, IScanContract
         foreach (WeightSpec w in _plan.Weights) widest = Math.Max(widest, w.Columns);
         _row = new float[widest];
         _picks = new HostPicks(shape.Sequences, model.NeverPicked, model.EndTokens);
-        model.ScratchFloats += _arena.Length + _logits.Length;
     }
 
     public BatchShape Shape { get; }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using MambaRT.Formats;
 
@@ -8,6 +9,9 @@ internal sealed class ReferenceModel : ILoadedModel
 {
     private readonly IWeightSource _source;
     private readonly long _stateBudget;
+    private readonly HostMemory? _memory;
+    private readonly int _chunk;
+    private long _scratchFloats;
     private readonly List<float[]> _slots = [];
 
     public ReferenceModel(Plan plan, IWeightSource source, LoadOptions options)
@@ -16,6 +20,8 @@ internal sealed class ReferenceModel : ILoadedModel
         _source = source;
         Observer = options.Observer;
         _stateBudget = options.StateBudget;
+        _memory = options.Memory;
+        _chunk = options.ChunkTokens;
         NeverPicked = options.NeverPicked;
         EndTokens = options.EndTokens;
         Views = new TensorView[plan.Weights.Length];
@@ -26,16 +32,24 @@ internal sealed class ReferenceModel : ILoadedModel
             if (!source.TryGet(spec.Name, out Views[i])) throw new FormatException($"Tensor '{spec.Name}' is missing. Re-convert the model.");
         }
         Finite = new FiniteWeights(plan, Views, options.Subject);
-        for (int i = 0; i < plan.Weights.Length; i++)
+        try
         {
-            WeightSpec spec = plan.Weights[i];
-            if (!spec.IsDecoded) continue;
-            Decoded[i] = new float[spec.Count];
-            for (int row = 0; row < Views[i].Rows; row++)
-                Views[i].DecodeRow(row, Decoded[i].AsSpan(row * Views[i].Columns, Views[i].Columns));
+            for (int i = 0; i < plan.Weights.Length; i++)
+            {
+                WeightSpec spec = plan.Weights[i];
+                if (!spec.IsDecoded) continue;
+                Decoded[i] = Take(spec.Count);
+                for (int row = 0; row < Views[i].Rows; row++)
+                    Views[i].DecodeRow(row, Decoded[i].AsSpan(row * Views[i].Columns, Views[i].Columns));
+            }
+            _slots.Add(Take(plan.States.Floats));
+            ReserveSlots(options.Slots);
         }
-        _slots.Add(new float[checked((int)plan.States.Floats)]);
-        ReserveSlots(options.Slots);
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public Plan Plan { get; }
@@ -65,7 +79,16 @@ internal sealed class ReferenceModel : ILoadedModel
     public long Runs { get; set; }
 
     /// <summary>Values of the activations of the executables alive, and of their logits.</summary>
-    public long ScratchFloats { get; set; }
+    public long ScratchFloats
+    {
+        get => _scratchFloats;
+        set
+        {
+            if (value > _scratchFloats) _memory?.Count((value - _scratchFloats) * sizeof(float));
+            else _memory?.Release((_scratchFloats - value) * sizeof(float));
+            _scratchFloats = value;
+        }
+    }
 
     public int Slots => Table.Count;
 
@@ -85,7 +108,7 @@ internal sealed class ReferenceModel : ILoadedModel
     {
         if (count <= Slots) return;
         SlotTable.EnsureWithin(count, SlotBytes(0), _stateBudget);
-        while (_slots.Count <= count) _slots.Add(new float[checked((int)Plan.States.Floats)]);
+        while (_slots.Count <= count) _slots.Add(Take(Plan.States.Floats));
         Table.Grow(count);
     }
 
@@ -118,10 +141,27 @@ internal sealed class ReferenceModel : ILoadedModel
         Table.Set(slot, position);
     }
 
-    /// <summary>Any shape as it is: there is nothing to round up for.</summary>
-    public BatchShape Bucket(BatchShape shape) => shape;
+    /// <summary>In powers of two, so that there are few: each has values of its own.</summary>
+    public BatchShape Bucket(BatchShape shape)
+    {
+        int sequences = (int)BitOperations.RoundUpToPowerOf2((uint)shape.Sequences);
+        int tokens = Math.Max(Math.Max(_chunk, sequences), (int)BitOperations.RoundUpToPowerOf2((uint)shape.Tokens));
+        return new BatchShape(tokens, sequences, (int)BitOperations.RoundUpToPowerOf2((uint)shape.Outputs));
+    }
 
-    public IExecutable Compile(BatchShape shape) => new ReferenceExecutable(this, shape);
+    public IExecutable Compile(BatchShape shape) => new ReferenceExecutable(this, Bucket(shape));
 
-    public void Dispose() => _slots.Clear();
+    public void Dispose()
+    {
+        MemoryUse held = Memory;
+        _memory?.Release(held.Weights + held.States);   // executables give theirs back themselves
+        _slots.Clear();
+        Array.Clear(Decoded);
+    }
+
+    private float[] Take(long floats)
+    {
+        _memory?.Count(floats * sizeof(float));
+        return new float[checked((int)floats)];
+    }
 }

@@ -33,6 +33,9 @@ internal sealed class DevicePool(VulkanDevice device) : IDisposable
         return (_shared, slice);
     }
 
+    /// <summary>The most that is taken for parts of so many bytes: each is padded, what is left at the end of a block is not used, and the last block may be a whole one.</summary>
+    public static long MostBytes(long bytes, int parts) => bytes + (long)parts * Alignment + bytes / (BlockBytes / LargeBytes) + Math.Min(bytes, BlockBytes);
+
     private VulkanBuffer Allocate(long bytes, string what)
     {
         var block = new VulkanBuffer(device, bytes, MemoryPlace.Device, what);

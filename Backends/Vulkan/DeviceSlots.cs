@@ -84,11 +84,14 @@ internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device
 
     private Span<byte> Canonical(byte[] bytes, int entry) => bytes.AsSpan(checked((int)states.Entries[entry].CanonicalOffset * sizeof(float)), checked((int)states.Entries[entry].Count * sizeof(float)));
 
+    /// <summary>For how many there is room at most where so many are taken.</summary>
+    public static long MostSlots(long taken) => taken + taken / 2;
+
     /// <summary>Half as many again as before where the budget holds them, so that slots taken one by one move seldom.</summary>
     private int Capacity(int wanted)
     {
         long most = SlotBytes == 0 ? int.MaxValue : Math.Min(budget / SlotBytes + 1, int.MaxValue);
-        return (int)Math.Max(wanted, Math.Min(most, _capacity + _capacity / 2));
+        return (int)Math.Max(wanted, Math.Min(most, MostSlots(_capacity)));
     }
 
     private void Move(int capacity)

@@ -27,4 +27,14 @@ internal static class MemoryNeed
             if (source.TryGet(spec.Name, out TensorView view)) bytes += DeviceWeights.BytesOf(WeightForm.For(spec, view), view);
         return bytes;
     }
+
+    /// <summary>What so many sessions take, with prompts by chunks and batches of any number of them, up to a chunk's rows.</summary>
+    public static MemoryUse Use(Plan plan, IWeightSource source, int chunk, int sessions)
+    {
+        const long Tables = 64 << 10;   // of an executable, beside its values
+        long state = plan.States.Bytes(0), weights = BytesOf(plan, source, 0) - ArenaMemory.BytesOf(plan, 0) - 2 * state;
+        long one = BytesOf(plan, source, chunk) - weights - 2 * state + Tables, scratch = one;
+        for (int rows = 2; rows / 2 < Math.Min(sessions, chunk); rows *= 2) scratch += one + (long)plan.VocabularySize * rows * sizeof(float);   // each has its own
+        return new MemoryUse(DevicePool.MostBytes(weights, 2 * plan.Weights.Length), checked(DeviceSlots.MostSlots(sessions + 1L) * state), scratch, OnDevice: true);   // one slot belongs to none
+    }
 }

@@ -72,6 +72,9 @@ public sealed class VulkanBackend : IBackend
     public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, ChunkTokens, _device.Traits);
 
     /// <inheritdoc/>
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => MemoryNeed.Use(plan, weights, Math.Max(options.ChunkTokens, 1), options.Slots);
+
+    /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
     {
         if (WhyNot(plan, weights) is string why) throw new NotSupportedException(why);

@@ -148,7 +148,7 @@ public sealed class GgufFile : IWeightSource, IDisposable
     }
 
     private static WeightBytes OpenPart(string path, GgufOpenOptions options) =>
-        WeightBytes.Open(path, options.CopyToMemory, options.Offset, options.Length);
+        WeightBytes.Open(path, options.CopyToMemory, options.Offset, options.Length, options.Memory);
 
     private GgufHeader ReadHeader(int part) => GgufParser.Parse(_parts[part].Path, _parts[part].Start, _parts[part].Length, part);
 

@@ -12,6 +12,9 @@ public sealed record GgufOpenOptions
     /// <summary>Reads the file into memory instead of mapping it: nobody can change the weights afterwards, at the price of that much memory.</summary>
     public bool CopyToMemory { get; init; }
 
+    /// <summary>What a copy is counted by and taken from; null for the system's, uncounted.</summary>
+    public HostMemory? Memory { get; init; }
+
     /// <summary>Metadata that takes the place of the file's.</summary>
     public MetadataOverrides Overrides { get; init; } = MetadataOverrides.None;
 }

@@ -115,12 +115,12 @@ public sealed unsafe partial class MappedFile : IDisposable
     }
 
     /// <summary>Reads a file, or a window of it, into memory of its own instead of mapping it; arguments and errors as for the constructor.</summary>
-    internal static NativeBuffer Copy(string path, long offset = 0, long? length = null)
+    internal static NativeBuffer Copy(string path, long offset = 0, long? length = null, HostMemory? memory = null)
     {
         const int Piece = 1 << 28;
         using SafeFileHandle handle = OpenForReading(path);
         long total = WindowLength(path, RandomAccess.GetLength(handle), offset, length);
-        var copy = new NativeBuffer(total);
+        var copy = new NativeBuffer(total, memory);
         try
         {
             for (long done = 0; done < total;)

@@ -11,17 +11,32 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
     /// <summary>Blocks from this size on ask for huge pages: less would hardly hold a whole one.</summary>
     private const long HugePagesFrom = 4 << 20;
 
+    private readonly HostMemory? _memory;
     private void* _block;
     private byte* _data;
 
     /// <summary>Takes <paramref name="bytes"/> bytes, all zero.</summary>
-    public NativeBuffer(long bytes)
+    /// <param name="bytes">How many.</param>
+    /// <param name="memory">What they are counted by and taken from; null for the system's, uncounted.</param>
+    /// <exception cref="InsufficientMemoryException">They would be more than its limit.</exception>
+    /// <exception cref="OutOfMemoryException">There are none.</exception>
+    public NativeBuffer(long bytes, HostMemory? memory = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         Bytes = bytes;
-        _block = NativeMemory.AllocZeroed((nuint)Math.Max(bytes, 1) + Alignment - 1);
+        memory?.Count(bytes);
+        try
+        {
+            _block = memory?.Source is { } source ? TakeOf(source) : NativeMemory.AllocZeroed((nuint)BlockBytes);
+        }
+        catch
+        {
+            memory?.Release(bytes);
+            throw;
+        }
+        _memory = memory;
         _data = (byte*)(((nuint)_block + Alignment - 1) & ~(nuint)(Alignment - 1));
-        if (bytes >= HugePagesFrom && OperatingSystem.IsLinux()) AskForHugePages(_data, (nuint)bytes);
+        if (bytes >= HugePagesFrom && memory?.Source is null && OperatingSystem.IsLinux()) AskForHugePages(_data, (nuint)bytes);
     }
 
     /// <summary>Frees the memory of a buffer nobody disposed.</summary>
@@ -50,10 +65,25 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>What is taken: enough to begin at a multiple of the alignment wherever it lies.</summary>
+    private long BlockBytes => Math.Max(Bytes, 1) + Alignment - 1;
+
+    private void* TakeOf(IMemorySource source)
+    {
+        void* block = (void*)source.Allocate(BlockBytes);
+        if (block == null) throw new OutOfMemoryException($"The program's allocator has no {BlockBytes:N0} bytes more for the model.");
+        NativeMemory.Clear(block, (nuint)BlockBytes);
+        return block;
+    }
+
     private void Free()
     {
-        NativeMemory.Free(_block);
+        void* block = _block;
         _block = _data = null;
+        if (block == null) return;
+        if (_memory?.Source is { } source) source.Free((nint)block, BlockBytes);
+        else NativeMemory.Free(block);
+        _memory?.Release(Bytes);
     }
 
     /// <summary>A wish: where the system does not grant it, small pages serve as well.</summary>

@@ -40,10 +40,10 @@ internal sealed class WeightBytes : IDisposable
 
     /// <summary>Maps or copies a file, or a window of it.</summary>
     /// <exception cref="FormatException">It is empty, shorter than the window, or a Git LFS pointer.</exception>
-    internal static WeightBytes Open(string path, bool copyToMemory, long offset = 0, long? length = null)
+    internal static WeightBytes Open(string path, bool copyToMemory, long offset = 0, long? length = null, HostMemory? memory = null)
     {
         WeightBytes bytes = copyToMemory
-            ? new WeightBytes(path, MappedFile.Copy(path, offset, length))
+            ? new WeightBytes(path, MappedFile.Copy(path, offset, length, memory))
             : new WeightBytes(new MappedFile(path, offset, length));
         if (!LfsPointer.Is(bytes.Start)) return bytes;
         bytes.Dispose();

@@ -18,6 +18,14 @@ public interface IBackend : IDisposable
     /// <summary>Why the device cannot run a plan, in a sentence that names the op or tensor; null when it can. Loads nothing.</summary>
     string? WhyNot(Plan plan, IWeightSource weights);
 
+    /// <summary>What a model would take, told without placing it on a device: no less than <see cref="ILoadedModel.Memory"/> then says.</summary>
+    /// <param name="plan">What it would run.</param>
+    /// <param name="weights">Where the weights are read.</param>
+    /// <param name="options">With what: <see cref="LoadOptions.Slots"/> states, prompts by <see cref="LoadOptions.ChunkTokens"/>, and batches of any number of them, up to a chunk's tokens.</param>
+    /// <exception cref="FormatException">A tensor is missing, or one that is decoded at load is not finite.</exception>
+    /// <exception cref="OverflowException">It is more than can be counted.</exception>
+    MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options);
+
     /// <summary>Places the weights and makes room for states.</summary>
     /// <param name="plan">What it will run.</param>
     /// <param name="weights">Where the weights are read; it must outlive the loaded model.</param>

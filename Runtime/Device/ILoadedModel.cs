@@ -15,6 +15,7 @@ public interface ILoadedModel : IDisposable
 
     /// <summary>Makes room for at least <paramref name="count"/> slots; what is in those there are stays where it is.</summary>
     /// <exception cref="StateBudgetException">They would take more than <see cref="LoadOptions.StateBudget"/>; nothing has changed.</exception>
+    /// <exception cref="InsufficientMemoryException">They would take more than the limit of <see cref="LoadOptions.Memory"/>; there is no slot more.</exception>
     void ReserveSlots(int count);
 
     /// <summary>Bytes that a slot takes on the device when it has absorbed so many tokens.</summary>

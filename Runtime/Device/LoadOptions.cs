@@ -1,3 +1,5 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Devices;
 
 /// <summary>What to prepare at load.</summary>
@@ -8,6 +10,9 @@ public sealed record LoadOptions
 
     /// <summary>Bytes that all states may take together; <see cref="ILoadedModel.ReserveSlots"/> refuses what is beyond.</summary>
     public long StateBudget { get; init; } = long.MaxValue;
+
+    /// <summary>What memory of the machine's is counted by and taken from; null for the system's, uncounted. Without meaning to a device that has its own.</summary>
+    public HostMemory? Memory { get; init; }
 
     /// <summary>Rows of the chunks that prompts will be fed in: what a backend makes its largest executable for; 0 leaves it open.</summary>
     public int ChunkTokens { get; init; }

@@ -9,4 +9,7 @@ public readonly record struct MemoryUse(long Weights, long States, long Scratch,
 {
     /// <summary>The sum.</summary>
     public long Total => Weights + States + Scratch;
+
+    /// <summary>What two hold together.</summary>
+    public static MemoryUse operator +(MemoryUse a, MemoryUse b) => new(a.Weights + b.Weights, a.States + b.States, a.Scratch + b.Scratch, a.OnDevice || b.OnDevice);
 }

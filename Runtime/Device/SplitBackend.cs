@@ -62,6 +62,13 @@ public sealed class SplitBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return Pieces(plan) is (Plan first, Plan last) ? _first.Estimate(first, weights, options) + _last.Estimate(last, weights, options) : Only(plan).Estimate(plan, weights, options);
+    }
+
+    /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(plan);

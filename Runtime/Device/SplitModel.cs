@@ -30,14 +30,7 @@ internal sealed class SplitModel : ILoadedModel
 
     public int Slots => Table.Count;
 
-    public MemoryUse Memory
-    {
-        get
-        {
-            MemoryUse a = _first.Memory, b = _last.Memory;
-            return new MemoryUse(a.Weights + b.Weights, a.States + b.States, a.Scratch + b.Scratch, a.OnDevice || b.OnDevice);
-        }
-    }
+    public MemoryUse Memory => _first.Memory + _last.Memory;
 
     public void ReserveSlots(int count)
     {

@@ -38,6 +38,8 @@ public sealed class Model : IDisposable
         Metadata = metadata;
         Plan = Architecture.Record(metadata, weights, options.Architectures);
         IBackend backend = choose(Plan, weights);
+        if (options.Memory is not null && !backend.Device.SharesHostMemory)
+            throw new NotSupportedException($"ModelOptions.Memory was given, and {backend.Name} keeps a model in memory of its own device; choose cpu, or bound the states alone by ModelOptions.StateBudget.");
         ChunkTokens = options.ChunkTokens ?? backend.Device.ChunkTokens;
         Options = options;
         BackendName = backend.Name;
@@ -50,7 +52,7 @@ public sealed class Model : IDisposable
         {
             Slots = 0, StateBudget = StateBudget, ChunkTokens = ChunkTokens, Observer = options.Observer, NeverPicked = NoTokens(Plan, Tokenizer),
             EndTokens = EndTokens(Tokenizer),
-            Subject = metadata.Subject, Progress = options.Progress,
+            Subject = metadata.Subject, Progress = options.Progress, Memory = options.Memory,
         }, cancel);
         _executables = new ExecutableCache(_loaded);
         _embedding = EmbeddingOf(Plan, weights);
@@ -136,7 +138,7 @@ public sealed class Model : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(choose);
         options ??= new ModelOptions();
-        return OpenOnChoice(GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Overrides = options.Overrides }), choose, options, cancel);
+        return OpenOnChoice(GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, CopyToMemory = options.CopyToMemory, Memory = options.Memory, Overrides = options.Overrides }), choose, options, cancel);
     }
 
     /// <summary>Opens a model on the backend that is chosen when its network is known.</summary>
@@ -167,6 +169,29 @@ public sealed class Model : IDisposable
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(backend);
         return new(metadata, weights, null, null, (_, _) => backend, options ?? new ModelOptions(), cancel);
+    }
+
+    /// <summary>What a model takes, told before it is opened: as <see cref="OpenOnChoice(string, Func{Plan, IWeightSource, IBackend}, ModelOptions?, CancellationToken)"/> would open it, with so many sessions.</summary>
+    /// <param name="path">A .gguf file, or any part of a split set.</param>
+    /// <param name="choose">As there; the backend is only asked.</param>
+    /// <param name="options">As there.</param>
+    /// <param name="sessions">Sessions with a state each, forks and kept turns among them; prompts are fed by chunks, and up to a chunk's rows of the sessions in a batch.</param>
+    /// <exception cref="FormatException">The file is damaged, or not a model this library can run as it is.</exception>
+    /// <exception cref="NotSupportedException">Its architecture or a storage type is not supported.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="OverflowException">It is more than can be counted.</exception>
+    public static MemoryEstimate Estimate(string path, Func<Plan, IWeightSource, IBackend> choose, ModelOptions? options = null, int sessions = 1)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(choose);
+        ArgumentOutOfRangeException.ThrowIfNegative(sessions);
+        options ??= new ModelOptions();
+        options.Validate();
+        using GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, Overrides = options.Overrides });
+        Plan plan = Architecture.Record(file.Metadata, file, options.Architectures);
+        IBackend backend = choose(plan, file);
+        MemoryUse use = backend.Estimate(plan, file, new LoadOptions { Slots = sessions, ChunkTokens = options.ChunkTokens ?? backend.Device.ChunkTokens, Subject = file.Metadata.Subject });
+        return new MemoryEstimate(file.FileBytes, IsCopied: options.CopyToMemory, use);
     }
 
     /// <summary>The network that a file describes, without loading it: what a backend is asked about (<see cref="IBackend.WhyNot"/>).</summary>
@@ -311,7 +336,7 @@ public sealed class Model : IDisposable
             if (!_freeSlots.TryPop(out int slot))
             {
                 slot = _usedSlots + 1;
-                _loaded.ReserveSlots(slot);
+                Reserve(slot);
                 _usedSlots = slot;
             }
             try
@@ -324,6 +349,18 @@ public sealed class Model : IDisposable
                 _freeSlots.Push(slot);
                 throw;
             }
+        }
+    }
+
+    private void Reserve(int slots)
+    {
+        try
+        {
+            _loaded.ReserveSlots(slots);
+        }
+        catch (InsufficientMemoryException e)
+        {
+            throw new StateBudgetException($"There is no memory for another state: {e.Message}", e);
         }
     }
 

@@ -32,6 +32,12 @@ public sealed record ModelOptions
     /// </summary>
     public long? StateBudget { get; init; }
 
+    /// <summary>
+    /// The memory that the model takes of the machine's, with a limit or from an allocator of the program's; null: the system's, uncounted. A state beyond the limit is
+    /// refused as one beyond the budget is, anything else by <see cref="InsufficientMemoryException"/>. Not for devices that have memory of their own.
+    /// </summary>
+    public HostMemory? Memory { get; init; }
+
     /// <summary>Told how far loading is where the backend has something to upload or compile; null for nobody.</summary>
     public IProgress<LoadProgress>? Progress { get; init; }
 

@@ -23,6 +23,8 @@ internal sealed class LateBackend : IBackend
 
     public string? WhyNot(Plan plan, IWeightSource weights) => _inner.WhyNot(plan, weights);
 
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => _inner.Estimate(plan, weights, options);
+
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default) =>
         new LateModel(this, plan, _inner.Load(plan, weights, options, cancel));
 

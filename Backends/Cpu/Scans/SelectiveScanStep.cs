@@ -40,7 +40,7 @@ internal sealed unsafe class SelectiveScanStep : ColumnStep, IDisposable
             _codeForMore = model.Code.Get(new SelectiveScanShape(op.DState, SelectiveScanCode.MostRowsTogether), SelectiveScanCode.Emit);
         }
         else _decays = !new ReadOnlySpan<float>(_a, (model.Plan.Weights[op.A.Index].Rows + Lanes - 1) / Lanes * Lanes * op.DState).ContainsAnyExceptInRange(float.NegativeInfinity, 0);
-        _deltas = new NativeBuffer((long)RowsPerPass * ChannelsTogether * sizeof(float) * model.Team.Size);
+        _deltas = new NativeBuffer((long)RowsPerPass * ChannelsTogether * sizeof(float) * model.Team.Size, model.HostMemory);
     }
 
     /// <summary>Bytes of scratch: Δ of a pass, per member.</summary>

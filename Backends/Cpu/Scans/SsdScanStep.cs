@@ -43,7 +43,7 @@ internal sealed unsafe class SsdScanStep : Step, IDisposable
             _passes = Emit(model.Code);
             _token = (nint)model.Code.Get(new SsdTokenShape(op.DState), SsdTokenCode.Emit);
         }
-        _steps = new NativeBuffer(model.Team.Size * (model.Code != null ? EmittedScratch : 2L * capacity * sizeof(float)));
+        _steps = new NativeBuffer(model.Team.Size * (model.Code != null ? EmittedScratch : 2L * capacity * sizeof(float)), model.HostMemory);
     }
 
     /// <summary>Bytes of scratch: for each member Δ and decay per token, or what <see cref="SsdScanCode"/> needs.</summary>

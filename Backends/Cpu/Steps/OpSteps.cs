@@ -10,7 +10,7 @@ internal readonly struct OpSteps(Op op, int from, int end, Matrix output)
     public int End => end;
 
     /// <summary>Runs them alone and shows the output.</summary>
-    public unsafe void Run(ThreadTeam team, Step[] steps, BatchRows rows, IOpObserver observer, CancellationToken cancel)
+    public unsafe void Run(ITeam team, Step[] steps, BatchRows rows, IOpObserver observer, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         team.Run(steps[from..end], cancel);

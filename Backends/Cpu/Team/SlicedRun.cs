@@ -7,7 +7,7 @@ namespace MambaRT.Backends.Cpu;
 /// How many units are handed out before the next look follows from how long those of the step took before, so that a look comes about every
 /// <see cref="BetweenLooks"/>. With units of other lengths, as other numbers of rows have, that begins anew.
 /// </remarks>
-internal sealed class SlicedRun(ThreadTeam team)
+internal sealed class SlicedRun(ITeam team)
 {
     /// <summary>Long against handing out units, about 3 µs; with the longest unit it is what a caller's time may be exceeded by.</summary>
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMicroseconds(50);

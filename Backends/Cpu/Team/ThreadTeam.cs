@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 
 namespace MambaRT.Backends.Cpu;
 
@@ -9,7 +8,7 @@ namespace MambaRT.Backends.Cpu;
 /// another process is not waited for unless it holds a unit, and when it comes back it skips to the step the others are at. Waiting spins briefly, then
 /// gives its turn away, then sleeps: nobody is busy while no call is running. Results do not depend on who takes which unit.
 /// </remarks>
-internal sealed class ThreadTeam : IDisposable
+internal sealed class ThreadTeam : ITeam
 {
     /// <summary>About 0.1 ms: longer than the pause between two tokens of a small model, short against a scheduler's time slice.</summary>
     private const int Spins = 2000;
@@ -51,15 +50,14 @@ internal sealed class ThreadTeam : IDisposable
         }
     }
 
-    /// <summary>Members, the caller included.</summary>
+    /// <inheritdoc/>
     public int Size { get; }
 
-    /// <summary>Where the caller notes the time of each step, waiting included; null for no measurement.</summary>
+    /// <inheritdoc/>
     public CpuProfile? Profile { get; set; }
 
-    /// <summary>Runs the steps in order; returns when all are done. Executables of several models take turns.</summary>
+    /// <inheritdoc/>
     /// <remarks>A caller that is given a core has it for this call only: its thread is not the team's.</remarks>
-    /// <exception cref="OperationCanceledException">The token fired between two steps.</exception>
     public void Run(Step[] steps, CancellationToken cancel)
     {
         lock (_entry)
@@ -119,8 +117,7 @@ internal sealed class ThreadTeam : IDisposable
             if (profile is not null) began = profile.Add(steps[i], began);
             if (_failure is null && !cancel.IsCancellationRequested) continue;
             Abandon(i + 1, steps.Length, epoch);
-            if (_failure is FormatException refusal) ExceptionDispatchInfo.Throw(refusal);   // found in the weights: as it stands
-            if (_failure is { } failure) throw new InvalidOperationException($"A step of the model failed: {failure.Message}", failure);
+            if (_failure is { } failure) StepFailure.Throw(failure);
             cancel.ThrowIfCancellationRequested();
         }
     }

@@ -28,19 +28,28 @@ internal sealed unsafe class QuantizedRows : IDisposable
     /// <param name="capacity">Rows.</param>
     /// <param name="width">Columns.</param>
     /// <param name="code">Where emitted code is kept; with it the first rows are also kept as the dot products of decode read them.</param>
-    public QuantizedRows(int capacity, int width, CodeCache? code = null)
+    /// <param name="memory">What the memory is counted by.</param>
+    public QuantizedRows(int capacity, int width, CodeCache? code = null, HostMemory? memory = null)
     {
         Width = width;
         Stride = StrideOf(width);
         long blocks = (long)capacity * Stride;
-        _memory = new NativeBuffer(blocks * (Block + 7 * sizeof(float)));
+        _lanes = code != null ? new RowLanes(width, memory) : null;
+        try
+        {
+            _memory = new NativeBuffer(blocks * (Block + 7 * sizeof(float)), memory);
+        }
+        catch
+        {
+            _lanes?.Dispose();
+            throw;
+        }
         _values = (sbyte*)_memory.Address;
         _scales = (float*)(_values + blocks * Block);
         _sums = _scales + blocks;
         _sums16 = _sums + blocks;
         _starts = (int*)(_sums16 + 2 * blocks);
         _starts16 = _starts + blocks;
-        _lanes = code != null ? new RowLanes(width) : null;
         if (!Avx512Support.IsAvailable || code == null) return;
         _code = code.Get(new QuantizeShape(Stride, LanesWidth: 0), QuantizeCode.Emit);
         _codeWithLanes = code.Get(new QuantizeShape(Stride, width), QuantizeCode.Emit);

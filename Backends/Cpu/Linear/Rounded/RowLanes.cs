@@ -24,11 +24,11 @@ internal sealed unsafe class RowLanes : IDisposable
     private readonly NativeBuffer _memory;
     private readonly long _lanes;
 
-    public RowLanes(int width)
+    public RowLanes(int width, HostMemory? memory)
     {
         Width = width;
         _lanes = LanesOf(width);
-        _memory = new NativeBuffer(Rows * RowBytes);
+        _memory = new NativeBuffer(Rows * RowBytes, memory);
     }
 
     public long Bytes => _memory.Bytes;
