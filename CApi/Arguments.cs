@@ -23,6 +23,10 @@ internal static unsafe class Arguments
         return new ReadOnlySpan<T>(values, (int)count);
     }
 
+    /// <summary>A time to be spent, in microseconds.</summary>
+    public static TimeSpan Budget(long microseconds) => microseconds is >= 0 and <= int.MaxValue ? TimeSpan.FromMicroseconds(microseconds)
+        : throw new StatusException(Status.Argument, $"'budget_us' is {microseconds}; 0 to {int.MaxValue} are taken.");
+
     /// <summary>A text with a length; what is no UTF-8 becomes U+FFFD.</summary>
     public static string Text(byte* text, nuint bytes, string name) => Strict.GetString(Values(text, bytes, name));
 
@@ -46,6 +50,15 @@ internal static unsafe class Arguments
     /// <summary>Hands out a text as <see cref="Give{T}"/> does.</summary>
     public static void Give(string text, byte* place, nuint capacity, nuint* length) => Give<byte>(Encoding.UTF8.GetBytes(text), place, capacity, length, "length");
 
+    /// <summary>Sets the defaults of a structure, as much of it as the caller knows.</summary>
+    public static void Init<T>(T* place, nuint size, T defaults, string type) where T : unmanaged
+    {
+        Require(place, "options");
+        if (size < sizeof(uint) || size > (nuint)sizeof(T)) throw new StatusException(Status.Argument, $"'size' is {size}; sizeof({type}) is needed, up to {sizeof(T)} in this library.");
+        *(uint*)&defaults = (uint)size;
+        Unsafe.CopyBlockUnaligned(place, &defaults, (uint)size);
+    }
+
     /// <summary>Takes a structure whose first field is its size, as an earlier header may have made it: what it lacks keeps its default.</summary>
     public static T Take<T>(T* given, in T defaults, string init) where T : unmanaged
     {
@@ -65,6 +78,16 @@ internal static unsafe class Arguments
         if (size < sizeof(uint) || size > sizeof(T)) throw WrongSize(size, sizeof(T), init);
         *(uint*)&values = size;
         Unsafe.CopyBlockUnaligned(place, &values, size);
+    }
+
+    /// <summary>Tells what a step has done, where the caller wants to know.</summary>
+    public static void Fill(ProgressLayout* place, StepProgress progress)
+    {
+        if (place == null) return;
+        Fill(place, new ProgressLayout
+        {
+            PromptTokens = progress.PromptTokens, GeneratedTokens = progress.GeneratedTokens, Finished = progress.Finished, More = progress.HasMore ? 1 : 0,
+        }, "sizeof(mrt_progress)");
     }
 
     private static StatusException WrongSize(uint size, int largest, string init) =>

@@ -7,12 +7,11 @@ namespace MambaRT.CApi;
 internal static unsafe class GeneratorExports
 {
     [UnmanagedCallersOnly(EntryPoint = "mrt_text_options_init", CallConvs = [typeof(CallConvCdecl)])]
-    private static Status OptionsInit(TextOptionsLayout* options)
+    private static Status OptionsInit(TextOptionsLayout* options, nuint size)
     {
         try
         {
-            Arguments.Require(options, "options");
-            *options = TextOptionsLayout.Defaults;
+            Arguments.Init(options, size, TextOptionsLayout.Defaults, "mrt_text_options");
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }

@@ -67,7 +67,7 @@ internal static class Handles
         handle == 0 ? $"The handle is 0, which is none; a {Kind<T>()} is needed." : $"The handle {handle:x} is no {Kind<T>()}: it was closed, or is of another kind.");
 
     private static string Kind<T>() => typeof(T) == typeof(OpenModel) ? "model" : typeof(T) == typeof(OpenSession) ? "session"
-        : typeof(T) == typeof(SamplerChain) ? "sampler" : typeof(T) == typeof(OpenChat) ? "chat" : "generator";
+        : typeof(T) == typeof(SamplerChain) ? "sampler" : typeof(T) == typeof(OpenChat) ? "chat" : typeof(T) == typeof(OpenHost) ? "host" : typeof(T) == typeof(OpenRequest) ? "request" : "generator";
 
     private sealed record Entry(uint Use, object Value);
 }

@@ -36,6 +36,7 @@ internal static unsafe class LastError
     {
         StatusException known => known.Status,
         StateBudgetException => Status.StateBudget,
+        QueueFullException => Status.Full,
         OperationCanceledException => Status.Cancelled,
         ObjectDisposedException => Status.Closed,
         ArgumentException => Status.Argument,

@@ -18,8 +18,26 @@ internal unsafe struct ModelOptionsLayout
     public long Length;
     public delegate* unmanaged[Cdecl]<void*, byte*, long, long, int> Progress;
     public void* User;
+    public long MemoryLimit;
+    public delegate* unmanaged[Cdecl]<void*, nuint, void*> Allocate;
+    public delegate* unmanaged[Cdecl]<void*, void*, nuint, void> Release;
+    public void* AllocatorUser;
+    public delegate* unmanaged[Cdecl]<void*, int, delegate* unmanaged[Cdecl]<void*, int, void>, void*, void> ParallelFor;
+    public void* ParallelUser;
 
     public static ModelOptionsLayout Defaults => new() { Size = (uint)sizeof(ModelOptionsLayout), GpuLayers = -1 };
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct MemoryLayout
+{
+    public uint Size;
+    public int OnDevice;
+    public long FileBytes;
+    public long WeightBytes;
+    public long StatesBytes;
+    public long ScratchBytes;
+    public long TotalBytes;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -72,6 +90,43 @@ internal unsafe struct TextOptionsLayout
     public int IgnoreEnd;
 
     public static TextOptionsLayout Defaults => new() { Size = (uint)sizeof(TextOptionsLayout), MaxTokens = -1 };
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct HostOptionsLayout
+{
+    public uint Size;
+    public int Manual;
+    public int MaxSequences;
+    public int MaxQueue;
+    public int Deterministic;
+
+    public static HostOptionsLayout Defaults
+    {
+        get
+        {
+            var options = new ModelHostOptions();
+            return new() { Size = (uint)sizeof(HostOptionsLayout), MaxSequences = options.MaxSequences, MaxQueue = options.MaxQueue };
+        }
+    }
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct HostLoadLayout
+{
+    public uint Size;
+    public int Active;
+    public int Waiting;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct ProgressLayout
+{
+    public uint Size;
+    public int PromptTokens;
+    public int GeneratedTokens;
+    public int Finished;
+    public int More;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -6,7 +6,7 @@ namespace MambaRT.CApi;
 /// <summary>Version and errors. What each function does stands in mambart.h.</summary>
 internal static unsafe class LibraryExports
 {
-    private const uint AbiVersion = 1;
+    private const uint AbiVersion = 2;
 
     [UnmanagedCallersOnly(EntryPoint = "mrt_abi_version", CallConvs = [typeof(CallConvCdecl)])]
     private static uint Abi() => AbiVersion;

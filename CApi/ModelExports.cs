@@ -7,12 +7,63 @@ namespace MambaRT.CApi;
 internal static unsafe class ModelExports
 {
     [UnmanagedCallersOnly(EntryPoint = "mrt_model_options_init", CallConvs = [typeof(CallConvCdecl)])]
-    private static Status OptionsInit(ModelOptionsLayout* options)
+    private static Status OptionsInit(ModelOptionsLayout* options, nuint size)
     {
         try
         {
-            Arguments.Require(options, "options");
-            *options = ModelOptionsLayout.Defaults;
+            Arguments.Init(options, size, ModelOptionsLayout.Defaults, "mrt_model_options");
+            return Status.Ok;
+        }
+        catch (Exception e) { return LastError.Set(e); }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "mrt_set_allocator", CallConvs = [typeof(CallConvCdecl)])]
+    private static Status SetAllocator(ModelOptionsLayout* options, delegate* unmanaged[Cdecl]<void*, nuint, void*> allocate, delegate* unmanaged[Cdecl]<void*, void*, nuint, void> release, void* user)
+    {
+        try
+        {
+            RequireWhole(options);
+            options->Allocate = allocate;
+            options->Release = release;
+            options->AllocatorUser = user;
+            return Status.Ok;
+        }
+        catch (Exception e) { return LastError.Set(e); }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "mrt_set_parallel_for", CallConvs = [typeof(CallConvCdecl)])]
+    private static Status SetParallelFor(ModelOptionsLayout* options, delegate* unmanaged[Cdecl]<void*, int, delegate* unmanaged[Cdecl]<void*, int, void>, void*, void> run, void* user)
+    {
+        try
+        {
+            RequireWhole(options);
+            options->ParallelFor = run;
+            options->ParallelUser = user;
+            return Status.Ok;
+        }
+        catch (Exception e) { return LastError.Set(e); }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "mrt_estimate", CallConvs = [typeof(CallConvCdecl)])]
+    private static Status Estimate(byte* path, ModelOptionsLayout* options, int sessions, MemoryLayout* memory)
+    {
+        try
+        {
+            string file = Arguments.Text(path, "path");
+            if (sessions < 0) throw new StatusException(Status.Argument, $"'sessions' is {sessions}; 0 or more are needed.");
+            ModelOptionsLayout taken = Arguments.Take(options, ModelOptionsLayout.Defaults, "mrt_model_options_init");
+            using var device = new Device(taken);
+            long logits = 0;
+            MemoryEstimate estimate = Model.Estimate(file, (plan, weights) =>
+            {
+                logits = sessions * OpenSession.LogitsBytes(plan);
+                return device.Choose(plan, weights);
+            }, FileOptionsOf(taken), sessions);
+            Arguments.Fill(memory, new MemoryLayout
+            {
+                OnDevice = estimate.Use.OnDevice ? 1 : 0, FileBytes = estimate.File,
+                WeightBytes = estimate.Use.Weights, StatesBytes = estimate.Use.States, ScratchBytes = estimate.Use.Scratch + logits, TotalBytes = estimate.Total + logits,
+            }, "sizeof(mrt_memory)");
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }
@@ -27,8 +78,8 @@ internal static unsafe class ModelExports
             string file = Arguments.Text(path, "path");
             ModelOptionsLayout taken = Arguments.Take(options, ModelOptionsLayout.Defaults, "mrt_model_options_init");
             using var report = new LoadReport(taken);
-            ModelOptions made = OptionsOf(taken, report) with { Offset = taken.Offset, Length = taken.Length > 0 ? taken.Length : null, CopyToMemory = taken.CopyToMemory != 0 };
-            *model = Handles.Add(OpenModel.Open(choose => Model.OpenOnChoice(file, choose, made, report.Cancel), Arguments.TextOrNull(taken.Backend), taken.Threads, taken.GpuLayers));
+            ModelOptions made = FileOptionsOf(taken) with { Progress = report };
+            *model = Handles.Add(OpenModel.Open(choose => Model.OpenOnChoice(file, choose, made, report.Cancel), taken));
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }
@@ -43,9 +94,9 @@ internal static unsafe class ModelExports
             Arguments.Require(data, "data");
             ModelOptionsLayout taken = Arguments.Take(options, ModelOptionsLayout.Defaults, "mrt_model_options_init");
             using var report = new LoadReport(taken);
-            ModelOptions made = OptionsOf(taken, report);
+            ModelOptions made = OptionsOf(taken) with { Progress = report };
             GgufFile file = GgufFile.OpenMemory((nint)data, bytes);
-            *model = Handles.Add(OpenModel.Open(choose => Model.OpenOnChoice(file, choose, made, report.Cancel), Arguments.TextOrNull(taken.Backend), taken.Threads, taken.GpuLayers));
+            *model = Handles.Add(OpenModel.Open(choose => Model.OpenOnChoice(file, choose, made, report.Cancel), taken));
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }
@@ -117,7 +168,17 @@ internal static unsafe class ModelExports
         catch (Exception e) { return LastError.Set(e); }
     }
 
-    private static ModelOptions OptionsOf(in ModelOptionsLayout taken, LoadReport report)
+    private static void RequireWhole(ModelOptionsLayout* options)
+    {
+        Arguments.Require(options, "options");
+        if (options->Size != sizeof(ModelOptionsLayout))
+            throw new StatusException(Status.Argument, $"The options say that they have {options->Size} bytes; {sizeof(ModelOptionsLayout)} are needed. Have them set by mrt_model_options_init.");
+    }
+
+    private static ModelOptions FileOptionsOf(in ModelOptionsLayout taken) =>
+        OptionsOf(taken) with { Offset = taken.Offset, Length = taken.Length > 0 ? taken.Length : null, CopyToMemory = taken.CopyToMemory != 0 };
+
+    private static ModelOptions OptionsOf(in ModelOptionsLayout taken)
     {
         if (taken.ChunkTokens < 0) throw new StatusException(Status.Argument, $"'chunk_tokens' is {taken.ChunkTokens}; 0 (the device's choice) or more are needed.");
         if (taken.StateBudget < 0) throw new StatusException(Status.Argument, $"'state_budget' is {taken.StateBudget}; 0 (an eighth of the machine's memory) or more are needed.");
@@ -125,7 +186,15 @@ internal static unsafe class ModelExports
         {
             ChunkTokens = taken.ChunkTokens > 0 ? taken.ChunkTokens : null,
             StateBudget = taken.StateBudget > 0 ? taken.StateBudget : null,
-            Progress = report,
+            Memory = MemoryOf(taken),
         };
+    }
+
+    private static HostMemory? MemoryOf(in ModelOptionsLayout taken)
+    {
+        if (taken.MemoryLimit < 0) throw new StatusException(Status.Argument, $"'memory_limit' is {taken.MemoryLimit}; 0 (none) or more are needed.");
+        if ((taken.Allocate == null) != (taken.Release == null)) throw new StatusException(Status.Argument, "One of the allocator's functions is NULL; both are needed, or none.");
+        if (taken.MemoryLimit == 0 && taken.Allocate == null) return null;
+        return new HostMemory(taken.MemoryLimit > 0 ? taken.MemoryLimit : long.MaxValue, taken.Allocate == null ? null : new LentMemory(taken));
     }
 }

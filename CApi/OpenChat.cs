@@ -11,8 +11,8 @@ internal sealed class OpenChat(OpenModel owner, ChatSession chat) : TextStream(o
     /// <inheritdoc/>
     public override GenerationStats Stats => Chat.Stats;
 
-    /// <inheritdoc/>
-    public override Cancellation Cancellation { get; } = new();
+    /// <summary>What ends it from another thread.</summary>
+    public Cancellation Cancellation { get; } = new();
 
     /// <summary>Begins an answer: to what is said, or the last one again.</summary>
     public void Begin(string? said)
@@ -43,9 +43,8 @@ internal sealed class OpenChat(OpenModel owner, ChatSession chat) : TextStream(o
     public void Close()
     {
         Chat.Dispose();
-        if (!Owner.TryEnter()) return;
-        using var use = new OpenModel.Use(Owner);
-        Leave();
+        if (!Owner.TryEnter(out OpenModel.Use use)) return;
+        using (use) Leave();
     }
 
     private void Leave()

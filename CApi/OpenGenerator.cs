@@ -9,9 +9,6 @@ internal sealed class OpenGenerator(OpenSession session, SamplerChain sampler, G
     /// <inheritdoc/>
     public override GenerationStats Stats => _generator.Stats;
 
-    /// <inheritdoc/>
-    public override Cancellation Cancellation => session.Cancellation;
-
     /// <summary>Begins a run.</summary>
     public void Begin(int[] tokens)
     {

@@ -4,19 +4,44 @@ using System.Runtime.InteropServices;
 namespace MambaRT.CApi;
 
 /// <summary>A session with the logits of its last token, which lie where C can read them, and the tokens it was fed, 4 bytes each, for penalties.</summary>
-internal sealed class OpenSession(OpenModel owner, Session session)
+internal sealed class OpenSession
 {
     private readonly List<int> _history = [];
-    private float[]? _logits;
+    private readonly float[] _logits;
+    private int _closed;
     private bool _hasLogits;
+
+    // Of what is under way in slices of time; a feed, or a text where there is none.
+    private bool _isStepping;
     private SlicedFeed? _slices;
-    private int[] _sliced = [];
+    private int[] _stepped = [];
+    private long _begun;
+
+    /// <summary>Takes over a session, also where it fails.</summary>
+    /// <exception cref="InsufficientMemoryException">Its logits are beyond the model's limit of memory.</exception>
+    public OpenSession(OpenModel owner, Session session)
+    {
+        try
+        {
+            owner.Memory?.Count(LogitsBytes(owner.Model.Plan));
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+        (Owner, Session) = (owner, session);
+        _logits = GC.AllocateUninitializedArray<float>(owner.Model.Plan.VocabularySize, pinned: true);
+    }
+
+    /// <summary>What is kept of logits beside a session.</summary>
+    public static long LogitsBytes(Plans.Plan plan) => (long)plan.VocabularySize * sizeof(float);
 
     /// <summary>Its model.</summary>
-    public OpenModel Owner { get; } = owner;
+    public OpenModel Owner { get; }
 
     /// <summary>The session.</summary>
-    public Session Session { get; } = session;
+    public Session Session { get; }
 
     /// <summary>What ends a feed or a generation.</summary>
     public Cancellation Cancellation { get; } = new();
@@ -96,40 +121,84 @@ internal sealed class OpenSession(OpenModel owner, Session session)
         return fork;
     }
 
-    /// <summary>Begins a feed in slices.</summary>
-    public void Begin(ReadOnlySpan<int> tokens)
+    /// <summary>Begins a feed in slices of time.</summary>
+    public void Begin(ReadOnlySpan<int> tokens) => Note(tokens, Session.FeedInSlices(tokens));
+
+    /// <summary>Begins to feed and to generate in slices of time.</summary>
+    public void Generate(ReadOnlySpan<int> tokens, SamplerChain sampler, int most)
     {
-        _slices = Session.FeedInSlices(tokens);
-        _sliced = tokens.ToArray();
-        _hasLogits = false;
+        Session.BeginSteps(tokens, sampler, most);
+        Note(tokens, null);
     }
 
-    /// <summary>Goes on with it; true when all is fed.</summary>
-    public bool Step(TimeSpan time)
+    /// <summary>Tokens that were generated so.</summary>
+    public IReadOnlyList<int> Generated => Session.Generated;
+
+    /// <summary>Goes on with it.</summary>
+    public StepProgress Step(TimeSpan time)
     {
-        if (_slices is null || _slices.IsOver) throw new StatusException(Status.State, "No feed in slices is under way on this session; begin one.");
+        if (!_isStepping) throw new StatusException(Status.State, "Nothing is under way on this session that could be stepped; begin a feed or a text.");
         if (Cancellation.Token.IsCancellationRequested)
         {
             GiveUp();
-            throw new OperationCanceledException("The feed in slices was cancelled and given up.");
+            throw new OperationCanceledException("What was under way was cancelled and given up.");
         }
-        if (!_slices.Advance(time, out ReadOnlySpan<float> logits)) return false;
-        Took(_sliced, logits);
-        _slices = null;
-        return true;
+        try
+        {
+            StepProgress progress = _slices is null ? Session.StepFor(time) : Feed(_slices, time);
+            if (!progress.HasMore) Over();
+            return progress;
+        }
+        catch when (_slices?.IsOver ?? false)
+        {
+            Over();
+            throw;
+        }
     }
 
     /// <summary>Gives it up.</summary>
     public void GiveUp()
     {
-        _slices?.Dispose();
-        _slices = null;
+        if (_slices is not null) _slices.Dispose();
+        else Session.CancelSteps();
+        Over();
         Cancellation.Renew();
+    }
+
+    private StepProgress Feed(SlicedFeed slices, TimeSpan time)
+    {
+        int before = slices.Fed;
+        bool done = slices.Advance(time, out ReadOnlySpan<float> logits);
+        if (done) Keep(logits);
+        return new StepProgress(slices.Fed - before, 0, done ? 1 : 0, !done);
+    }
+
+    private void Note(ReadOnlySpan<int> tokens, SlicedFeed? slices)
+    {
+        _hasLogits = false;
+        (_isStepping, _slices, _begun, _stepped) = (true, slices, Session.Position, tokens.ToArray());
+    }
+
+    /// <summary>Notes what was fed of what was under way.</summary>
+    private void Over()
+    {
+        if (!_isStepping) return;
+        _isStepping = false;
+        _slices = null;
+        int fed = (int)(Session.Position - _begun), prompt = Math.Min(fed, _stepped.Length);
+        _history.AddRange(_stepped.AsSpan(0, prompt));
+        for (int i = 0; i < fed - prompt; i++) _history.Add(Session.Generated[i]);
+    }
+
+    /// <summary>Gives its state back.</summary>
+    public void Close()
+    {
+        Session.Dispose();
+        if (Interlocked.Exchange(ref _closed, 1) == 0) Owner.Memory?.Release(LogitsBytes(Owner.Model.Plan));
     }
 
     private void Keep(ReadOnlySpan<float> logits)
     {
-        _logits ??= GC.AllocateUninitializedArray<float>(logits.Length, pinned: true);
         logits.CopyTo(_logits);
         _hasLogits = true;
     }

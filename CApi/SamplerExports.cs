@@ -7,12 +7,12 @@ namespace MambaRT.CApi;
 internal static unsafe class SamplerExports
 {
     [UnmanagedCallersOnly(EntryPoint = "mrt_sampler_options_init", CallConvs = [typeof(CallConvCdecl)])]
-    private static Status OptionsInit(SamplerOptionsLayout* options, ulong model)
+    private static Status OptionsInit(SamplerOptionsLayout* options, nuint size, ulong model)
     {
         try
         {
-            Arguments.Require(options, "options");
-            *options = SamplerSettings.Layout(model == 0 ? new SamplingOptions() : SamplingOptions.FromMetadata(Handles.Get<OpenModel>(model).Model.Metadata));
+            SamplingOptions recommended = model == 0 ? new SamplingOptions() : SamplingOptions.FromMetadata(Handles.Get<OpenModel>(model).Model.Metadata);
+            Arguments.Init(options, size, SamplerSettings.Layout(recommended), "mrt_sampler_options");
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }

@@ -25,7 +25,7 @@ internal static unsafe class SessionExports
     {
         try
         {
-            Handles.Remove<OpenSession>(session).Session.Dispose();
+            Handles.Remove<OpenSession>(session).Close();
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }
@@ -99,16 +99,46 @@ internal static unsafe class SessionExports
         catch (Exception e) { return LastError.Set(e); }
     }
 
-    [UnmanagedCallersOnly(EntryPoint = "mrt_session_step", CallConvs = [typeof(CallConvCdecl)])]
-    private static Status Step(ulong session, long budgetMicroseconds, int* done)
+    [UnmanagedCallersOnly(EntryPoint = "mrt_session_generate", CallConvs = [typeof(CallConvCdecl)])]
+    private static Status Generate(ulong session, int* tokens, nuint count, ulong sampler, int most)
     {
         try
         {
-            Arguments.Require(done, "done");
+            SamplerChain chain = Handles.Get<SamplerChain>(sampler);
             OpenSession open = Handles.Get<OpenSession>(session);
             using OpenModel.Use use = open.Owner.Enter();
-            if (budgetMicroseconds is < 0 or > int.MaxValue) throw new StatusException(Status.Argument, $"'budget_us' is {budgetMicroseconds}; 0 to {int.MaxValue} are taken.");
-            *done = open.Step(TimeSpan.FromMicroseconds(budgetMicroseconds)) ? 1 : 0;
+            if (most < 0) throw new StatusException(Status.Argument, $"'max_tokens' is {most}; 0 or more are needed.");
+            open.Generate(Arguments.Values(tokens, count, "tokens"), chain, most);
+            return Status.Ok;
+        }
+        catch (Exception e) { return LastError.Set(e); }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "mrt_session_step", CallConvs = [typeof(CallConvCdecl)])]
+    private static Status Step(ulong session, long budgetMicroseconds, ProgressLayout* progress)
+    {
+        try
+        {
+            OpenSession open = Handles.Get<OpenSession>(session);
+            using OpenModel.Use use = open.Owner.Enter();
+            Arguments.Fill(progress, open.Step(Arguments.Budget(budgetMicroseconds)));
+            return Status.Ok;
+        }
+        catch (Exception e) { return LastError.Set(e); }
+    }
+
+    [UnmanagedCallersOnly(EntryPoint = "mrt_session_generated", CallConvs = [typeof(CallConvCdecl)])]
+    private static Status Generated(ulong session, int from, int* tokens, nuint capacity, nuint* count)
+    {
+        try
+        {
+            OpenSession open = Handles.Get<OpenSession>(session);
+            using OpenModel.Use use = open.Owner.Enter();
+            IReadOnlyList<int> generated = open.Generated;
+            if (from < 0 || from > generated.Count) throw new StatusException(Status.Argument, $"'from' is {from}; {generated.Count} tokens were generated, and 0 to that are taken.");
+            int[] rest = new int[generated.Count - from];
+            for (int i = 0; i < rest.Length; i++) rest[i] = generated[from + i];
+            Arguments.Give<int>(rest, tokens, capacity, count, "count");
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }

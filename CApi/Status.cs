@@ -16,4 +16,5 @@ internal enum Status
     Buffer = 10,
     Closed = 11,
     Internal = 12,
+    Full = 13,
 }

@@ -14,9 +14,6 @@ internal abstract unsafe class TextStream(OpenModel owner)
     /// <summary>Counts and times.</summary>
     public abstract GenerationStats Stats { get; }
 
-    /// <summary>What ends it from another thread.</summary>
-    public abstract Cancellation Cancellation { get; }
-
     /// <summary>Computes up to the next piece and hands it out; a length of 0 is the end.</summary>
     public void Next(byte* place, nuint capacity, nuint* length)
     {

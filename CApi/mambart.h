@@ -24,13 +24,15 @@ extern "C" {
 #endif
 
 /* Grows when a program that was built with an earlier header would no longer run. */
-#define MRT_ABI_VERSION 1u
+#define MRT_ABI_VERSION 2u
 
 typedef uint64_t mrt_model;
 typedef uint64_t mrt_session;
 typedef uint64_t mrt_sampler;
 typedef uint64_t mrt_generator;
 typedef uint64_t mrt_chat;
+typedef uint64_t mrt_host;
+typedef uint64_t mrt_request;
 
 typedef int32_t mrt_status;
 enum {
@@ -40,13 +42,14 @@ enum {
     MRT_ERROR_FORMAT = 3,       /* a file or a saved state is damaged, or not what it should be */
     MRT_ERROR_UNSUPPORTED = 4,  /* known, but not what this library or this machine can do */
     MRT_ERROR_IO = 5,           /* a file cannot be read or written, or the device failed */
-    MRT_ERROR_MEMORY = 6,       /* there is not enough memory */
+    MRT_ERROR_MEMORY = 6,       /* there is not enough memory, or the limit of it is reached */
     MRT_ERROR_STATE_BUDGET = 7, /* the budget for states is used up: close sessions, or open the model with a larger one */
     MRT_ERROR_CANCELLED = 8,    /* it was cancelled */
     MRT_ERROR_STATE = 9,        /* not now: another thread is inside, something else is under way, or the session has lost its state */
     MRT_ERROR_BUFFER = 10,      /* the memory given is too small; the length says what is needed */
     MRT_ERROR_CLOSED = 11,      /* the model was closed */
-    MRT_ERROR_INTERNAL = 12     /* a fault of this library */
+    MRT_ERROR_INTERNAL = 12,    /* a fault of this library */
+    MRT_ERROR_FULL = 13         /* as many requests wait as may: try again later */
 };
 
 /* ---- the library ---- */
@@ -65,6 +68,18 @@ mrt_status mrt_last_error_code(void);
 
 /* ---- models ---- */
 
+/* Gives memory, at any address as malloc does, or NULL. Called by the threads that open, use and close the model. */
+typedef void *(*mrt_allocate_fn)(void *user, size_t bytes);
+
+/* Takes back what that gave; bytes as they were asked for. */
+typedef void (*mrt_release_fn)(void *user, void *memory, size_t bytes);
+
+/* A piece of work of the library's: call it with each number once, on any thread; it never calls back and never waits for another. */
+typedef void (*mrt_unit_fn)(void *work, int32_t index);
+
+/* Calls unit(work, i) for each i of 0 to count - 1, at the same time or not, and returns when all calls have: the program's own job system. */
+typedef void (*mrt_parallel_for_fn)(void *user, int32_t count, mrt_unit_fn unit, void *work);
+
 /* Told how far loading is, on a thread that loads: what is being done, and bytes done and in all. Not 0 ends it with MRT_ERROR_CANCELLED. */
 typedef int32_t (*mrt_progress_fn)(void *user, const char *doing, int64_t done, int64_t total);
 
@@ -80,10 +95,39 @@ typedef struct mrt_model_options {
     int64_t length;            /* bytes of the model in the file; 0: up to its end */
     mrt_progress_fn progress;  /* or NULL */
     void *user;                /* given to progress */
+    int64_t memory_limit;      /* bytes that the model may take beyond the mapped file; 0: no limit. cpu only, which it chooses where backend does not */
+    mrt_allocate_fn allocate;  /* these three: see mrt_set_allocator */
+    mrt_release_fn release;
+    void *allocator_user;
+    mrt_parallel_for_fn parallel_for; /* these two: see mrt_set_parallel_for */
+    void *parallel_user;
 } mrt_model_options;
 
-/* Sets the defaults. Any thread. */
-mrt_status mrt_model_options_init(mrt_model_options *options);
+/* Sets the defaults. size: sizeof *options. Any thread. */
+mrt_status mrt_model_options_init(mrt_model_options *options, size_t size);
+
+/* Has the model take its memory from the program: decoded weights, states, scratch, and a file that is copied. Not taken from it are the mapped file, logits,
+   machine code made at load, and what the library needs for vocabulary and handles. It may refuse by NULL at any time: MRT_ERROR_MEMORY, or
+   MRT_ERROR_STATE_BUDGET for a state, and nothing has changed. All is given back before mrt_model_close returns. cpu only, which it chooses where backend does not. */
+mrt_status mrt_set_allocator(mrt_model_options *options, mrt_allocate_fn allocate, mrt_release_fn release, void *user);
+
+/* Has the cpu backend run on threads of the program's instead of starting its own: options->threads says for how many calls it asks at a time. Each step of a
+   token, some hundreds, is one call of run, from the thread that is inside the model; what run leaves undone, that thread does. Results are the same bit for bit. */
+mrt_status mrt_set_parallel_for(mrt_model_options *options, mrt_parallel_for_fn run, void *user);
+
+typedef struct mrt_memory {
+    uint32_t size;             /* set by the caller: sizeof(mrt_memory) */
+    int32_t on_device;         /* 1: weights, states and scratch lie in the memory of a GPU */
+    int64_t file_bytes;        /* the file, mapped or copied */
+    int64_t weight_bytes;      /* weights that are decoded, repacked or uploaded */
+    int64_t states_bytes;      /* the states of all sessions */
+    int64_t scratch_bytes;     /* activations and logits, also with all sessions in one batch up to chunk_tokens */
+    int64_t total_bytes;       /* all that is taken beyond what is mapped: a memory_limit of as many is enough */
+} mrt_memory;
+
+/* What the model will take when it is opened with these options (NULL: the defaults) and has so many sessions. A chat has one session, and one or two more for
+   what it can take back; a request of a host has one. Nothing of it is kept. Any thread. */
+mrt_status mrt_estimate(const char *path, const mrt_model_options *options, int32_t sessions, mrt_memory *memory);
 
 /* Opens a GGUF file, or a part of one (offset and length: a pack file of a game). options may be NULL. Any thread. */
 mrt_status mrt_model_open(const char *path, const mrt_model_options *options, mrt_model *model);
@@ -136,6 +180,14 @@ mrt_status mrt_decode(mrt_model model, int32_t token, int32_t special, char *tex
 /* 1 where generation ends at this token, 0 where not or where model or token is none. */
 int32_t mrt_ends_generation(mrt_model model, int32_t token);
 
+typedef struct mrt_progress {
+    uint32_t size;             /* set by the caller: sizeof(mrt_progress) */
+    int32_t prompt_tokens;     /* tokens of prompts that were absorbed */
+    int32_t generated_tokens;
+    int32_t finished;          /* texts that ended */
+    int32_t more;              /* 0: there is nothing more to do */
+} mrt_progress;
+
 /* ---- sessions: one sequence each, with a state of constant size ---- */
 
 /* Starts a sequence before its first token. */
@@ -160,10 +212,18 @@ mrt_status mrt_session_cancel(mrt_session session);
 /* Begins to feed tokens in slices of time, for a program that draws frames. Until all are fed nothing else is done with the session. cpu only. */
 mrt_status mrt_session_begin(mrt_session session, const int32_t *tokens, size_t count);
 
-/* Goes on with that for budget_us microseconds, rarely by more than 200 longer, on the caller's thread and the model's own. *done: 1 when all is fed. */
-mrt_status mrt_session_step(mrt_session session, int64_t budget_us, int32_t *done);
+/* Begins to feed a prompt and to generate up to max_tokens after it in slices of time; a session that has absorbed tokens, or generates, takes a second state
+   meanwhile, the one to go back to. The sampler is used, not copied: leave it alone until the text has ended. */
+mrt_status mrt_session_generate(mrt_session session, const int32_t *tokens, size_t count, mrt_sampler sampler, int32_t max_tokens);
 
-/* Gives up what mrt_session_begin began: the session is then as before. */
+/* Goes on with what mrt_session_begin or mrt_session_generate began for budget_us microseconds, on the caller's thread and the model's own; a unit of work that was
+   begun is ended, about 100 us, rarely more than 200. A token is left in its midst and resumed where it stopped. progress may be NULL. What fails is given up. */
+mrt_status mrt_session_step(mrt_session session, int64_t budget_us, mrt_progress *progress);
+
+/* Tokens that were generated since mrt_session_generate, from the from-th on, without one that ended the text. All were fed but, where max_tokens ended it, the last. */
+mrt_status mrt_session_generated(mrt_session session, int32_t from, int32_t *tokens, size_t capacity, size_t *count);
+
+/* Gives up what was begun so: the session is as before the prompt or, once that is absorbed, as before the token at hand. */
 mrt_status mrt_session_give_up(mrt_session session);
 
 /* Tokens that it has absorbed. */
@@ -209,8 +269,8 @@ typedef struct mrt_sampler_options {
     uint32_t seed;
 } mrt_sampler_options;
 
-/* Sets llama.cpp's defaults or, where model is not 0, what its file recommends. */
-mrt_status mrt_sampler_options_init(mrt_sampler_options *options, mrt_model model);
+/* Sets llama.cpp's defaults or, where model is not 0, what its file recommends. size: sizeof *options. */
+mrt_status mrt_sampler_options_init(mrt_sampler_options *options, size_t size, mrt_model model);
 
 /* Makes a sampler; equal options, seed and logits give equal tokens. options may be NULL. Any thread. */
 mrt_status mrt_sampler_create(const mrt_sampler_options *options, mrt_sampler *sampler);
@@ -260,8 +320,8 @@ typedef struct mrt_text_stats {
     int64_t generation_us;
 } mrt_text_stats;
 
-/* Sets the defaults. Any thread. */
-mrt_status mrt_text_options_init(mrt_text_options *options);
+/* Sets the defaults. size: sizeof *options. Any thread. */
+mrt_status mrt_text_options_init(mrt_text_options *options, size_t size);
 
 /* Makes what generates text with a session, again and again. options may be NULL. The session stays the caller's, and is not fed otherwise in between. */
 mrt_status mrt_generator_create(mrt_session session, mrt_sampler sampler, const mrt_text_options *options, mrt_generator *generator);
@@ -283,6 +343,59 @@ mrt_status mrt_generator_stats(mrt_generator generator, mrt_text_stats *stats);
 
 /* Closes it, not the session. */
 mrt_status mrt_generator_close(mrt_generator generator);
+
+/* ---- many answers at once ---- */
+
+/*
+ * A host computes answers beside each other, each step a token of every answer and at most a chunk of one prompt: a long prompt stops nobody. It uses the model from
+ * a thread of its own or, where it is manual, when mrt_host_step is called. A model has one host at a time. Its sessions can be used beside it: such a call waits for
+ * the step at hand. All functions of hosts and requests: any thread.
+ */
+typedef struct mrt_host_options {
+    uint32_t size;             /* set by mrt_host_options_init */
+    int32_t manual;            /* not 0: no thread; mrt_host_step drives it */
+    int32_t max_sequences;     /* answers at a time, each with a state; others wait */
+    int32_t max_queue;         /* requests that may wait; one more gets MRT_ERROR_FULL */
+    int32_t deterministic;     /* not 0: an answer is bit for bit what it is alone, for which sequences are decoded one after the other */
+} mrt_host_options;
+
+/* Sets the defaults. size: sizeof *options. */
+mrt_status mrt_host_options_init(mrt_host_options *options, size_t size);
+
+/* Makes a host. options may be NULL. */
+mrt_status mrt_host_create(mrt_model model, const mrt_host_options *options, mrt_host *host);
+
+/* Asks for the text that follows tokens. options may be NULL. text, where it is not NULL, is given the text as it comes and then, once, NULL and 0 bytes at the
+   end: within mrt_host_step of a manual host, else on a thread of the library's, perhaps before this returns; it may call any function. Not 0 ends the text. */
+mrt_status mrt_host_submit(mrt_host host, const int32_t *tokens, size_t count, mrt_sampler sampler, const mrt_text_options *options, mrt_text_fn text, void *user, mrt_request *request);
+
+/* Drives a manual host for budget_us microseconds, on the caller's thread and the model's own. progress may be NULL. MRT_ERROR_STATE where it has a thread. */
+mrt_status mrt_host_step(mrt_host host, int64_t budget_us, mrt_progress *progress);
+
+typedef struct mrt_host_load {
+    uint32_t size;             /* set by the caller: sizeof(mrt_host_load) */
+    int32_t active;            /* requests that have a state */
+    int32_t waiting;           /* requests that wait for one */
+} mrt_host_load;
+
+/* What a host has to do. */
+mrt_status mrt_host_stats(mrt_host host, mrt_host_load *load);
+
+/* Ends all its answers, as cancelling does, waits for the step at hand, and closes it; not the requests. */
+mrt_status mrt_host_close(mrt_host host);
+
+/* Hands out the text that was computed since, of a request without a function; *length 0: none yet or, where *ended is 1, nothing more. A failure is told when all
+   is handed out that was computed before. With a function: only after the end was told, for a failure. A text that is not read waits after some thousand tokens. */
+mrt_status mrt_request_read(mrt_request request, char *text, size_t capacity, size_t *length, int32_t *ended);
+
+/* Ends it within about the time of a token, also while it waits or its prompt is fed. */
+mrt_status mrt_request_cancel(mrt_request request);
+
+/* Counts and times so far; times are those that the host spent on it and on what ran beside it. */
+mrt_status mrt_request_stats(mrt_request request, mrt_text_stats *stats);
+
+/* Ends it and closes it. Its function is not called any more when this returns, unless it is that which calls this. */
+mrt_status mrt_request_close(mrt_request request);
 
 /* ---- conversations ---- */
 

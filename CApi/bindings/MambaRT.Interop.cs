@@ -35,7 +35,7 @@ namespace MambaRT.Interop
         public static MambaModel Open(string path, string backend = null, int threads = 0, long offset = 0, long length = 0, long stateBudget = 0)
         {
             Native.ModelOptions options;
-            Native.Check(Native.mrt_model_options_init(&options));
+            Native.Check(Native.mrt_model_options_init(&options, (UIntPtr)sizeof(Native.ModelOptions)));
             options.Threads = threads;
             (options.Offset, options.Length, options.StateBudget) = (offset, length, stateBudget);
             ulong handle;
@@ -52,6 +52,17 @@ namespace MambaRT.Interop
 
         /// <summary>The backend it runs on.</summary>
         public string Backend => Native.Read((byte* text, UIntPtr capacity, UIntPtr* length) => Native.mrt_model_backend(Handle, text, capacity, length));
+
+        /// <summary>Makes a host; with manual it is driven by its Step.</summary>
+        public MambaHost Serve(bool manual = true, int maxSequences = 64)
+        {
+            Native.HostOptions options;
+            Native.Check(Native.mrt_host_options_init(&options, (UIntPtr)sizeof(Native.HostOptions)));
+            (options.Manual, options.MaxSequences) = (manual ? 1 : 0, maxSequences);
+            ulong host;
+            Native.Check(Native.mrt_host_create(Handle, &options, &host));
+            return new MambaHost(host);
+        }
 
         /// <summary>Encodes text; special: the text of control tokens stands for those tokens.</summary>
         public int[] Encode(string text, bool beginning, bool special = false)
@@ -92,7 +103,7 @@ namespace MambaRT.Interop
         public MambaChat Chat(MambaSampler sampler, string system = null, int maxTokens = -1, string template = null)
         {
             Native.TextOptions options;
-            Native.Check(Native.mrt_text_options_init(&options));
+            Native.Check(Native.mrt_text_options_init(&options, (UIntPtr)sizeof(Native.TextOptions)));
             options.MaxTokens = maxTokens;
             ulong handle;
             fixed (byte* name = Native.Text(template), told = Native.Text(system))
@@ -116,7 +127,7 @@ namespace MambaRT.Interop
         {
             sampling = sampling ?? new MambaSampling();
             Native.SamplerOptions options;
-            Native.Check(Native.mrt_sampler_options_init(&options, 0));
+            Native.Check(Native.mrt_sampler_options_init(&options, (UIntPtr)sizeof(Native.SamplerOptions), 0));
             (options.Temperature, options.TopP, options.MinP, options.TopK) = (sampling.Temperature, sampling.TopP, sampling.MinP, sampling.TopK);
             (options.RepeatPenalty, options.RepeatLastN) = (sampling.RepeatPenalty, sampling.RepeatLastN);
             (options.FrequencyPenalty, options.PresencePenalty) = (sampling.FrequencyPenalty, sampling.PresencePenalty);
@@ -157,18 +168,41 @@ namespace MambaRT.Interop
             fixed (int* ids = tokens) Native.Check(Native.mrt_session_feed(_handle, ids, (UIntPtr)tokens.Length, null));
         }
 
-        /// <summary>Begins to feed tokens in slices of time; <see cref="Step"/> until it is true.</summary>
+        /// <summary>Begins to feed tokens in slices of time; <see cref="Step"/> until there is no more.</summary>
         public void Begin(params int[] tokens)
         {
             fixed (int* ids = tokens) Native.Check(Native.mrt_session_begin(_handle, ids, (UIntPtr)tokens.Length));
         }
 
-        /// <summary>Goes on for some microseconds of a frame; true when all is fed.</summary>
-        public bool Step(long budgetMicroseconds)
+        /// <summary>Begins to feed a prompt and to generate after it in slices of time; leave the sampler alone meanwhile.</summary>
+        public void Generate(MambaSampler sampler, int maxTokens, params int[] tokens)
         {
-            int done;
-            Native.Check(Native.mrt_session_step(_handle, budgetMicroseconds, &done));
-            return done != 0;
+            fixed (int* ids = tokens) Native.Check(Native.mrt_session_generate(_handle, ids, (UIntPtr)tokens.Length, sampler.Handle, maxTokens));
+        }
+
+        /// <summary>Goes on for some microseconds of a frame.</summary>
+        public MambaProgress Step(long budgetMicroseconds)
+        {
+            Native.Progress progress = Native.Progress.New;
+            Native.Check(Native.mrt_session_step(_handle, budgetMicroseconds, &progress));
+            return new MambaProgress(progress);
+        }
+
+        /// <summary>Tokens that were generated so, from the from-th on.</summary>
+        public int[] Generated(int from = 0)
+        {
+            int[] tokens = new int[64];
+            UIntPtr count;
+            int code;
+            do
+            {
+                fixed (int* ids = tokens) code = Native.mrt_session_generated(_handle, from, ids, (UIntPtr)tokens.Length, &count);
+                if ((int)count > tokens.Length) tokens = new int[(int)count];
+            }
+            while (code == Native.BufferTooSmall);
+            Native.Check(code);
+            Array.Resize(ref tokens, (int)count);
+            return tokens;
         }
 
         /// <summary>Picks a token; it is not fed.</summary>
@@ -263,6 +297,85 @@ namespace MambaRT.Interop
         }
     }
 
+    /// <summary>What a step for a time has done.</summary>
+    public readonly struct MambaProgress
+    {
+        internal MambaProgress(Native.Progress made) =>
+            (PromptTokens, GeneratedTokens, Finished, HasMore) = (made.PromptTokens, made.GeneratedTokens, made.Finished, made.More != 0);
+
+        public int PromptTokens { get; }
+
+        public int GeneratedTokens { get; }
+
+        public int Finished { get; }
+
+        public bool HasMore { get; }
+    }
+
+    /// <summary>Many answers at once: with a thread of its own or, where it is manual, by <see cref="Step"/> in each frame. Any thread.</summary>
+    public sealed unsafe class MambaHost : IDisposable
+    {
+        private ulong _handle;
+
+        internal MambaHost(ulong handle) => _handle = handle;
+
+        /// <summary>Asks for the text that follows tokens.</summary>
+        public MambaRequest Submit(MambaSampler sampler, int maxTokens, params int[] tokens)
+        {
+            Native.TextOptions options;
+            Native.Check(Native.mrt_text_options_init(&options, (UIntPtr)sizeof(Native.TextOptions)));
+            options.MaxTokens = maxTokens;
+            ulong request;
+            fixed (int* ids = tokens) Native.Check(Native.mrt_host_submit(_handle, ids, (UIntPtr)tokens.Length, sampler.Handle, &options, IntPtr.Zero, IntPtr.Zero, &request));
+            return new MambaRequest(request);
+        }
+
+        /// <summary>Drives a manual host for some microseconds of a frame.</summary>
+        public MambaProgress Step(long budgetMicroseconds)
+        {
+            Native.Progress progress = Native.Progress.New;
+            Native.Check(Native.mrt_host_step(_handle, budgetMicroseconds, &progress));
+            return new MambaProgress(progress);
+        }
+
+        public void Dispose()
+        {
+            if (_handle != 0) Native.mrt_host_close(_handle);
+            _handle = 0;
+        }
+    }
+
+    /// <summary>An answer that a host computes.</summary>
+    public sealed unsafe class MambaRequest : IDisposable
+    {
+        private ulong _handle;
+
+        internal MambaRequest(ulong handle) => _handle = handle;
+
+        /// <summary>Text that was computed since, which may be none; null when nothing more will come.</summary>
+        public string Read()
+        {
+            int ended = 0;
+            string text = Native.Read((byte* place, UIntPtr capacity, UIntPtr* length) =>
+            {
+                int over;
+                int code = Native.mrt_request_read(_handle, place, capacity, length, &over);
+                ended = over;
+                return code;
+            });
+            return ended != 0 && text.Length == 0 ? null : text;
+        }
+
+        /// <summary>Ends it within about a token's time.</summary>
+        public void Cancel() => Native.Check(Native.mrt_request_cancel(_handle));
+
+        public void Dispose()
+        {
+            if (_handle != 0) Native.mrt_request_close(_handle);
+            _handle = 0;
+        }
+    }
+
     internal static unsafe class Native
     {
         internal const int BufferTooSmall = 10;
@@ -322,6 +435,22 @@ namespace MambaRT.Interop
         }
 
         [StructLayout(LayoutKind.Sequential)]
+        internal struct Progress
+        {
+            public uint Size;
+            public int PromptTokens, GeneratedTokens, Finished, More;
+
+            public static Progress New => new Progress { Size = (uint)sizeof(Progress) };
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        internal struct HostOptions
+        {
+            public uint Size;
+            public int Manual, MaxSequences, MaxQueue, Deterministic;
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
         internal struct TextOptions
         {
             public uint Size;
@@ -332,7 +461,7 @@ namespace MambaRT.Interop
         }
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern byte* mrt_last_error();
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_model_options_init(ModelOptions* options);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_model_options_init(ModelOptions* options, UIntPtr size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_model_open(byte* path, ModelOptions* options, ulong* model);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_model_close(ulong model);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_model_name(ulong model, byte* text, UIntPtr capacity, UIntPtr* length);
@@ -345,18 +474,20 @@ namespace MambaRT.Interop
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_feed(ulong session, int* tokens, UIntPtr count, float** logits);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_cancel(ulong session);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_begin(ulong session, int* tokens, UIntPtr count);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_step(ulong session, long budget_us, int* done);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_step(ulong session, long budget_us, Progress* progress);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_generate(ulong session, int* tokens, UIntPtr count, ulong sampler, int max_tokens);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_generated(ulong session, int from, int* tokens, UIntPtr capacity, UIntPtr* count);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_position(ulong session, long* position);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_fork(ulong session, ulong* fork);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_rewind(ulong session, ulong past);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_reset(ulong session);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_save(ulong session, void* data, UIntPtr capacity, UIntPtr* written);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_restore(ulong session, void* data, UIntPtr bytes);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_sampler_options_init(SamplerOptions* options, ulong model);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_sampler_options_init(SamplerOptions* options, UIntPtr size, ulong model);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_sampler_create(SamplerOptions* options, ulong* sampler);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_sampler_close(ulong sampler);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_session_sample(ulong session, ulong sampler, int* token);
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_text_options_init(TextOptions* options);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_text_options_init(TextOptions* options, UIntPtr size);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_create(ulong model, ulong sampler, byte* tmpl, byte* system, TextOptions* options, ulong* chat);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_begin(ulong chat, byte* said, UIntPtr bytes);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_next(ulong chat, byte* text, UIntPtr capacity, UIntPtr* length);
@@ -365,5 +496,13 @@ namespace MambaRT.Interop
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_save(ulong chat, byte* path);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_load(ulong chat, byte* path);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_close(ulong chat);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_host_options_init(HostOptions* options, UIntPtr size);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_host_create(ulong model, HostOptions* options, ulong* host);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_host_submit(ulong host, int* tokens, UIntPtr count, ulong sampler, TextOptions* options, IntPtr text, IntPtr user, ulong* request);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_host_step(ulong host, long budget_us, Progress* progress);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_host_close(ulong host);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_request_read(ulong request, byte* text, UIntPtr capacity, UIntPtr* length, int* ended);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_request_cancel(ulong request);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_request_close(ulong request);
     }
 }

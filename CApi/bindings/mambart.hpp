@@ -78,17 +78,17 @@ struct reader {
 
 /// How a model is opened; defaults as mrt_model_options_init sets them.
 struct model_options : mrt_model_options {
-    model_options() { check(mrt_model_options_init(this)); }
+    model_options() { check(mrt_model_options_init(this, sizeof(mrt_model_options))); }
 };
 
 /// How tokens are picked.
 struct sampler_options : mrt_sampler_options {
-    sampler_options() { check(mrt_sampler_options_init(this, 0)); }
+    sampler_options() { check(mrt_sampler_options_init(this, sizeof(mrt_sampler_options), 0)); }
 };
 
 /// How far a text goes.
 struct text_options : mrt_text_options {
-    text_options() { check(mrt_text_options_init(this)); }
+    text_options() { check(mrt_text_options_init(this, sizeof(mrt_text_options))); }
 };
 
 class sampler {
@@ -149,13 +149,29 @@ public:
     }
     void restore(const std::vector<unsigned char> &state) { check(mrt_session_restore(get(), state.data(), state.size())); }
 
-    /// Begins to feed in slices of time; step says when all is fed.
+    /// Begins to feed in slices of time; step says in `more` whether there is anything left.
     void begin(const std::vector<std::int32_t> &tokens) { check(mrt_session_begin(get(), tokens.data(), tokens.size())); }
-    bool step(std::int64_t budget_us)
+    /// Begins to feed and to generate so; the sampler must outlive that.
+    void generate(const std::vector<std::int32_t> &tokens, const sampler &by, std::int32_t max_tokens)
     {
-        std::int32_t done;
-        check(mrt_session_step(get(), budget_us, &done));
-        return done != 0;
+        check(mrt_session_generate(get(), tokens.data(), tokens.size(), by.get(), max_tokens));
+    }
+    mrt_progress step(std::int64_t budget_us)
+    {
+        mrt_progress progress = mrt_progress();
+        progress.size = sizeof progress;
+        check(mrt_session_step(get(), budget_us, &progress));
+        return progress;
+    }
+    std::vector<std::int32_t> generated(std::int32_t from = 0) const
+    {
+        std::vector<std::int32_t> tokens(64);
+        size_t count;
+        mrt_status code;
+        while ((code = mrt_session_generated(get(), from, tokens.data(), tokens.size(), &count)) == MRT_ERROR_BUFFER) tokens.resize(count);
+        check(code);
+        tokens.resize(count);
+        return tokens;
     }
 
 private:
@@ -196,6 +212,62 @@ private:
     detail::handle<mrt_chat_close> handle_;
 };
 
+/// An answer that a host computes; ended when this goes.
+class request {
+public:
+    explicit request(mrt_request taken) noexcept : handle_(taken) {}
+    mrt_request get() const noexcept { return handle_.get(); }
+
+    /// Text that was computed since; false when nothing more will come.
+    bool read(std::string &text)
+    {
+        std::int32_t ended = 0;
+        text = detail::text([this, &ended](char *t, size_t n, size_t *l) { return mrt_request_read(get(), t, n, l, &ended); });
+        return ended == 0;
+    }
+    void cancel() { check(mrt_request_cancel(get())); }
+
+private:
+    detail::handle<mrt_request_close> handle_;
+};
+
+/// How many answers a host computes.
+struct host_options : mrt_host_options {
+    host_options() { check(mrt_host_options_init(this, sizeof(mrt_host_options))); }
+};
+
+/// Many answers at once.
+class host {
+public:
+    explicit host(mrt_host taken) noexcept : handle_(taken) {}
+    mrt_host get() const noexcept { return handle_.get(); }
+    request submit(const std::vector<std::int32_t> &tokens, const sampler &by, const text_options &options = text_options())
+    {
+        mrt_request made;
+        check(mrt_host_submit(get(), tokens.data(), tokens.size(), by.get(), &options, nullptr, nullptr, &made));
+        return request(made);
+    }
+    mrt_progress step(std::int64_t budget_us)
+    {
+        mrt_progress progress = mrt_progress();
+        progress.size = sizeof progress;
+        check(mrt_host_step(get(), budget_us, &progress));
+        return progress;
+    }
+
+private:
+    detail::handle<mrt_host_close> handle_;
+};
+
+/// What a model will take with so many sessions.
+inline mrt_memory estimate(const std::string &path, std::int32_t sessions, const model_options &options = model_options())
+{
+    mrt_memory memory = mrt_memory();
+    memory.size = sizeof memory;
+    check(mrt_estimate(path.c_str(), &options, sessions, &memory));
+    return memory;
+}
+
 class model {
 public:
     explicit model(const std::string &path, const model_options &options = model_options())
@@ -226,6 +298,12 @@ public:
         mrt_session made;
         check(mrt_session_start(get(), &made));
         return session(made);
+    }
+    mambart::host serve(const host_options &options = host_options()) const
+    {
+        mrt_host made;
+        check(mrt_host_create(get(), &options, &made));
+        return mambart::host(made);
     }
     chat talk(const sampler &by, const char *system = nullptr, const text_options &options = text_options(), const char *tmpl = nullptr) const
     {

@@ -34,8 +34,8 @@ public sealed class SlicedFeed : IDisposable
     /// <summary>Whether all tokens are fed, or it was given up, or the model was disposed.</summary>
     public bool IsOver => _isOver || Model.IsClosed;
 
-    /// <summary>Tokens of it that were fed.</summary>
-    internal int Fed => _fed;
+    /// <summary>Tokens of it that were fed; those of a chunk count when all of it is.</summary>
+    public int Fed => _fed;
 
     private Model Model => _session.Model;
 

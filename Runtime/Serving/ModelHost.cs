@@ -58,6 +58,15 @@ public sealed class ModelHost : IDisposable
         }
     }
 
+    /// <summary>Requests that have one.</summary>
+    public int Active
+    {
+        get
+        {
+            lock (_active) return _active.Count;
+        }
+    }
+
     /// <summary>Asks for an answer.</summary>
     /// <param name="prompt">At least one token; must not change before the answer has ended.</param>
     /// <param name="sampler">What picks its tokens, and nobody else's: on the host's thread.</param>
@@ -126,8 +135,11 @@ public sealed class ModelHost : IDisposable
     public T Use<T>(Func<Model, T> use)
     {
         ArgumentNullException.ThrowIfNull(use);
-        lock (_gate) return use(Model);
+        using (Hold()) return use(Model);
     }
+
+    /// <summary>Keeps answers from going on until what is returned is disposed, so that the model can be used meanwhile.</summary>
+    public Lock.Scope Hold() => _gate.EnterScope();
 
     /// <summary>Ends all answers as a cancellation does, and waits for the step that is being taken.</summary>
     public void Dispose()

@@ -70,7 +70,9 @@ static void wrong_handles(void)
         FAILS(MRT_ERROR_HANDLE, mrt_session_logits(h, &logits));
         FAILS(MRT_ERROR_HANDLE, mrt_session_cancel(h));
         FAILS(MRT_ERROR_HANDLE, mrt_session_begin(h, &token, 1));
-        FAILS(MRT_ERROR_HANDLE, mrt_session_step(h, 100, &done));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_step(h, 100, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_generate(h, &token, 1, h, 1));
+        FAILS(MRT_ERROR_HANDLE, mrt_session_generated(h, 0, &token, 1, &length));
         FAILS(MRT_ERROR_HANDLE, mrt_session_give_up(h));
         FAILS(MRT_ERROR_HANDLE, mrt_session_position(h, &position));
         FAILS(MRT_ERROR_HANDLE, mrt_session_fork(h, &out));
@@ -104,26 +106,51 @@ static void wrong_handles(void)
         FAILS(MRT_ERROR_HANDLE, mrt_chat_load(h, "x"));
         FAILS(MRT_ERROR_HANDLE, mrt_chat_stats(h, NULL));
         FAILS(MRT_ERROR_HANDLE, mrt_chat_close(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_host_create(h, NULL, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_host_submit(h, &token, 1, h, NULL, NULL, NULL, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_host_step(h, 100, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_host_stats(h, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_host_close(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_request_read(h, NULL, 0, &length, &done));
+        FAILS(MRT_ERROR_HANDLE, mrt_request_cancel(h));
+        FAILS(MRT_ERROR_HANDLE, mrt_request_stats(h, NULL));
+        FAILS(MRT_ERROR_HANDLE, mrt_request_close(h));
     }
 }
+
+static void refuse_release(void *user, void *memory, size_t bytes) { (void)user; (void)memory; (void)bytes; }
 
 static void wrong_arguments(mrt_model model, const char *path)
 {
     mrt_model none = 0; mrt_session session; mrt_sampler sampler; mrt_model_options options; mrt_sampler_options sampling; size_t length;
-    int32_t token = -1, outside = 0x7fffffff; mrt_model_info unset = { 0 };
+    int32_t token = -1, outside = 0x7fffffff; mrt_model_info unset = { 0 }; mrt_memory memory = { sizeof memory, 0, 0, 0, 0, 0, 0 };
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(NULL, NULL, &none));
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, NULL, NULL));
     FAILS(MRT_ERROR_IO, mrt_model_open("/no/such/file.gguf", NULL, &none));
     FAILS(MRT_ERROR_FORMAT, mrt_model_open_memory("GGUFxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 32, NULL, &none));
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open_memory(path, 0, NULL, &none));
     CHECK(none == 0);
-    OK(mrt_model_options_init(&options));
+    OK(mrt_model_options_init(&options, sizeof options));
     options.backend = "abacus";
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
     options.backend = "cpu"; options.size = 4096;
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
     options.size = sizeof options; options.threads = -1;
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    options.threads = 0; options.memory_limit = -1;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    options.memory_limit = 0; options.release = refuse_release;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_estimate(path, NULL, -1, &memory));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_estimate(path, NULL, 1, NULL));
+    FAILS(MRT_ERROR_IO, mrt_estimate("/no/such/file.gguf", NULL, 1, &memory));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_options_init(&options, sizeof options + 1));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_options_init(&options, 3));
+    /* an earlier header's structure is no longer than it says */
+    memset(&options, 0x5a, sizeof options);
+    OK(mrt_model_options_init(&options, offsetof(mrt_model_options, memory_limit)));
+    CHECK(options.size == offsetof(mrt_model_options, memory_limit) && options.memory_limit == 0x5a5a5a5a5a5a5a5a && options.gpu_layers == -1);
+    FAILS(MRT_ERROR_ARGUMENT, mrt_set_parallel_for(&options, NULL, NULL));
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_describe(model, &unset));
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_metadata(model, "no.such.key", NULL, 0, &length));
     FAILS(MRT_ERROR_ARGUMENT, mrt_encode(model, "a", 1, 64, NULL, 0, &length));
@@ -136,7 +163,7 @@ static void wrong_arguments(mrt_model model, const char *path)
     FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed(session, &token, 0, NULL));
     FAILS(MRT_ERROR_ARGUMENT, mrt_session_logits(session, NULL));
     FAILS(MRT_ERROR_FORMAT, mrt_session_restore(session, "MRTSTATE and then nonsense that is long enough to be looked at as a whole, header and all", 88));
-    OK(mrt_sampler_options_init(&sampling, 0));
+    OK(mrt_sampler_options_init(&sampling, sizeof sampling, 0));
     sampling.top_p = 7;
     FAILS(MRT_ERROR_ARGUMENT, mrt_sampler_create(&sampling, &sampler));
     FAILS(MRT_ERROR_HANDLE, mrt_model_close(session));
@@ -160,7 +187,7 @@ static void greedy(mrt_session session, mrt_sampler sampler, const int32_t *prom
 static void sessions(mrt_model model, mrt_sampler sampler, const int32_t *prompt, size_t count, int32_t vocabulary)
 {
     enum { Wanted = 12 };
-    mrt_session a, b, c; int32_t first[Wanted], again[Wanted], token; const float *logits, *others; int64_t position; size_t bytes, written; void *state; int i, done;
+    mrt_session a, b, c; int32_t first[Wanted], again[Wanted], token; const float *logits, *others; int64_t position; size_t bytes, written, made; void *state; int i, done = 0; mrt_progress progress = { sizeof progress, 0, 0, 0, 0 };
     OK(mrt_session_start(model, &a));
     FAILS(MRT_ERROR_ARGUMENT, mrt_session_logits(a, &logits));
     greedy(a, sampler, prompt, count, first, Wanted);
@@ -202,9 +229,9 @@ static void sessions(mrt_model model, mrt_sampler sampler, const int32_t *prompt
     OK(mrt_session_begin(c, prompt, count));
     FAILS(MRT_ERROR_STATE, mrt_session_feed(c, &token, 1, NULL));
     OK(mrt_session_feed(b, &token, 1, NULL));
-    for (done = 0, i = 0; !done && i < 100000; i++) OK(mrt_session_step(c, 200, &done));
-    CHECK(done == 1);
-    FAILS(MRT_ERROR_STATE, mrt_session_step(c, 200, &done));
+    for (progress.more = 1, i = 0; progress.more && i < 100000; i++) { OK(mrt_session_step(c, 200, &progress)); done += progress.prompt_tokens; }
+    CHECK(done == (int)count && progress.more == 0 && progress.finished == 1);
+    FAILS(MRT_ERROR_STATE, mrt_session_step(c, 200, &progress));
     OK(mrt_session_reset(b));
     OK(mrt_session_feed(b, prompt, count, &logits));
     OK(mrt_session_logits(c, &others));
@@ -217,6 +244,27 @@ static void sessions(mrt_model model, mrt_sampler sampler, const int32_t *prompt
       both[1] = b;
       FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed_batch(both, tokens, 2));
       FAILS(MRT_ERROR_ARGUMENT, mrt_session_feed_batch(both, tokens, 0)); }
+
+    /* generated in slices of time: what is generated at once, and given up within it */
+    OK(mrt_session_reset(c));
+    OK(mrt_session_generate(c, prompt, count, sampler, Wanted));
+    for (progress.more = 1, done = 0, i = 0; progress.more && i < 100000; i++) { OK(mrt_session_step(c, 200, &progress)); done += progress.generated_tokens; }
+    CHECK(done == Wanted);
+    OK(mrt_session_generated(c, 0, again, Wanted, &made));
+    CHECK(made == Wanted && memcmp(first, again, sizeof first) == 0);
+    FAILS(MRT_ERROR_BUFFER, mrt_session_generated(c, 2, again, 1, &made));
+    CHECK(made == Wanted - 2);
+    OK(mrt_session_position(c, &position));
+    CHECK(position == (int64_t)count + Wanted - 1);
+    OK(mrt_session_generate(c, prompt, count, sampler, 4));
+    OK(mrt_session_step(c, 0, NULL));
+    FAILS(MRT_ERROR_STATE, mrt_session_save(c, NULL, 0, &written));
+    OK(mrt_session_cancel(c));
+    FAILS(MRT_ERROR_CANCELLED, mrt_session_step(c, 200, NULL));
+    OK(mrt_session_position(c, &position));
+    CHECK(position == (int64_t)count + Wanted - 1);
+    OK(mrt_session_feed(c, &first[Wanted - 1], 1, &logits));
+    CHECK(likeliest(logits, vocabulary) == token);
 
     /* equal seeds, equal tokens */
     OK(mrt_session_reset(b));
@@ -243,7 +291,7 @@ static void generation(mrt_model model, mrt_sampler sampler, const int32_t *prom
 {
     mrt_session session; mrt_generator generator; mrt_text_options options; static collected whole, polled, cut; char piece[64]; size_t length; int end = 0;
     const char *stop[1]; mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 };
-    OK(mrt_text_options_init(&options));
+    OK(mrt_text_options_init(&options, sizeof options));
     options.max_tokens = 24;
     OK(mrt_session_start(model, &session));
     OK(mrt_generator_create(session, sampler, &options, &generator));
@@ -296,7 +344,7 @@ static void conversation(mrt_model model, mrt_sampler sampler, const char *folde
 {
     mrt_chat chat, fork, other; mrt_text_options options; static collected first, again, forked; char file[512], piece[256]; size_t length; int32_t undone;
     mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 };
-    OK(mrt_text_options_init(&options));
+    OK(mrt_text_options_init(&options, sizeof options));
     options.max_tokens = 16;
     FAILS(MRT_ERROR_ARGUMENT, mrt_chat_create(model, sampler, "no-such-template", NULL, &options, &chat));
     OK(mrt_chat_create(model, sampler, NULL, "You tell stories.", &options, &chat));
@@ -334,7 +382,7 @@ static void closed_within_answers(const char *path)
 {
     mrt_model model; mrt_model_options options; mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     mrt_sampler sampler; mrt_chat chat; mrt_session sessions[5]; char piece[256]; size_t length; int round;
-    OK(mrt_model_options_init(&options));
+    OK(mrt_model_options_init(&options, sizeof options));
     OK(mrt_model_open(path, NULL, &model));
     OK(mrt_model_describe(model, &info));
     OK(mrt_model_close(model));
@@ -367,7 +415,7 @@ static void *feed_until_it_fails(void *given)
 static void threads(const char *path, int32_t token)
 {
     mrt_model model; mrt_model_options options; feeder one, two; pthread_t first, second; struct timespec moment = { 0, 50000000 };
-    OK(mrt_model_options_init(&options));
+    OK(mrt_model_options_init(&options, sizeof options));
     options.backend = "cpu"; options.threads = 1;
     OK(mrt_model_open(path, &options, &model));
     memset(&one, 0, sizeof one);
@@ -386,6 +434,222 @@ static void threads(const char *path, int32_t token)
     CHECK(two.last == MRT_ERROR_HANDLE || two.last == MRT_ERROR_CLOSED);
     FAILS(MRT_ERROR_CLOSED, mrt_session_reset(one.session));
     OK(mrt_session_close(one.session));
+}
+
+/* ---- memory: told before, held to a limit, the program's own ---- */
+
+typedef struct { size_t held, calls, fails_at; } heap;
+
+static void *heap_allocate(void *user, size_t bytes)
+{
+    heap *h = user;
+    char *block;
+    if (h->calls++ == h->fails_at) return NULL;
+    block = malloc(bytes + 8);
+    memset(block, 0xcc, bytes + 8);
+    h->held += bytes;
+    return block + 8;   /* no address that vectors like */
+}
+
+static void heap_release(void *user, void *memory, size_t bytes)
+{
+    heap *h = user;
+    h->held -= bytes;
+    free((char *)memory - 8);
+}
+
+/* Two sessions, a prompt, a batch; the first code that is not MRT_OK. */
+static mrt_status use_model(mrt_model model, const int32_t *prompt, size_t count, int32_t vocabulary, int32_t *likely)
+{
+    mrt_session both[2] = { 0, 0 }; int32_t tokens[2]; const float *logits; mrt_status code; int i;
+    code = mrt_session_start(model, &both[0]);
+    if (!code) code = mrt_session_start(model, &both[1]);
+    for (i = 0; i < 2 && !code; i++) code = mrt_session_feed(both[i], prompt, count, &logits);
+    if (!code) { *likely = tokens[0] = tokens[1] = likeliest(logits, vocabulary); code = mrt_session_feed_batch(both, tokens, 2); }
+    for (i = 0; i < 2; i++) if (both[i]) OK(mrt_session_close(both[i]));
+    return code;
+}
+
+static void memory(const char *path, const int32_t *prompt, size_t count, int32_t vocabulary, int32_t expected)
+{
+    mrt_model_options options; mrt_memory told = { sizeof told, 0, 0, 0, 0, 0, 0 }, many = { sizeof many, 0, 0, 0, 0, 0, 0 }; mrt_model model; heap h; mrt_status code; int32_t likely = -1; int part;
+    OK(mrt_model_options_init(&options, sizeof options));
+    options.backend = "cpu"; options.threads = 2; options.chunk_tokens = 32;
+    OK(mrt_estimate(path, &options, 2, &told));
+    OK(mrt_estimate(path, &options, 1000000, &many));
+    CHECK(told.file_bytes > 1000000 && told.states_bytes > 0 && told.total_bytes == told.weight_bytes + told.states_bytes + told.scratch_bytes);
+    CHECK(many.states_bytes > 100000 * told.states_bytes && many.weight_bytes == told.weight_bytes);
+
+    /* that much is enough, and less is held */
+    for (part = 1; part <= 8; part++) {
+        options.memory_limit = told.total_bytes * part / 8;
+        code = mrt_model_open(path, &options, &model);
+        if (code == MRT_OK) {
+            code = use_model(model, prompt, count, vocabulary, &likely);
+            OK(mrt_model_close(model));
+        }
+        if (part == 8) CHECK(code == MRT_OK && likely == expected);
+        else if (part < 4) CHECK(code == MRT_ERROR_MEMORY || code == MRT_ERROR_STATE_BUDGET);
+        else CHECK(code == MRT_OK || code == MRT_ERROR_MEMORY || code == MRT_ERROR_STATE_BUDGET);
+    }
+    options.memory_limit = 0;
+
+    /* an allocator that fails at any time */
+    OK(mrt_set_allocator(&options, heap_allocate, heap_release, &h));
+    for (memset(&h, 0, sizeof h), h.fails_at = 0; ; h.fails_at += 1 + h.fails_at / 4, h.calls = 0) {
+        code = mrt_model_open(path, &options, &model);
+        if (code == MRT_OK) {
+            CHECK(h.held > 0);
+            code = use_model(model, prompt, count, vocabulary, &likely);
+            OK(mrt_model_close(model));
+        }
+        CHECK(h.held == 0);
+        if (h.calls <= h.fails_at) break;
+        CHECK(code == MRT_ERROR_MEMORY || code == MRT_ERROR_STATE_BUDGET);
+    }
+    CHECK(code == MRT_OK && likely == expected);
+}
+
+/* ---- threads of the program's ---- */
+
+typedef struct { mrt_unit_fn unit; void *work; int32_t index; } job;
+
+static void *run_job(void *given) { job *j = given; j->unit(j->work, j->index); return NULL; }
+
+/* Calls on threads, but the last, which this one makes first; every seventh time it leaves them all out. */
+static void run_jobs(void *user, int32_t count, mrt_unit_fn unit, void *work)
+{
+    job jobs[16]; pthread_t threads[16]; int32_t i;
+    long *calls = user;
+    if (++*calls % 7 == 0 || count > 16) return;
+    for (i = 0; i < count; i++) { jobs[i].unit = unit; jobs[i].work = work; jobs[i].index = i; }
+    for (i = 0; i + 1 < count && *calls % 50 == 0; i++) pthread_create(&threads[i], NULL, run_job, &jobs[i]);   /* threads cost: now and then */
+    for (i = *calls % 50 ? 0 : count - 1; i < count; i++) run_job(&jobs[i]);
+    for (i = 0; i + 1 < count && *calls % 50 == 0; i++) pthread_join(threads[i], NULL);
+}
+
+static void lent_threads(const char *path, const int32_t *prompt, size_t count, int32_t vocabulary)
+{
+    mrt_model_options options; mrt_model models[2]; mrt_session sessions[2]; const float *logits[2]; long calls = 0; int i;
+    OK(mrt_model_options_init(&options, sizeof options));
+    options.backend = "cpu"; options.threads = 3;
+    for (i = 0; i < 2; i++) {
+        if (i == 1) OK(mrt_set_parallel_for(&options, run_jobs, &calls));
+        OK(mrt_model_open(path, &options, &models[i]));
+        OK(mrt_session_start(models[i], &sessions[i]));
+        OK(mrt_session_feed(sessions[i], prompt, count, &logits[i]));
+    }
+    CHECK(calls > 10 && memcmp(logits[0], logits[1], (size_t)vocabulary * sizeof(float)) == 0);
+    for (i = 0; i < 2; i++) { OK(mrt_model_close(models[i])); OK(mrt_session_close(sessions[i])); }
+}
+
+/* ---- many answers at once ---- */
+
+enum { Asked = 5 };
+
+static int host_read(mrt_request request, collected *c)
+{
+    char piece[64]; size_t length; int32_t ended = 0; mrt_status code;
+    do {
+        code = mrt_request_read(request, piece, sizeof piece, &length, &ended);
+        if (code == MRT_ERROR_BUFFER) { char *large = malloc(length); OK(mrt_request_read(request, large, length, &length, &ended)); collect(c, large, length); free(large); continue; }
+        OK(code);
+        if (code != MRT_OK) return 1;
+        collect(c, piece, length);
+    } while (length > 0 && !ended);
+    return ended;
+}
+
+typedef struct { pthread_mutex_t lock; pthread_cond_t change; collected text; int ended; } told_text;
+
+static int32_t tell(void *user, const char *text, size_t bytes)
+{
+    told_text *t = user;
+    pthread_mutex_lock(&t->lock);
+    if (text) collect(&t->text, text, bytes);
+    else { t->ended++; pthread_cond_signal(&t->change); }
+    pthread_mutex_unlock(&t->lock);
+    return 0;
+}
+
+static void hosts(mrt_model model, mrt_sampler sampler, const int32_t *prompt, size_t count)
+{
+    static collected alone, read[Asked], beside; static told_text told[2]; mrt_text_options text; mrt_host_options options; mrt_host host, other; mrt_request requests[Asked], more[2];
+    mrt_session session; mrt_generator generator; mrt_progress progress = { sizeof progress, 0, 0, 0, 0 }; mrt_host_load load = { sizeof load, 0, 0 };
+    mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 }; size_t length; int32_t ended; int i, over = 0, steps = 0; long absorbed = 0, generated = 0, finished = 0;
+    OK(mrt_text_options_init(&text, sizeof text));
+    text.max_tokens = 24;
+    OK(mrt_session_start(model, &session));
+    OK(mrt_generator_create(session, sampler, &text, &generator));
+    OK(mrt_generator_run(generator, prompt, count, collect, &alone));
+    OK(mrt_generator_close(generator));
+
+    /* driven by steps */
+    OK(mrt_host_options_init(&options, sizeof options));
+    options.manual = 1; options.deterministic = 1; options.max_sequences = 3; options.max_queue = 2;
+    OK(mrt_host_create(model, &options, &host));
+    FAILS(MRT_ERROR_STATE, mrt_host_create(model, &options, &other));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_host_submit(host, prompt, 0, sampler, &text, NULL, NULL, &more[0]));
+    for (i = 0; i < Asked; i++) OK(mrt_host_submit(host, prompt, count, sampler, &text, NULL, NULL, &requests[i]));
+    FAILS(MRT_ERROR_FULL, mrt_host_submit(host, prompt, count, sampler, &text, NULL, NULL, &more[0]));
+    OK(mrt_host_stats(host, &load));
+    CHECK(load.active == 0 && load.waiting == Asked);
+    FAILS(MRT_ERROR_ARGUMENT, mrt_host_step(host, -1, NULL));
+    for (progress.more = 1; over < Asked && steps < 1000000; steps++) {
+        OK(mrt_host_step(host, 2000, &progress));
+        absorbed += progress.prompt_tokens; generated += progress.generated_tokens; finished += progress.finished;
+        if (steps == 1) { OK(mrt_session_reset(session)); OK(mrt_session_feed(session, prompt, count, NULL)); }   /* beside it */
+        for (i = over = 0; i < Asked; i++) over += host_read(requests[i], &read[i]);
+    }
+    for (i = 0; i < Asked; i++) { CHECK(strcmp(read[i].text, alone.text) == 0); OK(mrt_request_stats(requests[i], &stats)); CHECK(stats.stop == MRT_STOP_MAX_TOKENS && stats.generated_tokens == 24); OK(mrt_request_close(requests[i])); }
+    CHECK(absorbed == (long)count * Asked && generated == 24 * Asked && finished == Asked);
+    OK(mrt_host_step(host, 0, &progress));
+    CHECK(progress.more == 0);
+
+    /* functions are told within the steps; not 0 ends a text, cancelling another, closing the third */
+    beside.end_after = 1;
+    told[0].ended = told[1].ended = 0;
+    for (i = 0; i < 2; i++) { pthread_mutex_init(&told[i].lock, NULL); pthread_cond_init(&told[i].change, NULL); }
+    OK(mrt_host_submit(host, prompt, count, sampler, &text, tell, &told[0], &requests[0]));
+    OK(mrt_host_submit(host, prompt, count, sampler, &text, tell, &told[1], &requests[1]));
+    OK(mrt_host_submit(host, prompt, count, sampler, &text, collect, &beside, &requests[2]));
+    FAILS(MRT_ERROR_STATE, mrt_request_read(requests[0], NULL, 0, &length, &ended));
+    OK(mrt_request_cancel(requests[1]));
+    for (steps = 0; !told[0].ended && steps < 1000000; steps++) OK(mrt_host_step(host, 2000, &progress));
+    CHECK(told[0].ended == 1 && strcmp(told[0].text.text, alone.text) == 0 && told[1].ended == 1 && told[1].text.bytes == 0 && beside.pieces >= 1);
+    OK(mrt_request_read(requests[0], NULL, 0, &length, &ended));
+    CHECK(ended == 1 && length == 0);
+    OK(mrt_request_stats(requests[1], &stats));
+    CHECK(stats.stop == MRT_STOP_CANCELLED);
+    for (i = 0; i < 3; i++) OK(mrt_request_close(requests[i]));
+    OK(mrt_host_close(host));
+
+    /* by a thread of its own, which tells functions from others */
+    options.manual = 0;
+    OK(mrt_host_create(model, &options, &host));
+    FAILS(MRT_ERROR_STATE, mrt_host_step(host, 100, NULL));
+    memset(&told[0].text, 0, sizeof told[0].text);
+    told[0].ended = 0;
+    OK(mrt_host_submit(host, prompt, count, sampler, &text, tell, &told[0], &more[0]));
+    OK(mrt_session_reset(session));
+    OK(mrt_session_feed(session, prompt, count, NULL));   /* waits for the step at hand */
+    pthread_mutex_lock(&told[0].lock);
+    while (!told[0].ended) pthread_cond_wait(&told[0].change, &told[0].lock);
+    pthread_mutex_unlock(&told[0].lock);
+    CHECK(strcmp(told[0].text.text, alone.text) == 0);
+    OK(mrt_host_submit(host, prompt, count, sampler, NULL, tell, &told[1], &more[1]));
+    OK(mrt_request_close(more[1]));   /* its function is not called any more */
+    OK(mrt_host_submit(host, prompt, count, sampler, &text, NULL, NULL, &more[1]));
+    OK(mrt_host_close(host));
+    FAILS(MRT_ERROR_HANDLE, mrt_host_stats(host, &load));
+    memset(&beside, 0, sizeof beside);
+    for (i = 0; i < 10000 && !host_read(more[1], &beside); i++) { }
+    CHECK(i < 10000);
+    OK(mrt_request_close(more[0])); OK(mrt_request_close(more[1]));
+    OK(mrt_host_create(model, &options, &host));   /* another one, closed with the model or before it */
+    OK(mrt_host_close(host));
+    for (i = 0; i < 2; i++) { pthread_mutex_destroy(&told[i].lock); pthread_cond_destroy(&told[i].change); }
+    OK(mrt_session_close(session));
 }
 
 static void from_memory(const char *path, const int32_t *prompt, size_t count, int32_t likely, int32_t vocabulary)
@@ -430,7 +694,7 @@ int main(int argc, char **argv)
     CHECK(strstr(said, text) != NULL);
     OK(mrt_encode(model, text, sizeof text - 1, MRT_TOKENS_BEGINNING, prompt, 256, &count));
 
-    OK(mrt_sampler_options_init(&sampling, model));
+    OK(mrt_sampler_options_init(&sampling, sizeof sampling, model));
     sampling.temperature = 0;
     OK(mrt_sampler_create(&sampling, &sampler));
     OK(mrt_session_start(model, &session));
@@ -445,6 +709,9 @@ int main(int argc, char **argv)
     closed_within_answers(argv[1]);
     threads(argv[1], prompt[count - 1]);
     from_memory(argv[1], prompt, count, likely, info.vocabulary);
+    lent_threads(argv[1], prompt, count, info.vocabulary);
+    memory(argv[1], prompt, count, info.vocabulary, likely);
+    hosts(model, sampler, prompt, count);
     OK(mrt_sampler_close(sampler));
     OK(mrt_model_close(model));
     FAILS(MRT_ERROR_HANDLE, mrt_model_close(model));

@@ -38,7 +38,25 @@ int main(int argc, char **argv)
     moved.restore(b.save());
     expect(moved.position() == b.position() && !model.decode(token).empty(), "a saved state");
     moved.begin({token});
-    while (!moved.step(500)) {}
+    while (moved.step(500).more) {}
+    moved.generate({token}, sampler, 5);
+    while (moved.step(500).more) {}
+    expect(moved.generated().size() == 5, "tokens generated in slices of time");
+    expect(mambart::estimate(argv[1], 3).total_bytes > 0, "the memory of three sessions");
+    {
+        mambart::host_options manual;
+        manual.manual = 1;
+        mambart::host host = model.serve(manual);
+        mambart::text_options eight;
+        eight.max_tokens = 8;
+        mambart::request asked = host.submit(prompt, sampler, eight);
+        std::string told, piece;
+        for (bool more = true; more; told += piece) {
+            host.step(1000);
+            more = asked.read(piece);
+        }
+        expect(!told.empty(), "an answer of a host");
+    }
 
     mambart::text_options few;
     few.max_tokens = 12;

@@ -34,8 +34,22 @@ internal static class Program
             session.Reset();
             session.Restore(state);
             session.Begin(token);
-            while (!session.Step(500)) { }
+            while (session.Step(500).HasMore) { }
             Expect(session.Position == prompt.Length + 1, "fed in slices");
+            session.Generate(sampler, 5, token);
+            while (session.Step(500).HasMore) { }
+            Expect(session.Generated().Length == 5, "generated in slices");
+            using (MambaHost host = model.Serve())
+            using (MambaRequest request = host.Submit(sampler, 8, prompt))
+            {
+                string told = "";
+                for (string piece = request.Read(); piece != null; piece = request.Read())
+                {
+                    told += piece;
+                    host.Step(1000);
+                }
+                Expect(told.Length > 0, "an answer of a host");
+            }
             using (MambaChat chat = model.Chat(sampler, "You tell stories.", maxTokens: 12))
             {
                 chat.Say("Hello!");
