@@ -49,7 +49,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
         Views = new TensorView[plan.Weights.Length];
         _decoded = new NativeBuffer?[plan.Weights.Length];
         for (int i = 0; i < Views.Length; i++)
-            if (!source.TryGet(plan.Weights[i].Name, out Views[i]))
+            if (!plan.Weights[i].TryFind(source, out Views[i]))
                 throw new FormatException($"Tensor '{plan.Weights[i].Name}' is missing. Re-convert the model.");
 
         Finite = new FiniteWeights(plan, Views, options.Subject);

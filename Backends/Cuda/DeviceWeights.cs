@@ -19,7 +19,7 @@ internal sealed class DeviceWeights : IDisposable
         for (int i = 0; i < views.Length; i++)
         {
             WeightSpec spec = plan.Weights[i];
-            if (!source.TryGet(spec.Name, out views[i])) throw new FormatException($"Tensor '{spec.Name}' is missing. Re-convert the model.");
+            if (!spec.TryFind(source, out views[i])) throw new FormatException($"Tensor '{spec.Name}' is missing. Re-convert the model.");
             _forms[i] = WeightForm.For(spec, views[i]);
             needed += BytesOf(_forms[i], views[i]).Total;
         }

@@ -29,7 +29,7 @@ internal sealed class MemoryNeed
     {
         (_plan, _source, _chunk, _halves) = (plan, source, chunk, halves);
         foreach (WeightSpec spec in plan.Weights)
-            if (source.TryGet(spec.Name, out TensorView view)) _weights += Piece(DeviceWeights.BytesOf(WeightForm.For(spec, view), view).Total);
+            if (spec.TryFind(source, out TensorView view)) _weights += Piece(DeviceWeights.BytesOf(WeightForm.For(spec, view), view).Total);
         _rest = Scratch(plan, source, Math.Max(chunk, 1), halves) + 2 * Piece(DeviceSlots.BytesOf(plan.States));   // a session's state, and the slot that belongs to none
     }
 
@@ -77,7 +77,7 @@ internal sealed class MemoryNeed
         bool quantized = false;
         foreach (Op op in plan.Ops)
         {
-            if (op is not LinearOp linear || !source.TryGet(plan.Weights[linear.Weight.Index].Name, out TensorView view)) continue;
+            if (op is not LinearOp linear || !plan.Weights[linear.Weight.Index].TryFind(source, out TensorView view)) continue;
             widest = Math.Max(widest, linear.X.Width);
             if (!WeightForm.For(view.Type, view.Type.Name).IsQuantized) continue;
             quantized = true;

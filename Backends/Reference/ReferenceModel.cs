@@ -29,7 +29,7 @@ internal sealed class ReferenceModel : ILoadedModel
         for (int i = 0; i < plan.Weights.Length; i++)
         {
             WeightSpec spec = plan.Weights[i];
-            if (!source.TryGet(spec.Name, out Views[i])) throw new FormatException($"Tensor '{spec.Name}' is missing. Re-convert the model.");
+            if (!spec.TryFind(source, out Views[i])) throw new FormatException($"Tensor '{spec.Name}' is missing. Re-convert the model.");
         }
         Finite = new FiniteWeights(plan, Views, options.Subject);
         try

@@ -24,7 +24,7 @@ internal static class MemoryNeed
     {
         long bytes = ArenaMemory.BytesOf(plan, chunk) + 2 * plan.States.Bytes(0);   // a session's state, and the slot that belongs to none
         foreach (WeightSpec spec in plan.Weights)
-            if (source.TryGet(spec.Name, out TensorView view)) bytes += DeviceWeights.BytesOf(WeightForm.For(spec, view), view);
+            if (spec.TryFind(source, out TensorView view)) bytes += DeviceWeights.BytesOf(WeightForm.For(spec, view), view);
         return bytes;
     }
 

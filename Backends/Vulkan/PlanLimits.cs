@@ -18,7 +18,7 @@ internal static class PlanLimits
         }
         foreach (WeightSpec spec in plan.Weights)
         {
-            if (!weights.TryGet(spec.Name, out TensorView view)) continue;   // what is missing is said at load
+            if (!spec.TryFind(weights, out TensorView view)) continue;   // what is missing is said at load
             try
             {
                 if (!FormNumber.Has(WeightForm.For(spec, view))) return $"Tensor '{spec.Name}' is stored as {view.Type.Name}, which the vulkan backend has no shader for yet. Choose --backend cpu.";

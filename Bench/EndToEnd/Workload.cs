@@ -23,7 +23,11 @@ internal sealed class Workload
             else (isFloat ? ref _rowFloat : ref _rowInt8) += operations;
         }
         StateBytes = plan.States.Bytes(0);
-        foreach (int index in read) WeightBytes += tensors[plan.Weights[index].Name].Bytes;
+        foreach (int index in read)
+        {
+            WeightSpec weight = plan.Weights[index];
+            WeightBytes += tensors[weight.Name].Bytes / weight.TensorColumns * weight.Columns;
+        }
         Model = new ModelRecord(
             file.Metadata.TryGetString("general.name") ?? plan.Architecture, plan.Architecture,
             file.Tensors.GroupBy(t => t.Type.Name).MaxBy(g => g.Sum(t => t.Dimensions.Aggregate(1L, (a, b) => a * b)))?.Key ?? "",

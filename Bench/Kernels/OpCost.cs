@@ -45,6 +45,6 @@ internal sealed record OpCost(double Bytes, double Operations, bool Int8)
     };
 
     private static TensorView View(PreparedCase prepared, WeightRef weight) =>
-        prepared.Weights.TryGet(prepared.Plan.Weights[weight.Index].Name, out TensorView view) ? view
+        prepared.Plan.Weights[weight.Index].TryFind(prepared.Weights, out TensorView view) ? view
             : throw new InvalidOperationException($"Case weights lack '{prepared.Plan.Weights[weight.Index].Name}'.");
 }

@@ -52,7 +52,7 @@ public static class ModelMaker
 
     /// <summary>What a weight is stored in, as llama.cpp's quantizer chooses.</summary>
     private static QuantType TypeOf(Plan plan, in WeightSpec weight, QuantTarget target) =>
-        QuantPolicies.Choose(QuantPolicy.Llama, target, plan, weight) is { } chosen ? QuantPolicies.Fit(chosen, weight.Columns) : QuantTypes.F32;
+        QuantPolicies.Choose(QuantPolicy.Llama, target, plan, weight) is { } chosen ? QuantPolicies.Fit(chosen, plan.ColumnsTogether(weight.Name)) : QuantTypes.F32;
 
     private static GgufMetadata Metadata(ModelShape shape, QuantTarget target)
     {

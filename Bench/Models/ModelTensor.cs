@@ -17,18 +17,16 @@ internal sealed record ModelTensor(WeightSpec Weight, long[] Dimensions, TensorC
     {
         var readers = new Readers(plan);
         plan.Visit(readers);
-        if (readers.Tensors.Count == plan.Weights.Length)
-            return readers.Tensors.ConvertAll(t => new ModelTensor(t.Weight, architecture.DimensionsOf(metadata, t.Weight), t.Content));
         foreach (WeightSpec weight in plan.Weights)
             if (!readers.Tensors.Exists(t => t.Weight.Name == weight.Name))
                 throw new InvalidOperationException($"Architecture '{architecture.Id}' asks for tensor '{weight.Name}' and no op reads it; leave it out of the definition, or use it.");
-        throw new InvalidOperationException("A weight was counted twice.");
+        return readers.Tensors.ConvertAll(t => new ModelTensor(t.Weight, architecture.DimensionsOf(metadata, t.Weight), t.Content));
     }
 
     /// <summary>Tells by the op that reads a weight, and as what, which values it starts from.</summary>
     private sealed class Readers(Plan plan) : IScanContract
     {
-        private readonly HashSet<int> _seen = [];
+        private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
 
         public List<(WeightSpec Weight, TensorContent Content)> Tensors { get; } = [];
 
@@ -70,7 +68,7 @@ internal sealed record ModelTensor(WeightSpec Weight, long[] Dimensions, TensorC
 
         private void Add(WeightRef? weight, TensorContent content)
         {
-            if (weight is WeightRef read && _seen.Add(read.Index)) Tensors.Add((plan.Weights[read.Index], content));
+            if (weight is WeightRef read && _seen.Add(plan.Weights[read.Index].Name)) Tensors.Add((plan.Weights[read.Index].Whole, content));
         }
     }
 }

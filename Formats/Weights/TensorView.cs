@@ -1,6 +1,6 @@
 namespace MambaRT.Formats;
 
-/// <summary>A weight matrix as it lies in memory: <c>[Rows, Columns]</c>, row-major, each row whole blocks.</summary>
+/// <summary>A weight matrix as it lies in memory: <c>[Rows, Columns]</c>, row-major, each row whole blocks; or some columns of one.</summary>
 /// <remarks>
 /// Rows are handed out one at a time: a whole matrix may exceed what a span can address. A view is valid as long as its
 /// <see cref="Owner"/> is not disposed; whoever keeps <see cref="Address"/> keeps the view beside it.
@@ -16,10 +16,13 @@ public readonly unsafe struct TensorView
         Type = type;
         Rows = rows;
         Columns = columns;
-        RowBytes = type.RowBytes(columns);
+        RowBytes = Stride = type.RowBytes(columns);
         _data = (byte*)address;
         Owner = owner;
     }
+
+    private TensorView(in TensorView of, int rows, int columns, byte* data)
+        : this(of.Type, rows, columns, (nint)data, of.Owner) => Stride = of.Stride;
 
     /// <summary>How the values are stored.</summary>
     public QuantType Type { get; }
@@ -33,7 +36,13 @@ public readonly unsafe struct TensorView
     /// <summary>Bytes in a row.</summary>
     public long RowBytes { get; }
 
-    /// <summary>Bytes of the whole matrix.</summary>
+    /// <summary>Bytes from one row to the next: more than <see cref="RowBytes"/> where these are some columns of a wider matrix.</summary>
+    public long Stride { get; }
+
+    /// <summary>Whether the rows lie end to end.</summary>
+    public bool IsContiguous => Stride == RowBytes || Rows == 1;
+
+    /// <summary>Bytes of all rows.</summary>
     public long Bytes => RowBytes * Rows;
 
     /// <summary>Where row 0 begins, for backends that read the weights in place.</summary>
@@ -46,12 +55,31 @@ public readonly unsafe struct TensorView
     public ReadOnlySpan<byte> Row(int index)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Rows, nameof(index));
-        return new ReadOnlySpan<byte>(_data + index * RowBytes, checked((int)RowBytes));
+        return new ReadOnlySpan<byte>(_data + index * Stride, checked((int)RowBytes));
     }
 
-    /// <summary>Some of the matrix's bytes, rows end to end.</summary>
+    /// <summary>Some of its columns, in place.</summary>
+    /// <exception cref="ArgumentException">They are no whole blocks.</exception>
+    public TensorView ColumnsOf(int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + count, Columns, nameof(count));
+        return new TensorView(this, Rows, count, _data + Type.RowBytes(first));
+    }
+
+    /// <summary>One row as a matrix of its own.</summary>
+    public TensorView RowAlone(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Rows, nameof(index));
+        return new TensorView(this, 1, Columns, _data + index * Stride);
+    }
+
+    /// <summary>Some of the bytes of a matrix whose rows lie end to end.</summary>
+    /// <exception cref="InvalidOperationException">They do not.</exception>
     public ReadOnlySpan<byte> Part(long offset, int count)
     {
+        if (!IsContiguous) throw new InvalidOperationException("These are some columns of a wider matrix, whose rows do not lie end to end; read it by rows.");
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Bytes - offset, nameof(count));

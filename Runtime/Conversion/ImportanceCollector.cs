@@ -35,8 +35,13 @@ public sealed class ImportanceCollector : IActivationObserver
     public ImportanceMatrix Build(Plan plan, string subject, string dataset, int chunks, int chunkTokens)
     {
         var matrix = new ImportanceMatrix(subject) { Datasets = [dataset], Chunks = chunks, ChunkTokens = chunkTokens };
-        foreach ((int index, (double[] squares, long rows)) in _sums)
-            matrix.Add(plan.Weights[index].Name, Array.ConvertAll(squares, sum => (float)(sum / rows)), rows);
+        foreach (var tensor in _sums.GroupBy(entry => plan.Weights[entry.Key].Name))
+        {
+            float[] means = new float[plan.Weights[tensor.First().Key].TensorColumns];
+            foreach ((int index, (double[] squares, long rows)) in tensor)
+                for (int i = 0; i < squares.Length; i++) means[plan.Weights[index].FirstColumn + i] = (float)(squares[i] / rows);
+            matrix.Add(tensor.Key, means, tensor.Max(entry => entry.Value.Rows));
+        }
         return matrix;
     }
 }

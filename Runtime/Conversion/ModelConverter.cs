@@ -92,7 +92,7 @@ public static class ModelConverter
         if (!plan.TryFind(tensor.Name, out WeightSpec weight))
             throw new FormatException($"{tensor.Subject} becomes '{tensor.Name}', which architecture '{plan.Architecture}' does not read with this config.json; leaving it out would give wrong answers. Use the config.json that belongs to the checkpoint.");
         QuantType asked = QuantPolicies.Choose(options.Policy, options.Target, plan, weight) ?? QuantTypes.F32;
-        return tensor with { Asked = asked, Type = QuantPolicies.Fit(asked, tensor.Columns) };
+        return tensor with { Asked = asked, Type = QuantPolicies.Fit(asked, plan.ColumnsTogether(tensor.Name)) };
     }
 
     /// <summary>The tensors under their new names: their shapes are those of the file to be. Values are not read here, and there are none to be read.</summary>

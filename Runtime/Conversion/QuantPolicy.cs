@@ -29,6 +29,8 @@ internal static class QuantPolicies
     }
 
     /// <summary>The type itself where a row is whole blocks, else the one that takes its place.</summary>
+    /// <param name="type">What is wanted.</param>
+    /// <param name="columns">Columns that must be whole blocks: <see cref="Plan.ColumnsTogether"/>.</param>
     /// <remarks>
     /// The middle column is llama.cpp's (tensor_type_fallback), which ends in F16 for rows that are not a multiple of 32 and fails
     /// for the types of 32 values; here those are stored as F16 too.

@@ -69,7 +69,7 @@ public static class Quantizer
             used.Add(choice);
             asked = choice.Type;
         }
-        QuantType stored = QuantPolicies.Fit(asked, tensor.Columns);
+        QuantType stored = QuantPolicies.Fit(asked, network.ColumnsTogether(tensor.Name));
         if (stored != tensor.Type && tensor.Type.BlockLength > 1 && !options.AllowRequantize)
             throw new NotSupportedException($"{file.Path}: tensor '{tensor.Name}' is {tensor.Type} already, and quantizing again would add to its error; start from the F32, F16 or BF16 file, or say --allow-requantize.");
         Importance(tensor, options);   // refuses another model's

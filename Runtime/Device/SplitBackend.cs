@@ -112,7 +112,7 @@ public sealed class SplitBackend : IBackend
     /// <summary>Tells an observer of the whole what is seen in a piece.</summary>
     private sealed class PieceObserver(IActivationObserver observer, Plan whole, Plan piece) : IActivationObserver
     {
-        private readonly WeightRef[] _weights = [.. piece.Weights.ToArray().Select(spec => whole.IndexOf(spec.Name))];
+        private readonly WeightRef[] _weights = [.. piece.Weights.ToArray().Select(whole.IndexOf)];
 
         public void Observe(WeightRef weight, ReadOnlySpan<float> row) => observer.Observe(_weights[weight.Index], row);
     }

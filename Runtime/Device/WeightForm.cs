@@ -68,14 +68,8 @@ public readonly record struct WeightForm(string Kernels, WeightLayout Layout)
     /// <param name="piece">Whole units, overwritten and not read.</param>
     public void WriteData(TensorView view, long from, Span<byte> piece)
     {
-        switch (Layout)
-        {
-            case WeightLayout.AsStored: view.Part(from, piece.Length).CopyTo(piece); break;
-            case WeightLayout.Decoded: Decode(view, from, piece); break;
-            case WeightLayout.Padded: Pad(view, from, piece); break;
-            case WeightLayout.Repacked: Repack(view, from, piece); break;
-            default: Expand(view, (int)(from / DataUnit(view)), piece, scales: false); break;
-        }
+        if (view.IsContiguous) WriteRows(view, from, piece);
+        else ByRows(view, Bytes(view).Data / view.Rows, from, piece, WriteRows);
     }
 
     /// <summary>Brings a piece of the scales into this form.</summary>
@@ -84,8 +78,33 @@ public readonly record struct WeightForm(string Kernels, WeightLayout Layout)
     /// <param name="piece">Whole units, overwritten and not read.</param>
     public void WriteScales(TensorView view, long from, Span<byte> piece)
     {
-        if (Layout == WeightLayout.Repacked) RepackScales(view, from, piece);
-        else Expand(view, (int)(from / ScalesUnit(view)), piece, scales: true);
+        if (Layout != WeightLayout.Repacked) Expand(view, (int)(from / ScalesUnit(view)), piece, scales: true);
+        else if (view.IsContiguous) RepackScales(view, from, piece);
+        else ByRows(view, ScalesUnit(view), from, piece, RepackScales);
+    }
+
+    private delegate void Writer(TensorView view, long from, Span<byte> piece);
+
+    /// <summary>Some columns of a wider matrix: each row as a matrix of its own.</summary>
+    private static void ByRows(TensorView view, long rowBytes, long from, Span<byte> piece, Writer write)
+    {
+        for (int some; piece.Length > 0; piece = piece[some..], from += some)
+        {
+            some = (int)Math.Min(piece.Length, rowBytes - from % rowBytes);
+            write(view.RowAlone((int)(from / rowBytes)), from % rowBytes, piece[..some]);
+        }
+    }
+
+    private void WriteRows(TensorView view, long from, Span<byte> piece)
+    {
+        switch (Layout)
+        {
+            case WeightLayout.AsStored: view.Part(from, piece.Length).CopyTo(piece); break;
+            case WeightLayout.Decoded: Decode(view, from, piece); break;
+            case WeightLayout.Padded: Pad(view, from, piece); break;
+            case WeightLayout.Repacked: Repack(view, from, piece); break;
+            default: Expand(view, (int)(from / DataUnit(view)), piece, scales: false); break;
+        }
     }
 
     private static void Decode(TensorView view, long from, Span<byte> piece)

@@ -10,7 +10,7 @@ public sealed record TensorGroup(string Name, IReadOnlyList<string> Tensors)
     {
         var groups = new List<TensorGroup>();
         foreach (WeightSpec weight in plan.Weights)
-            if (!weight.IsDecoded) groups.Add(new TensorGroup(weight.Name, [weight.Name]));
+            if (!weight.IsDecoded && !groups.Exists(g => g.Name == weight.Name)) groups.Add(new TensorGroup(weight.Name, [weight.Name]));
         IEnumerable<TensorGroup> alike = groups.GroupBy(g => TensorRule.General(g.Name)).Where(a => a.Count() > 1)
             .Select(a => new TensorGroup(a.Key.Replace(TensorRule.Layer, "*"), [.. a.Select(g => g.Name)]));
         return [.. groups, .. alike];

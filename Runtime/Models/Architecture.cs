@@ -55,7 +55,7 @@ internal abstract class Architecture
     {
         string name = TensorRule.General(weight.Name);
         TensorForm form = Import.Tensors.FirstOrDefault(rule => rule.Gguf == name)?.Form ?? TensorForm.AsStored;
-        return TensorRule.Dimensions(form, weight.Rows, weight.Columns, weight.Role == WeightRole.Vector, new ModelMetadata(metadata).Groups);
+        return TensorRule.Dimensions(form, weight.Rows, weight.TensorColumns, weight.Role == WeightRole.Vector, new ModelMetadata(metadata).Groups);
     }
 
     /// <summary>Refuses tensors that a plan does not read: running or storing a model without a word about them would give wrong answers.</summary>

@@ -1,3 +1,5 @@
+using MambaRT.Formats;
+
 namespace MambaRT.Plans;
 
 /// <summary>What one row of an activation stands for.</summary>
@@ -39,19 +41,37 @@ public readonly record struct StateRef(int Index);
 /// <param name="Last">The last op that reads it; the number of ops where it outlives them: the logits, and what the next piece of the plan needs.</param>
 public readonly record struct RegisterSpec(int Width, RowDomain Rows, int First, int Last);
 
-/// <summary>A weight that the plan reads.</summary>
+/// <summary>A weight that the plan reads: a tensor, or some columns of one.</summary>
 /// <param name="Name">Its GGUF name.</param>
 /// <param name="Rows">Rows: outputs of a projection; 1 for a vector.</param>
-/// <param name="Columns">Columns: inputs of a projection, or the length of a vector.</param>
+/// <param name="Columns">Columns that are read: inputs of a projection, or the length of a vector.</param>
 /// <param name="Role">What it does.</param>
 /// <param name="Layer">The layer that reads it first, or null outside of them.</param>
 public readonly record struct WeightSpec(string Name, int Rows, int Columns, WeightRole Role, int? Layer = null)
 {
-    /// <summary>Number of values.</summary>
+    /// <summary>The first of the tensor's columns that is read.</summary>
+    public int FirstColumn { get; init; }
+
+    /// <summary>Columns of the tensor.</summary>
+    public int TensorColumns { get; init; } = Columns;
+
+    /// <summary>Number of values that are read.</summary>
     public long Count => (long)Rows * Columns;
+
+    /// <summary>The tensor, all of it.</summary>
+    public WeightSpec Whole => this with { FirstColumn = 0, Columns = TensorColumns };
 
     /// <summary>Whether backends decode it to float32 at load; the others are read as they are stored.</summary>
     public bool IsDecoded => Role is WeightRole.Vector or WeightRole.SmallMatrix;
+
+    /// <summary>Finds what is read of the tensor, in place.</summary>
+    public bool TryFind(IWeightSource source, out TensorView view)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (!source.TryGet(Name, out view)) return false;
+        if (Columns != TensorColumns) view = view.ColumnsOf(FirstColumn, Columns);
+        return true;
+    }
 }
 
 /// <summary>What a weight does: backends place it by that, and policies of quantization choose its storage type.</summary>

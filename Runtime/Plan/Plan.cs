@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace MambaRT.Plans;
 
 /// <summary>An architecture, recorded once: a straight line of ops; or a piece of one, see <see cref="Cut"/>. Immutable and device-free; safe to share between threads.</summary>
@@ -22,7 +24,7 @@ public sealed class Plan
         States = states;
         Logits = logits;
         VocabularySize = vocabularySize;
-        for (int i = 0; i < weights.Length; i++) _byName.Add(weights[i].Name, i);
+        for (int i = 0; i < weights.Length; i++) _byName.TryAdd(weights[i].Name, i);   // the first of several windows
         SetLifetimes();
     }
 
@@ -65,16 +67,25 @@ public sealed class Plan
     /// <summary>Token ids the model knows.</summary>
     public int VocabularySize { get; }
 
-    /// <summary>Finds a weight by its GGUF name.</summary>
+    /// <summary>Finds a tensor that the plan reads, or columns of which it reads, by its GGUF name.</summary>
     public bool TryFind(string name, out WeightSpec weight)
     {
         bool found = _byName.TryGetValue(name, out int index);
-        weight = found ? _weights[index] : default;
+        weight = found ? _weights[index].Whole : default;
         return found;
     }
 
-    /// <summary>The weight of a GGUF name that it has.</summary>
-    internal WeightRef IndexOf(string name) => new(_byName[name]);
+    /// <summary>A weight that it has.</summary>
+    internal WeightRef IndexOf(WeightSpec weight) => new(Array.FindIndex(_weights, w => (w.Name, w.FirstColumn, w.Columns) == (weight.Name, weight.FirstColumn, weight.Columns)));
+
+    /// <summary>Columns that a tensor's blocks must divide, or be: all of them, or where windows begin and end the greatest common divisor of those.</summary>
+    internal int ColumnsTogether(string tensor)
+    {
+        int together = 0;
+        foreach (WeightSpec weight in _weights)
+            if (weight.Name == tensor) together = (int)BigInteger.GreatestCommonDivisor(together, BigInteger.GreatestCommonDivisor(weight.FirstColumn, BigInteger.GreatestCommonDivisor(weight.Columns, weight.TensorColumns)));
+        return together;
+    }
 
     /// <summary>Calls the device's method for each op, in order.</summary>
     public void Visit(IScanContract device)

@@ -16,7 +16,7 @@ internal sealed class PlanBuilder
     private int _lastLayer = -1;
     private readonly List<Op> _ops = [];
     private readonly List<WeightSpec> _weights = [];
-    private readonly Dictionary<string, int> _weightIndex = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Name, int First, int Columns), int> _weightIndex = [];
     private readonly List<(string Name, StateKind Kind, int Rows, int Columns)> _states = [];
     private readonly List<RegisterSpec> _registers = [];
 
@@ -68,6 +68,16 @@ internal sealed class PlanBuilder
     public WeightRef Matrix(string name, int rows, int columns, WeightRole role) =>
         Find(name, rows, columns, role, mustBe: true) ?? throw Missing(name);
 
+    /// <summary>Some columns of a matrix that must be there, for <see cref="Linear"/>: how a projection of several values side by side is read without joining them first.</summary>
+    /// <param name="name">Its name in GGUF.</param>
+    /// <param name="rows">Outputs.</param>
+    /// <param name="columns">Columns of all of it.</param>
+    /// <param name="role">What it does; the same for all of its columns.</param>
+    /// <param name="first">The first that is wanted.</param>
+    /// <param name="count">How many are wanted.</param>
+    public WeightRef MatrixColumns(string name, int rows, int columns, WeightRole role, int first, int count) =>
+        Find(name, rows, columns, role, mustBe: true, first, count) ?? throw Missing(name);
+
     /// <summary>A matrix that may be absent, such as an untied output head.</summary>
     public WeightRef? TryMatrix(string name, int rows, int columns, WeightRole role) => Find(name, rows, columns, role, mustBe: false);
 
@@ -87,6 +97,7 @@ internal sealed class PlanBuilder
     public Activation Embed(string name, WeightRef table, float scale = 1)
     {
         RequireScale(name, scale);
+        RequireWhole(name, table);
         return Record(new EmbedOp { Name = name, Table = table, Scale = scale, Output = New(_weights[table.Index].Columns, RowDomain.Tokens) });
     }
 
@@ -179,9 +190,12 @@ internal sealed class PlanBuilder
         return new Plan(Metadata.Architecture, [.. _ops], [.. _weights], [.. _registers], new StateLayout(_states), logits, logits.Width, [], []);
     }
 
-    private WeightRef? Find(string name, int rows, int columns, WeightRole role, bool mustBe)
+    private WeightRef? Find(string name, int rows, int columns, WeightRole role, bool mustBe, int first = 0, int? count = null)
     {
-        if (_weightIndex.TryGetValue(name, out int known)) return new WeightRef(known);
+        int wanted = count ?? columns;
+        if (first < 0 || wanted < 1 || first > columns - wanted)
+            throw new ArgumentException($"'{name}' has {columns} columns; {wanted} from {first} on are none of them.");
+        if (_weightIndex.TryGetValue((name, first, wanted), out int known)) return new WeightRef(known);
         if (_source is null)
         {
             if (!mustBe && !_hasOptional(name)) return null;
@@ -189,8 +203,10 @@ internal sealed class PlanBuilder
         else if (!_source.TryGet(name, out TensorView view)) return null;
         else if (role == WeightRole.Vector ? (long)view.Rows * view.Columns != columns : view.Rows != rows || view.Columns != columns)
             throw WrongShape(name, $"[{view.Rows}, {view.Columns}]", role == WeightRole.Vector ? $"{columns} values" : $"[{rows}, {columns}]");
-        _weightIndex.Add(name, _weights.Count);
-        _weights.Add(new WeightSpec(name, rows, columns, role, Layer));
+        else if (first % view.Type.BlockLength != 0 || wanted % view.Type.BlockLength != 0)
+            throw new FormatException($"{Metadata.File.Subject}: tensor '{name}' is stored in blocks of {view.Type.BlockLength} values ({view.Type}), but columns {first} to {first + wanted - 1} are read apart from the others; quantize the model again, from its F32, F16 or BF16 file.");
+        _weightIndex.Add((name, first, wanted), _weights.Count);
+        _weights.Add(new WeightSpec(name, rows, wanted, role, Layer) { FirstColumn = first, TensorColumns = columns });
         return new WeightRef(_weights.Count - 1);
     }
 
@@ -219,6 +235,12 @@ internal sealed class PlanBuilder
     {
         if (found != needed)
             throw new FormatException($"{Metadata.File.Subject}: '{op}' of architecture '{Metadata.Architecture}' got {found} for its {what}; it needs {needed}. Re-convert the model.");
+    }
+
+    private void RequireWhole(string op, WeightRef weight)
+    {
+        WeightSpec w = _weights[weight.Index];
+        if (w != w.Whole) throw new ArgumentException($"'{op}' got some columns of '{w.Name}'; only Linear reads those.");
     }
 
     private void RequireScale(string op, float scale)

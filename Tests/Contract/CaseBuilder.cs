@@ -62,6 +62,13 @@ internal sealed class CaseBuilder
         return Plan.Matrix(name, rows, columns, role);
     }
 
+    /// <summary>The middle third of such a projection's columns.</summary>
+    public WeightRef MatrixColumns(string name, QuantType type, int rows, int columns)
+    {
+        Matrix(name, type, rows, 3 * columns);
+        return Plan.MatrixColumns(name, rows, 3 * columns, WeightRole.In, columns, columns);
+    }
+
     /// <summary>Ends the plan: rows of outputs, and a float head where the op is too narrow for the token ids to be known.</summary>
     public Plan Finish(Activation value)
     {

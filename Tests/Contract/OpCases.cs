@@ -94,6 +94,9 @@ internal static class OpCases
                 Activation x = b.Plan.RmsNorm("norm", residual, null, Epsilon);
                 return b.Plan.Linear("linear", x, b.Matrix("weight", type, columns, columns), b.Vector("bias", columns, -1, 1), residual, scale: 0.22f);
             });
+            if (type.Name is "F32" or "F16" or "Q8_0" or "Q4_K" or "Q6_K" or "IQ2_S")   // one of each layout on GPUs
+                yield return Row($"linear {type} in={columns} out=49 some columns of a wider matrix", bound, b =>
+                    b.Plan.Linear("linear", b.Input(columns), b.MatrixColumns("weight", type, 49, columns)));
             yield return Row($"linear {type} in={columns} out={columns} taking over addTo", bound, b =>
             {
                 Activation residual = b.Input(columns);

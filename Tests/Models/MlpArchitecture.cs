@@ -3,7 +3,7 @@ using MambaRT.Formats;
 
 namespace MambaRT.Tests;
 
-/// <summary>A network that is not published: Mamba-2 with an MLP after each mixer. One file, as an architecture is added, that nothing but tests know.</summary>
+/// <summary>A network that is not published: Mamba-2 with an MLP after each mixer, whose up projection reads the residual stream and what its mixer read side by side. One file, as an architecture is added, that nothing but tests know.</summary>
 internal sealed class MlpArchitecture : Architecture
 {
     private const string HubMlp = "backbone.layers.{i}.mlp.";
@@ -48,9 +48,12 @@ internal sealed class MlpArchitecture : Architecture
             x = Mamba2Mixer.Record(p, blk, dims, x, residual);
             Activation normed = p.RmsNorm(blk + "ffn_norm", x, p.Vector(blk + "ffn_norm.weight", dModel), epsilon);
             Activation gate = p.Linear(blk + "ffn_gate", normed, p.Matrix(blk + "ffn_gate.weight", hidden, dModel, WeightRole.In));
-            Activation up = p.Linear(blk + "ffn_up", normed, p.Matrix(blk + "ffn_up.weight", hidden, dModel, WeightRole.In));
+            Activation before = p.Linear(blk + "ffn_up.before", residual, Up(dModel));
+            Activation up = p.Linear(blk + "ffn_up", normed, Up(0), addTo: before);
             Activation y = p.GatedRmsNorm(blk + "ffn_act", up, gate, p.Vector(blk + "ffn_sub_norm.weight", hidden), nGroups: 1, epsilon);
             return p.Linear(blk + "ffn_down", y, p.Matrix(blk + "ffn_down.weight", dModel, hidden, WeightRole.Out), addTo: x);
+
+            WeightRef Up(int first) => p.MatrixColumns(blk + "ffn_up.weight", hidden, 2 * dModel, WeightRole.In, first, dModel);
         });
     }
 

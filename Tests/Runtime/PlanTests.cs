@@ -216,6 +216,10 @@ public sealed class PlanTests
         Assert.Contains("'short'", Assert.Throws<ArgumentException>(() => builder.Plan.CausalConv("conv", x, taps, null, shortWindow)).Message);
         Assert.Contains("'scaled'", Assert.Throws<FormatException>(() => builder.Plan.Linear("scaled", x, narrow, scale: float.PositiveInfinity)).Message);
         Assert.Contains("'scaled'", Assert.Throws<FormatException>(() => builder.Plan.Embed("scaled", narrow, scale: 0)).Message);
+        Assert.Contains("'some'", Assert.Throws<ArgumentException>(() => builder.Plan.Embed("some", builder.Plan.MatrixColumns("narrow", 8, 31, WeightRole.In, 3, 4))).Message);
+        Assert.Contains("29 from 3", Assert.Throws<ArgumentException>(() => builder.Plan.MatrixColumns("narrow", 8, 31, WeightRole.In, 3, 29)).Message);
+        builder.Matrix("blocks", QuantTypes.Q8_0, 8, 96);
+        Assert.Contains("columns 16 to 47", Assert.Throws<FormatException>(() => builder.Plan.MatrixColumns("blocks", 8, 96, WeightRole.In, 16, 32)).Message);
         builder.Plan.Layer = 1;
         Assert.Contains("Layer 0", Assert.Throws<ArgumentException>(() => builder.Plan.Layer = 0).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(1, 32));
@@ -223,6 +227,27 @@ public sealed class PlanTests
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(int.MaxValue, 4));
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Columns(0, 0));
         Assert.Throws<ArgumentException>(() => builder.Plan.Build(x));
+    }
+
+    [Fact]
+    public void Plan_SomeColumnsOfATensor_IsFoundAsTheWholeAndKnowsWhatBlocksMustDivide()
+    {
+        using TinyWeights weights = TinyModels.Make("mlp", QuantTypes.F32);
+        Plan plan = Record(weights.Metadata, weights);
+        WeightSpec[] windows = [.. plan.Weights.ToArray().Where(w => w.Name == "blk.1.ffn_up.weight")];
+
+        Assert.Equal([(64, 64, 128), (0, 64, 128)], windows.Select(w => (w.FirstColumn, w.Columns, w.TensorColumns)));
+        Assert.True(plan.TryFind("blk.1.ffn_up.weight", out WeightSpec whole));
+        Assert.Equal((128, 0), (whole.Columns, whole.FirstColumn));
+        Assert.Equal((64, 64), (plan.ColumnsTogether("blk.1.ffn_up.weight"), plan.ColumnsTogether("blk.1.ffn_gate.weight")));
+        foreach (WeightSpec window in windows)
+        {
+            Assert.True(weights.Weights.TryGet(window.Name, out TensorView all));
+            Assert.True(window.TryFind(weights.Weights, out TensorView some));
+            Assert.Equal(all.Row(5).Slice(window.FirstColumn * sizeof(float), 64 * sizeof(float)).ToArray(), some.Row(5).ToArray());
+            Assert.Throws<InvalidOperationException>(() => some.Part(0, 4));
+            Assert.Equal(some.Row(7).ToArray(), some.RowAlone(7).Part(0, 64 * sizeof(float)).ToArray());
+        }
     }
 
     /// <summary>Lifetimes as the ops tell them, worked out anew: from the op that yields a value to the last that reads it.</summary>

@@ -10,13 +10,13 @@ internal abstract unsafe class WeightKernel(TensorView weights)
 
     public readonly TensorView Weights = weights;   // holds the owner of the memory behind Address
     protected readonly byte* Address = (byte*)weights.Address;
-    protected readonly long RowBytes = weights.RowBytes;
+    protected readonly long Stride = weights.Stride;
 
     public int Rows => Weights.Rows;
 
     public int Columns => Weights.Columns;
 
-    public long BytesPerRow => RowBytes;
+    public long BytesPerRow => Weights.RowBytes;
 
     /// <summary>Whether activations are wanted in 8 bit.</summary>
     public abstract bool ReadsQuantized { get; }

@@ -9,14 +9,14 @@ internal readonly unsafe struct BlockRows(TensorView weights, Staging? staging)
     private const long Budget = 16 << 10;
 
     private readonly byte* _address = (byte*)weights.Address;
-    private readonly long _stored = weights.RowBytes;
+    private readonly long _stored = weights.Stride;
     private readonly int _columns = weights.Columns;
 
     /// <summary>Whether they are unpacked.</summary>
     public bool Staged => staging != null;
 
     /// <summary>Bytes from one row to the next.</summary>
-    public long Stride { get; } = staging != null ? Staging.RowBytes(weights.Columns) : weights.RowBytes;
+    public long Stride { get; } = staging != null ? Staging.RowBytes(weights.Columns) : weights.Stride;
 
     /// <summary>Scratch that <see cref="Take"/> needs for the rows of a panel.</summary>
     public long ScratchBytes => staging != null ? WeightKernel.PanelRows * Stride : 0;

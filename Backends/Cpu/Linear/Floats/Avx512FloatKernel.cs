@@ -27,13 +27,13 @@ internal sealed unsafe class Avx512FloatKernel(FloatPanelKernel plain, FloatStor
             plain.Dot(begin, count, x, rows, y, scratch);
             return;
         }
-        var arguments = new FloatDotArguments { Weights = Address + begin * RowBytes, RowBytes = RowBytes, X = x.Values.Data, XStride = x.Values.RowBytes };
+        var arguments = new FloatDotArguments { Weights = Address + begin * Stride, RowBytes = Stride, X = x.Values.Data, XStride = x.Values.RowBytes };
         var dot = (delegate* unmanaged<void*, void>)_dots[rows - 1];
         bool halves = rows > 1 && count > 1;
-        arguments.Rows = halves ? DotRows.Halves(count, RowBytes, y, count) : DotRows.All(count, y, count);
+        arguments.Rows = halves ? DotRows.Halves(count, Stride, y, count) : DotRows.All(count, y, count);
         dot(&arguments);
         if (!halves || count % 2 == 0) return;
-        arguments.Weights = Address + (begin + count - 1) * RowBytes;
+        arguments.Weights = Address + (begin + count - 1) * Stride;
         arguments.Rows = DotRows.All(1, y + count - 1, count);
         dot(&arguments);
     }

@@ -10,7 +10,7 @@ internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanel
     {
         for (int i = 0; i < count; i++)
         {
-            byte* w = Address + (begin + i) * RowBytes;
+            byte* w = Address + (begin + i) * Stride;
             if (rows == 1) y[i] = Dot(w, x.Values.Row(0), Columns);
             for (int t = 0; t < rows && rows > 1; t += 4) DotFour(w, x.Values, t, Math.Min(4, rows - t), Columns, y + t * count + i, count);
         }
@@ -18,7 +18,7 @@ internal sealed unsafe class FloatKernel<TLoad>(TensorView weights) : FloatPanel
 
     protected override float* Row(int row, float* scratch)
     {
-        byte* from = Address + row * RowBytes;
+        byte* from = Address + row * Stride;
         int i = 0;
         for (; i + 8 <= Columns; i += 8) TLoad.Load8(from + i * TLoad.Bytes).Store(scratch + i);
         for (; i < Columns; i++) scratch[i] = TLoad.Load1(from + i * TLoad.Bytes);

@@ -41,7 +41,7 @@ internal sealed unsafe class Int8Kernel<TBlock, TDot>(TensorView weights, Stagin
     public override void Multiply(int begin, int count, in LinearInput x, int from, int to, byte* scratch, in Epilogue store)
     {
         var panel = new Int8Panel<TBlock, TDot>(scratch, Columns);
-        panel.Pack(_blocks.Take(begin, count, scratch + _panelBytes), _blocks.Stride, count, ahead: _blocks.Staged ? 0 : PanelRows * RowBytes);
+        panel.Pack(_blocks.Take(begin, count, scratch + _panelBytes), _blocks.Stride, count, ahead: _blocks.Staged ? 0 : PanelRows * Stride);
         float* tile = stackalloc float[Int8Panel<TBlock, TDot>.Tile * PanelRows];
         for (int t = from; t < to; t += Int8Panel<TBlock, TDot>.Tile)
         {

@@ -61,7 +61,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
         };
         for (int first = 0; first < whole; first += TransposedDotCode.Lanes)
         {
-            arguments.Weights = Address + (begin + first) * RowBytes;
+            arguments.Weights = Address + (begin + first) * Stride;
             arguments.Y = y + first;
             ((delegate* unmanaged<void*, void>)_transposed[rows - TransposedDotCode.LeastRows])(&arguments);
         }
@@ -89,7 +89,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
         {
             int rowsOf = Math.Min(PanelRows, count - p * PanelRows);
             byte* blocks = _blocks.Take(begin + p * PanelRows, rowsOf, staged);
-            Panel(scratch, p).Pack(blocks, _blocks.Stride, rowsOf, ahead: _blocks.Staged ? 0 : panels * PanelRows * RowBytes);
+            Panel(scratch, p).Pack(blocks, _blocks.Stride, rowsOf, ahead: _blocks.Staged ? 0 : panels * PanelRows * Stride);
         }
         for (int t = from; t < to;)
         {
@@ -151,7 +151,7 @@ internal sealed unsafe class Vnni512Kernel<TBlock>(TensorView weights, CodeCache
 
     private static nint[] EmitTransposed(CodeCache code, TensorView weights)
     {
-        if (TransposedUnpack.For(weights.Type.Name) is not TransposedUnpack unpack) return [];
+        if (!weights.IsContiguous || TransposedUnpack.For(weights.Type.Name) is not TransposedUnpack unpack) return [];   // its code has the stride as a constant
         nint[] dots = new nint[RowLanes.Rows - TransposedDotCode.LeastRows + 1];
         for (int i = 0; i < dots.Length; i++)
             dots[i] = (nint)code.Get(new TransposedDotShape(unpack, weights.Columns, TransposedDotCode.LeastRows + i), TransposedDotCode.Emit);
