@@ -28,7 +28,7 @@ internal sealed class CudaModel : ILoadedModel
         Task compiling = Task.Run(() =>
         {
             WeightForm FormOf(WeightRef weight) => PlanKernels.FormOf(plan, weight, source) ?? default;
-            Steps = kernels.Capability >= 80 ? new StepGroups(plan, FormOf) : null;
+            Steps = kernels.Capability >= 80 ? StepRules.Groups(plan, FormOf) : null;
             IEnumerable<KernelModule> steps = Steps is null ? [] : StepCompiler.Modules(plan, Steps, FormOf, kernels.MultiProcessors);
             kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, kernels).Select(m => new KernelModule(m)).Concat(steps));
         });

@@ -7,9 +7,6 @@ namespace MambaRT.Tests;
 /// <summary>The kernels that do several ops of a step at once: which ops they join, how they share work out, and what they yield.</summary>
 public sealed class CudaStepTests
 {
-    /// <summary>One sequence has kernels of its own, up to eight share those of eight.</summary>
-    private static readonly int[] Batches = [1, 3, 8];
-
     public static TheoryData<string, string> Models
     {
         get
@@ -32,7 +29,7 @@ public sealed class CudaStepTests
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F16);
         Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
-        var groups = new StepGroups(plan, w => PlanKernels.FormOf(plan, w, weights.Weights) ?? default);
+        var groups = StepRules.Groups(plan, w => PlanKernels.FormOf(plan, w, weights.Weights) ?? default);
 
         string found = "";
         for (int i = 1, count; i < plan.Ops.Length && plan.Ops[i].Name.StartsWith("blk.0.", StringComparison.Ordinal); i += count)
@@ -73,33 +70,7 @@ public sealed class CudaStepTests
     [MemberData(nameof(Models))]
     public void FeedBatch_OfAnyCount_EqualsTheReference(string model, string type)
     {
-        QuantType stored = QuantTypes.ByName(type)!;
         // Through two layers: activations in 8 bits; in two halves of 8 bits each; float32 sums in another order.
-        double share = type switch { "Q8_0" => 6e-2, "BF16" => 4e-5, _ => 1e-5 };
-        using var run = new TinyRun("cuda", model, stored);
-        using var reference = new TinyRun(TestBackends.Reference, model, stored);
-        foreach (int batch in Batches)
-        {
-            Session[] sessions = [.. Enumerable.Range(0, batch).Select(_ => run.Model.StartSession())], alone = [.. Enumerable.Range(0, batch).Select(_ => reference.Model.StartSession())];
-            for (int t = 0; t < 6; t++)
-            {
-                int[] tokens = [.. Enumerable.Range(0, batch).Select(s => TinyModels.Token(t, s))];
-                ReadOnlySpan<float> got = run.Model.FeedBatch(sessions, tokens);
-                for (int s = 0; s < batch; s++) Check($"{batch} sequences, {s} at {t}", alone[s].Feed([tokens[s]]), got.Slice(s * TinyModels.Vocabulary, TinyModels.Vocabulary), share);
-            }
-            foreach (Session session in sessions.Concat(alone)) session.Dispose();
-        }
-    }
-
-    private static void Check(string subject, ReadOnlySpan<float> expected, ReadOnlySpan<float> got, double share)
-    {
-        double scale = 0, worst = 0;
-        for (int i = 0; i < expected.Length; i++)
-        {
-            scale = Math.Max(scale, Math.Abs(expected[i]));
-            double difference = Math.Abs((double)expected[i] - got[i]);
-            worst = Math.Max(worst, double.IsNaN(difference) ? double.PositiveInfinity : difference);
-        }
-        Assert.True(worst <= share * scale, $"{subject}: {worst / scale:g3} of the largest is more than {share:g3}.");
+        StepBatches.EqualTheReference("cuda", model, QuantTypes.ByName(type)!, type switch { "Q8_0" => 6e-2, "BF16" => 4e-5, _ => 1e-5 });
     }
 }

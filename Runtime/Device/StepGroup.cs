@@ -1,8 +1,8 @@
-namespace MambaRT.Backends.Cuda;
+namespace MambaRT.Devices;
 
-/// <summary>Neighbouring ops of a plan that one kernel of a step does.</summary>
+/// <summary>Neighbouring ops of a plan that one kernel of a step of decode does.</summary>
 /// <param name="Count">How many ops.</param>
-internal sealed record StepGroup(int Count)
+public sealed record StepGroup(int Count)
 {
     /// <summary>Chooses the rows of what follows, or null.</summary>
     public SelectOutputsOp? Select { get; init; }

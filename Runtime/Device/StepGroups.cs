@@ -1,21 +1,21 @@
-namespace MambaRT.Backends.Cuda;
+namespace MambaRT.Devices;
 
-/// <summary>Finds the ops of a plan that a kernel of a step does together. An op that none has keeps its own.</summary>
-internal sealed class StepGroups
+/// <summary>Finds the ops of a plan that a kernel of a step of decode does together. An op that none has keeps its own. Immutable.</summary>
+public sealed class StepGroups
 {
-    private const int MostTaps = 4, MostRank = 256, MostStates = 16, SsdBlock = 32;
-
     private readonly Plan _plan;
-    private readonly Func<WeightRef, WeightForm> _formOf;
+    private readonly StepLimits _limits;
     private readonly ArenaLayout _layout;
     private readonly StepGroup?[] _groups;
 
     /// <summary>Looks a plan through.</summary>
     /// <param name="plan">What is run.</param>
-    /// <param name="formOf">The form of a projection's weights.</param>
-    public StepGroups(Plan plan, Func<WeightRef, WeightForm> formOf)
+    /// <param name="layout">Where its values lie.</param>
+    /// <param name="limits">What the kernels can do.</param>
+    public StepGroups(Plan plan, ArenaLayout layout, StepLimits limits)
     {
-        (_plan, _formOf, _layout) = (plan, formOf, ArenaMemory.LayoutOf(plan));
+        ArgumentNullException.ThrowIfNull(plan);
+        (_plan, _layout, _limits) = (plan, layout, limits);
         _groups = new StepGroup?[plan.Ops.Length];
         for (int i = 0; i < _groups.Length; i += _groups[i]?.Count ?? 1) _groups[i] = ScanAt(i) ?? SsdAt(i) ?? LinearAt(i);
     }
@@ -33,7 +33,7 @@ internal sealed class StepGroups
         var norm = At(i) as RmsNormOp;
         var gate = At(i) as GatedRmsNormOp;
         if (norm is not null || gate is not null) i++;
-        if (At(i) is not LinearOp linear || !CanMultiply(linear)) return null;
+        if (At(i) is not LinearOp linear || !_limits.CanMultiply(linear)) return null;
         if (norm is not null && (norm.Weight is null || !IsOnlyFor(norm.Output, linear.X, linear))) return null;
         if (gate is not null && (gate.NGroups > 1 || !IsOnlyFor(gate.Output, linear.X, linear))) return null;
         Op chosen = (Op?)norm ?? (Op?)gate ?? linear;
@@ -49,9 +49,9 @@ internal sealed class StepGroups
     {
         int i = first;
         RmsNormOp[]? norms = null;
-        if (At(i) is RmsNormOp dtNorm && At(i + 1) is RmsNormOp bNorm && At(i + 2) is RmsNormOp cNorm) (norms, i) = ([dtNorm, bNorm, cNorm], i + 3);
+        if (_limits.NormsScans && At(i) is RmsNormOp dtNorm && At(i + 1) is RmsNormOp bNorm && At(i + 2) is RmsNormOp cNorm) (norms, i) = ([dtNorm, bNorm, cNorm], i + 3);
         if (At(i) is not LinearOp linear || At(i + 1) is not SelectiveScanOp scan || !IsOnlyFor(linear.Output, scan.Dt, scan)) return null;
-        if (linear.Bias is not null || linear.AddTo is not null || linear.X.Width % 8 != 0 || linear.X.Width > MostRank || scan.DState > MostStates) return null;
+        if (linear.Bias is not null || linear.AddTo is not null || linear.X.Width % 8 != 0 || linear.X.Width > _limits.MostRank || scan.DState > _limits.MostStates) return null;
         if (norms is not null)
         {
             bool fit = norms.All(n => n.Weight is null && n.Epsilon == norms[0].Epsilon)
@@ -63,27 +63,12 @@ internal sealed class StepGroups
             ? new StepGroup(i + 2 - first) { Linear = linear, Scan = scan, ScanNorms = norms } : null;
     }
 
-    private StepGroup? SsdAt(int first)
-    {
-        if (At(first) is not SsdScanOp ssd || ssd.DState % 4 != 0 || ssd.HeadDim % 4 != 0) return null;
-        if (ssd.NGroups > 1 && ssd.NHeads / ssd.NGroups * ssd.HeadDim % SsdBlock != 0) return null;   // a block has channels of one group
-        return IsAligned(ssd.X) && IsAligned(ssd.B) && IsAligned(ssd.C) && IsAligned(ssd.Output) && _plan.States.Entries[ssd.State.Index].CanonicalOffset % 4 == 0
-            ? new StepGroup(1) { Ssd = ssd } : null;
-    }
-
-    private bool CanMultiply(LinearOp linear)
-    {
-        WeightForm form = _formOf(linear.Weight);
-        return HasKernel(form) && (form.IsQuantized || linear.X.Width % 8 == 0);
-    }
-
-    /// <summary>Whether kernels of a step read a form: those of the types that models are mostly stored in.</summary>
-    private static bool HasKernel(WeightForm form) => form.Kernels is "F16" or "BF16" or "Q8_0" or "Q4_K" or "Q5_K" or "Q6_K";
+    private StepGroup? SsdAt(int first) => At(first) is SsdScanOp ssd && _limits.CanScan(ssd) ? new StepGroup(1) { Ssd = ssd } : null;
 
     /// <summary>Whether a convolution reads a product's outputs that nothing else reads.</summary>
     private bool CanConvolve(LinearOp linear, CausalConvOp conv)
     {
-        if (conv.X.Register != linear.Output.Register || linear.AddTo is not null || linear.X.Rows != RowDomain.Tokens || conv.DConv > MostTaps || Outlives(conv.X)) return false;
+        if (conv.X.Register != linear.Output.Register || linear.AddTo is not null || linear.X.Rows != RowDomain.Tokens || conv.DConv > _limits.MostTaps || Outlives(conv.X)) return false;
         foreach (Op op in _plan.Ops)
             foreach (Activation input in op.Inputs)
                 if (op != conv && input.Register == conv.X.Register && input.Offset < conv.X.Offset + conv.X.Width && conv.X.Offset < input.Offset + input.Width) return false;
@@ -116,5 +101,6 @@ internal sealed class StepGroups
         return true;
     }
 
+    /// <summary>Whether rows of a value begin at sixteen bytes, as those of its register do.</summary>
     private static bool IsAligned(Activation a) => a.Offset % 4 == 0;
 }
