@@ -2,23 +2,31 @@
 # Compiles Shaders/glsl/*.comp to SPIR-V with glslc, packs it under Shaders/compiled/vulkan and writes the manifest of source hashes.
 #   build-vulkan.sh            compile, pack, write the manifest
 #   build-vulkan.sh --check    compile and compare with what is committed, where glslc is the version that made it; with spirv-val validate
-# A shader names its variants in a line "// variants: ..."; each is compiled with its name in capitals defined, besides the shader as it is.
+# A shader names its variants in a line "// variants: ..."; each is compiled with its name in capitals defined (each part of a name with a point), besides the
+# shader as it is. What a line "// needs: EXTENSION" says, only newer compilers know: GLSLC_NEWER names one (Debian trixie's glslc does), and without it what is
+# committed of such shaders stays, as long as no source has changed. Emulated variants need none.
 set -euo pipefail
 cd "$(dirname "$0")"
 glslc=${GLSLC:-glslc}
+newer=${GLSLC_NEWER:-}
 out=compiled/vulkan
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 version=$("$glslc" --version | tr '\n' ' ')
-
+left=()
 for source in glsl/*.comp; do
   name=$(basename "$source" .comp)
   for variant in "" $(sed -n 's|^// variants: ||p' "$source" | head -1); do
-    "$glslc" --target-env=vulkan1.2 -O -Werror ${variant:+-D${variant^^}} -o "$made/$name${variant:+.$variant}.spv" "$source"
+    compiler=$glslc spv=$name${variant:+.$variant}.spv defines=$(tr . '\n' <<< "${variant^^}" | sed '/./s/^/-D/')
+    if grep -q '^// needs: ' "$source" && [[ $variant != *emulated ]]; then
+      compiler=$newer
+      if [ -z "$newer" ]; then left+=("$spv"); continue; fi
+    fi
+    "$compiler" --target-env=vulkan1.2 -O -Werror $defines -o "$made/$spv" "$source"
   done
 done
-if command -v spirv-val > /dev/null; then
-  for spv in "$made"/*.spv; do spirv-val --target-env vulkan1.2 "$spv"; done
+if command -v "${SPIRV_VAL:-spirv-val}" > /dev/null; then
+  for spv in "$made"/*.spv; do "${SPIRV_VAL:-spirv-val}" --target-env vulkan1.2 "$spv"; done
 else
   echo "build-vulkan: no spirv-val; nothing was validated"
 fi
@@ -28,6 +36,7 @@ if [ "${1:-}" = "--check" ]; then
     echo "build-vulkan: another glslc made what is committed; it compiles here, and was not compared ($(cat "$out/glslc.txt"))"
     exit 0
   fi
+  if [ ${#left[@]} -gt 0 ]; then echo "build-vulkan: not compared, as it takes a newer glslc (GLSLC_NEWER): ${left[*]}"; fi
   failed=0
   for spv in "$made"/*.spv; do
     name=$(basename "$spv")
@@ -36,6 +45,15 @@ if [ "${1:-}" = "--check" ]; then
   exit $failed
 fi
 
+if [ ${#left[@]} -gt 0 ]; then
+  for source in $(grep -l '^// needs: ' glsl/*.comp) glsl/*.glsl; do
+    if ! (cd glsl && sha256sum "$(basename "$source")") | grep -qxFf - "$out/manifest.sha256"; then
+      echo "build-vulkan: $source has changed, and ${left[*]} takes a newer glslc; name one in GLSLC_NEWER" >&2
+      exit 1
+    fi
+  done
+  for spv in "${left[@]}"; do gzip -dc "$out/$spv.gz" > "$made/$spv"; done
+fi
 rm -rf "$out"
 mkdir -p "$out"
 for spv in "$made"/*.spv; do gzip -9nc "$spv" > "$out/$(basename "$spv").gz"; done

@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Vulkan;
 
-/// <summary>The values of a plan on the device: the arena, with rows at multiples of 64 bytes, and the logits, end to end.</summary>
+/// <summary>The values of a plan on the device: the arena, with rows at multiples of 64 bytes, and in memory of the host the logits, end to end.</summary>
 internal sealed class ArenaMemory : IDisposable
 {
     private const int Alignment = 16;
@@ -20,7 +20,7 @@ internal sealed class ArenaMemory : IDisposable
         Values = new VulkanBuffer(device, (long)_layout.FloatsPerRow * _capacity * sizeof(float), MemoryPlace.Device, $"the scratch for {_capacity} rows");
         try
         {
-            Logits = new VulkanBuffer(device, plan.Logits is null ? 0 : (long)plan.VocabularySize * _outputs * sizeof(float), MemoryPlace.Device, $"the logits of {_outputs} rows");
+            Logits = new VulkanBuffer(device, plan.Logits is null ? 0 : (long)plan.VocabularySize * _outputs * sizeof(float), MemoryPlace.Host, $"the logits of {_outputs} rows");
         }
         catch
         {
@@ -36,7 +36,8 @@ internal sealed class ArenaMemory : IDisposable
 
     public VulkanBuffer Logits { get; }
 
-    public long Bytes => Values.Bytes + Logits.Bytes;
+    /// <summary>Bytes on the device.</summary>
+    public long Bytes => Values.Bytes;
 
     /// <summary>Where a value lies.</summary>
     public RowsPlace this[Activation a]
@@ -49,7 +50,8 @@ internal sealed class ArenaMemory : IDisposable
         }
     }
 
-    private static ArenaLayout LayoutOf(Plan plan) => new(plan, width => (width + Alignment - 1) / Alignment * Alignment);
+    /// <summary>Where the values of a plan lie.</summary>
+    public static ArenaLayout LayoutOf(Plan plan) => new(plan, width => (width + Alignment - 1) / Alignment * Alignment);
 
     public void Dispose()
     {

@@ -13,16 +13,18 @@ internal static class MemoryNeed
     /// <param name="source">Its weights.</param>
     /// <param name="chunk">Rows that prompts are fed in.</param>
     /// <param name="traits">The device.</param>
-    public static string? WhyNot(Plan plan, IWeightSource source, int chunk, DeviceTraits traits)
+    /// <param name="matrices">How products of many rows go.</param>
+    public static string? WhyNot(Plan plan, IWeightSource source, int chunk, DeviceTraits traits, MatrixUse matrices)
     {
-        long bytes = BytesOf(plan, source, chunk), usable = traits.MemoryBytes - traits.MemoryBytes / ReservedShare;
+        long bytes = BytesOf(plan, source, chunk, matrices), usable = traits.MemoryBytes - traits.MemoryBytes / ReservedShare;
         return bytes <= usable ? null
-            : $"The model needs {(bytes + (1 << 20) - 1) >> 20:n0} MiB on the device and {traits.Name} has {usable >> 20:n0} MiB for it; take a smaller storage type, or {SplitBackend.WayOut(plan, piece => BytesOf(piece, source, chunk) <= usable)}choose --backend cpu.";
+            : $"The model needs {(bytes + (1 << 20) - 1) >> 20:n0} MiB on the device and {traits.Name} has {usable >> 20:n0} MiB for it; take a smaller storage type, or {SplitBackend.WayOut(plan, piece => BytesOf(piece, source, chunk, matrices) <= usable)}choose --backend cpu.";
     }
 
-    private static long BytesOf(Plan plan, IWeightSource source, int chunk)
+    private static long BytesOf(Plan plan, IWeightSource source, int chunk, MatrixUse matrices)
     {
         long bytes = ArenaMemory.BytesOf(plan, chunk) + 2 * plan.States.Bytes(0);   // a session's state, and the slot that belongs to none
+        if (matrices != MatrixUse.None) bytes += HalfScratch.BytesOf(plan, chunk);
         foreach (WeightSpec spec in plan.Weights)
             if (spec.TryFind(source, out TensorView view)) bytes += DeviceWeights.BytesOf(WeightForm.For(spec, view), view);
         return bytes;

@@ -7,8 +7,6 @@ namespace MambaRT.Backends.Vulkan;
 /// <remarks>Several models share it; making a pipeline is locked.</remarks>
 internal sealed unsafe class PipelineLibrary : IDisposable
 {
-    private const int Constants = 4;
-
     private readonly VulkanDevice _device;
     private readonly Dictionary<string, ShaderModule> _modules = [];
     private readonly Dictionary<ShaderKey, Pipeline> _pipelines = [];
@@ -64,12 +62,12 @@ internal sealed unsafe class PipelineLibrary : IDisposable
     private Pipeline Make(ShaderKey shader)
     {
         if (!_modules.TryGetValue(shader.Name, out ShaderModule module)) _modules[shader.Name] = module = Load(shader.Name);
-        uint* values = stackalloc uint[Constants] { shader.C1, shader.C2, shader.C3, shader.C4 };
-        var entries = stackalloc SpecializationMapEntry[Constants];
-        for (uint i = 0; i < Constants; i++) entries[i] = new SpecializationMapEntry(i + 1, i * sizeof(uint), sizeof(uint));
-        var constants = new SpecializationInfo(Constants, entries, Constants * sizeof(uint), values);
+        var entries = stackalloc SpecializationMapEntry[shader.Constants.Length];
+        for (uint i = 0; i < shader.Constants.Length; i++) entries[i] = new SpecializationMapEntry(i + 1, i * sizeof(uint), sizeof(uint));
+        fixed (uint* values = shader.Constants)
         fixed (byte* main = "main\0"u8)
         {
+            var constants = new SpecializationInfo((uint)shader.Constants.Length, entries, (nuint)shader.Constants.Length * sizeof(uint), values);
             var stage = new PipelineShaderStageCreateInfo
             {
                 SType = StructureType.PipelineShaderStageCreateInfo,

@@ -30,9 +30,39 @@ internal struct EmbedPush
 internal struct LinearPush
 {
     public PushedWeights Weights;
+    public Rows From, Gate, Residual, To, U;
+    public float Scale, Epsilon;
+    public uint Domain, Selects, HasBias, Adds, ConvFirst, Channels;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct TilesPush
+{
+    public PushedWeights Weights;
     public Rows From, Residual, To;
     public float Scale;
     public uint Domain, HasBias, Adds;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct HalvePush
+{
+    public Rows From;
+    public uint Width, Stride, Domain;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct DequantizePush
+{
+    public PushedWeights Weights;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct StepPush
+{
+    public PushedWeights Weights;
+    public Rows U, Dt, B, C, Z, To;
+    public uint Channels, HeadDim, HeadsOfGroup;
 }
 
 [StructLayout(LayoutKind.Sequential)]

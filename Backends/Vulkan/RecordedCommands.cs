@@ -60,7 +60,7 @@ internal sealed unsafe class RecordedCommands : IDisposable
         {
             if (hazards.Note(dispatch.Bindings))
             {
-                CommandLane.Barrier(_device.Api, commands);
+                CommandLane.BarrierOfShaders(_device.Api, commands);
                 Barriers++;
             }
             Pipeline pipeline = pipelines[dispatch.Shader];

@@ -6,7 +6,8 @@ namespace MambaRT.Backends.Vulkan;
 /// <remarks>Several models may share a backend. A model and its executables are used by one thread at a time.</remarks>
 public sealed class VulkanBackend : IBackend
 {
-    private const int ChunkTokens = 256;
+    /// <summary>Tokens that prompts are fed in: as many as keep products by matrices busy.</summary>
+    private const int ChunkTokens = 256, ChunkOfMatrices = 2048;
 
     private readonly VulkanDevice _device;
     private readonly PipelineLibrary _pipelines;
@@ -17,17 +18,17 @@ public sealed class VulkanBackend : IBackend
     /// <param name="device">Its number, from 0.</param>
     /// <param name="plain">Whether every capability that not all devices have is left unused.</param>
     /// <exception cref="NotSupportedException">There is no loader, driver or such device, or it lacks what is needed.</exception>
-    public VulkanBackend(int device = 0, bool plain = false) : this(device, plain, long.MaxValue)
+    public VulkanBackend(int device = 0, bool plain = false) : this(device, plain, long.MaxValue, emulatesMatrices: false)
     {
     }
 
-    /// <summary>Opens a device as one that binds less at a time than it does.</summary>
-    internal VulkanBackend(int device, bool plain, long mostWeightBytes)
+    /// <summary>Opens a device as one that binds less at a time than it does, or has cooperative matrices.</summary>
+    internal VulkanBackend(int device, bool plain, long mostWeightBytes, bool emulatesMatrices)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(device);
         if (WhyNot(device) is string why) throw new NotSupportedException($"Vulkan: {why}; choose --backend cpu.");
         (_number, _plain) = (device, plain);
-        _device = new VulkanDevice(VulkanLoader.Devices[device], plain, mostWeightBytes);
+        _device = new VulkanDevice(VulkanLoader.Devices[device], plain, mostWeightBytes, emulatesMatrices);
         try
         {
             _pipelines = new PipelineLibrary(_device);
@@ -61,15 +62,17 @@ public sealed class VulkanBackend : IBackend
         {
             DeviceTraits traits = _device.Traits;
             return $"{traits.Name}, {traits.MemoryBytes >> 20:n0} MiB, Vulkan {traits.ApiVersion >> 22}.{traits.ApiVersion >> 12 & 0x3ff}, {traits.Driver}, subgroups of {traits.SubgroupSize}"
-                + (_device.UsesSubgroups ? "" : ", sums in shared memory") + (traits.IsSoftware ? ", software" : "");
+                + (_device.UsesSubgroups ? "" : ", sums in shared memory") + (_device.Matrices == MatrixUse.None ? "" : ", cooperative matrices") + (traits.IsSoftware ? ", software" : "");
         }
     }
 
     /// <inheritdoc/>
-    public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, ChunkTokens);
+    public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, Chunk);
 
     /// <inheritdoc/>
-    public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, ChunkTokens, _device.Traits);
+    public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Chunk, _device.Traits, _device.Matrices);
+
+    private int Chunk => _device.Matrices == MatrixUse.None ? ChunkTokens : ChunkOfMatrices;
 
     /// <inheritdoc/>
     public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => MemoryNeed.Use(plan, weights, Math.Max(options.ChunkTokens, 1), options.Slots);

@@ -1,27 +1,64 @@
-using System.Runtime.CompilerServices;
-
 namespace MambaRT.Backends.Vulkan;
 
 /// <summary>Turns the ops of a plan into dispatches for a bucket. What a batch holds is read on the device; a bucket only bounds it.</summary>
-internal sealed unsafe class VulkanCompiler(VulkanDevice device, DeviceWeights weights, DeviceSlots slots, ArenaMemory arena, BatchTable table, Bucket bucket) : IScanContract
+internal sealed class VulkanCompiler : IScanContract
 {
     private const uint TokenRows = 0, OutputRows = 1;
 
-    /// <summary>What shaders take of a value at a time: columns of a thread in embed and linear.</summary>
+    /// <summary>What shaders take of a value at a time: columns of a thread in embed, and of a row of matmul.</summary>
     private const int Columns = 16;
 
+    private readonly VulkanDevice _device;
+    private readonly DeviceWeights _weights;
+    private readonly DeviceSlots _slots;
+    private readonly ArenaMemory _arena;
+    private readonly Bucket _bucket;
+    private readonly DispatchList _list;
+    private readonly StepDispatches _steps;
+    private readonly MatrixDispatches _matrices;
+
+    public VulkanCompiler(VulkanDevice device, DeviceWeights weights, DeviceSlots slots, ArenaMemory arena, HalfScratch halves, BatchTable table, Bucket bucket)
+    {
+        (_device, _weights, _slots, _arena, _bucket) = (device, weights, slots, arena, bucket);
+        _list = new DispatchList(device, table);
+        _steps = new StepDispatches(device, weights, slots, arena, _list, bucket);
+        _matrices = new MatrixDispatches(device, weights, arena, halves, _list, bucket);
+    }
+
     /// <summary>The dispatches so far.</summary>
-    public List<Dispatch> Dispatches { get; } = [];
+    public IReadOnlyList<Dispatch> Dispatches => _list.All;
+
+    /// <summary>Turns all ops of a plan into dispatches, those of groups together where the batch has one row a sequence.</summary>
+    public void Compile(Plan plan, StepGroups groups)
+    {
+        for (int i = 0; i < plan.Ops.Length;)
+        {
+            StepGroup? group = _bucket.Single && _bucket.Rows <= StepDispatches.MostRows ? groups[i] : null;
+            if (group is null)
+            {
+                plan.Ops[i++].Accept(this);
+                continue;
+            }
+            int end = i + group.Count;
+            if (!_steps.Takes(group))
+            {
+                while (plan.Ops[i] != group.Linear) plan.Ops[i++].Accept(this);
+                group = group with { Select = null, Norm = null, Gate = null };
+            }
+            _steps.Add(group);
+            i = end;
+        }
+    }
 
     public void Embed(EmbedOp op)
     {
         const int Threads = 64;
-        WeightPlace place = weights[op.Table];
-        RowsPlace y = arena[op.Output];
-        foreach (var part in place.Parts(device, int.MaxValue))
-            Add(op, new ShaderKey("embed", FormNumber.Of(place.Form), IsWide(place)), Parts(Parts(place.Columns, Columns), Threads), bucket.Rows,
-                new EmbedPush { Table = Pushed(place, part.First, part.Count), To = y.Pushed, Scale = op.Scale },
-                [new(1, part.Data), new(2, OrTable(part.Scales)), new(3, y.Memory, BufferAccess.Writes)]);
+        WeightPlace place = _weights[op.Table];
+        RowsPlace y = _arena[op.Output];
+        foreach (var part in place.Parts(_device, int.MaxValue))
+            _list.Add(op, new ShaderKey("embed", FormNumber.Of(place.Form), place.IsWide), DispatchList.Parts(DispatchList.Parts(place.Columns, Columns), Threads), _bucket.Rows,
+                new EmbedPush { Table = place.Pushed(part.First, part.Count), To = y.Pushed, Scale = op.Scale },
+                [new(1, part.Data), new(2, _list.OrTable(part.Scales)), new(3, y.Memory, BufferAccess.Writes)]);
     }
 
     public void RmsNorm(RmsNormOp op) => Norm(op, op.X, null, op.Weight, 1, op.Epsilon);
@@ -30,19 +67,22 @@ internal sealed unsafe class VulkanCompiler(VulkanDevice device, DeviceWeights w
 
     public void Linear(LinearOp op)
     {
-        const int RowsOfGroup = 8, MostTokens = 4, MostDirect = 16, RowsOfTile = 64, TokensOfTile = 32;
-        WeightPlace place = weights[op.Weight];
-        RowsPlace x = arena[op.X], y = arena[op.Output], residual = op.AddTo is Activation a ? arena[a] : default;
-        int rows = Rows(op.X), tokens = rows == 1 ? 1 : MostTokens;
-        uint wide = x.IsWide && op.X.Width % Columns == 0 ? 1u : 0;
-        bool tiled = rows > MostDirect;
-        var shader = new ShaderKey(tiled ? "matmul" : device.UsesSubgroups ? "linear.subgroups" : "linear", FormNumber.Of(place.Form), IsWide(place), (uint)tokens, wide);
-        int across = tiled ? RowsOfTile : RowsOfGroup, down = tiled ? TokensOfTile : tokens;
-        foreach (var part in place.Parts(device, (long)device.Traits.MostGroups * across))
-            Add(op, shader, Parts(part.Count, across), Parts(rows, down),
-                new LinearPush
+        const int RowsOfTile = 64, TokensOfTile = 32;
+        int rows = Rows(op.X);
+        if (rows <= StepDispatches.MostRows)
+        {
+            _steps.Multiply(op);
+            return;
+        }
+        if (_matrices.TryMultiply(op)) return;
+        WeightPlace place = _weights[op.Weight];
+        RowsPlace x = _arena[op.X], y = _arena[op.Output], residual = op.AddTo is Activation a ? _arena[a] : default;
+        var shader = new ShaderKey("matmul", FormNumber.Of(place.Form), place.IsWide, x.IsWide && op.X.Width % Columns == 0 ? 1u : 0);
+        foreach (var part in place.Parts(_device, (long)_device.Traits.MostGroups * RowsOfTile))
+            _list.Add(op, shader, DispatchList.Parts(part.Count, RowsOfTile), DispatchList.Parts(rows, TokensOfTile),
+                new TilesPush
                 {
-                    Weights = Pushed(place, part.First, part.Count),
+                    Weights = place.Pushed(part.First, part.Count),
                     From = x.Pushed,
                     Residual = residual.Pushed,
                     To = y.Pushed,
@@ -51,90 +91,76 @@ internal sealed unsafe class VulkanCompiler(VulkanDevice device, DeviceWeights w
                     HasBias = op.Bias is null ? 0u : 1,
                     Adds = op.AddTo is null ? 0u : 1,
                 },
-                [new(1, part.Data), new(2, OrTable(part.Scales)), new(3, x.Memory), new(4, OrTable(residual.Memory)), new(5, Vector(op.Bias)), new(6, y.Memory, BufferAccess.Writes)]);
+                [new(1, part.Data), new(2, _list.OrTable(part.Scales)), new(3, x.Memory), new(4, _list.OrTable(residual.Memory)), new(5, _list.Vector(_weights, op.Bias)), new(6, y.Memory, BufferAccess.Writes)]);
     }
 
     public void CausalConv(CausalConvOp op)
     {
         const int Threads = 64;
-        RowsPlace x = arena[op.X], y = arena[op.Output];
+        RowsPlace x = _arena[op.X], y = _arena[op.Output];
         var push = new ConvPush { From = x.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, TapCount = (uint)op.DConv, HasBias = op.Bias is null ? 0u : 1 };
-        BufferBinding read = new(1, x.Memory), taps = new(2, weights.Vector(op.Weight)), bias = new(3, Vector(op.Bias)), written = new(5, y.Memory, BufferAccess.Writes);
-        BufferSlice window = slots[op.Window];
-        int blocks = Parts(op.X.Width, Threads);
+        BufferBinding read = new(1, x.Memory), taps = new(2, _weights.Vector(op.Weight)), bias = new(3, _list.Vector(_weights, op.Bias)), written = new(5, y.Memory, BufferAccess.Writes);
+        BufferSlice window = _slots[op.Window];
+        int blocks = DispatchList.Parts(op.X.Width, Threads);
         bool keeps = window.Bytes > 0;   // a convolution of one tap keeps nothing
-        BufferBinding changed = new(4, OrTable(window), keeps ? BufferAccess.Reads | BufferAccess.Writes : BufferAccess.Reads);
-        Add(op, new ShaderKey("conv", bucket.Single ? 1u : 0), blocks, bucket.Rows, push, [read, taps, bias, changed, written]);
-        if (keeps && !bucket.Single) Add(op, new ShaderKey("conv.window"), blocks, bucket.Sequences, push, [read, changed]);
+        BufferBinding changed = new(4, _list.OrTable(window), keeps ? BufferAccess.Reads | BufferAccess.Writes : BufferAccess.Reads);
+        _list.Add(op, new ShaderKey("conv", _bucket.Single ? 1u : 0), blocks, _bucket.Rows, push, [read, taps, bias, changed, written]);
+        if (keeps && !_bucket.Single) _list.Add(op, new ShaderKey("conv.window"), blocks, _bucket.Sequences, push, [read, changed]);
     }
 
     public void SelectiveScan(SelectiveScanOp op)
     {
-        RowsPlace u = arena[op.U], dt = arena[op.Dt], b = arena[op.B], c = arena[op.C], z = arena[op.Z], y = arena[op.Output];
-        Scan(op, op.DState, op.U.Width, ssd: false,
+        if (_bucket.Single)
+        {
+            _steps.Scan(op);
+            return;
+        }
+        RowsPlace u = _arena[op.U], dt = _arena[op.Dt], b = _arena[op.B], c = _arena[op.C], z = _arena[op.Z], y = _arena[op.Output];
+        Scan(op, op.DState, op.U.Width, op.U.Width, ssd: false,
             new ScanPush { U = u.Pushed, Dt = dt.Pushed, B = b.Pushed, C = c.Pushed, Z = z.Pushed, To = y.Pushed, Channels = (uint)op.U.Width, HeadDim = 1, HeadsOfGroup = 1 },
-            [new(1, u.Memory), new(2, dt.Memory), new(3, b.Memory), new(4, c.Memory), new(5, z.Memory), new(6, weights.Vector(op.A)), new(7, weights.Vector(op.D)),
-                new(8, weights.Vector(op.DtBias)), new(9, slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(10, y.Memory, BufferAccess.Writes)]);
+            [new(1, u.Memory), new(2, dt.Memory), new(3, b.Memory), new(4, c.Memory), new(5, z.Memory), new(6, _weights.Vector(op.A)), new(7, _weights.Vector(op.D)),
+                new(8, _weights.Vector(op.DtBias)), new(9, _slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(10, y.Memory, BufferAccess.Writes)]);
     }
 
     public void SsdScan(SsdScanOp op)
     {
-        RowsPlace x = arena[op.X], dt = arena[op.Dt], b = arena[op.B], c = arena[op.C], y = arena[op.Output];
-        Scan(op, op.DState, op.X.Width, ssd: true,
+        if (_bucket.Single)
+        {
+            _steps.Scan(op);
+            return;
+        }
+        RowsPlace x = _arena[op.X], dt = _arena[op.Dt], b = _arena[op.B], c = _arena[op.C], y = _arena[op.Output];
+        Scan(op, op.DState, op.X.Width, op.X.Width / op.NGroups, ssd: true,
             new ScanPush { U = x.Pushed, Dt = dt.Pushed, B = b.Pushed, C = c.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, HeadDim = (uint)op.HeadDim, HeadsOfGroup = (uint)(op.NHeads / op.NGroups) },
-            [new(1, x.Memory), new(2, dt.Memory), new(3, b.Memory), new(4, c.Memory), new(5, x.Memory), new(6, weights.Vector(op.A)), new(7, weights.Vector(op.D)),
-                new(8, weights.Vector(op.DtBias)), new(9, slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(10, y.Memory, BufferAccess.Writes)]);
+            [new(1, x.Memory), new(2, dt.Memory), new(3, b.Memory), new(4, c.Memory), new(5, x.Memory), new(6, _weights.Vector(op.A)), new(7, _weights.Vector(op.D)),
+                new(8, _weights.Vector(op.DtBias)), new(9, _slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(10, y.Memory, BufferAccess.Writes)]);
     }
 
     public void SelectOutputs(SelectOutputsOp op)
     {
         const int Threads = 64;
-        RowsPlace x = arena[op.X], y = arena[op.Output];
-        Add(op, new ShaderKey("select"), Parts(op.X.Width, Threads), bucket.Outputs, new SelectPush { From = x.Pushed, To = y.Pushed, Width = (uint)op.X.Width },
+        RowsPlace x = _arena[op.X], y = _arena[op.Output];
+        _list.Add(op, new ShaderKey("select"), DispatchList.Parts(op.X.Width, Threads), _bucket.Outputs, new SelectPush { From = x.Pushed, To = y.Pushed, Width = (uint)op.X.Width },
             [new(1, x.Memory), new(2, y.Memory, BufferAccess.Writes)]);
     }
 
     private void Norm(Op op, Activation input, Activation? gate, WeightRef? weight, int groups, float epsilon)
     {
-        RowsPlace x = arena[input], z = gate is Activation g ? arena[g] : x, y = arena[op.Output];
-        Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1), Rows(input), groups,
+        RowsPlace x = _arena[input], z = gate is Activation g ? _arena[g] : x, y = _arena[op.Output];
+        _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1), Rows(input), groups,
             new NormPush { From = x.Pushed, Gate = z.Pushed, To = y.Pushed, Width = (uint)(input.Width / groups), Domain = Domain(input), Epsilon = epsilon },
-            [new(1, x.Memory), new(2, z.Memory), new(3, Vector(weight)), new(4, y.Memory, BufferAccess.Writes)]);
+            [new(1, x.Memory), new(2, z.Memory), new(3, _list.Vector(_weights, weight)), new(4, y.Memory, BufferAccess.Writes)]);
     }
 
-    /// <summary>Threads share a channel so that each holds a few of its states: all of a small one, for less to add up.</summary>
-    private void Scan(Op op, int states, int channels, bool ssd, in ScanPush push, BufferBinding[] bindings)
+    private void Scan(Op op, int states, int channels, int channelsOfGroup, bool ssd, in ScanPush push, BufferBinding[] bindings)
     {
-        const int Threads = 128, StatesOfThread = 8, MostLanes = 32;
-        int lanes = 1;
-        while (lanes < MostLanes && states > lanes * StatesOfThread) lanes *= 2;
-        Add(op, new ShaderKey("scan", ssd ? 1u : 0, (uint)states, (uint)lanes), Parts(channels, Threads / lanes), bucket.Sequences, push, bindings);
+        var shape = ScanShape.For(states, channels, channelsOfGroup, ssd, _device.Traits.SharedBytes);
+        _list.Add(op, new ShaderKey("scan", ssd ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps),
+            DispatchList.Parts(channels, shape.Channels), _bucket.Sequences, push, bindings);
     }
 
-    private void Add<TPush>(Op op, ShaderKey shader, long x, long y, in TPush push, ReadOnlySpan<BufferBinding> bindings) where TPush : unmanaged
-    {
-        if (x == 0 || y == 0) return;
-        if (Math.Max(x, y) > device.Traits.MostGroups)
-            throw new NotSupportedException($"Op '{op.Name}' takes {Math.Max(x, y)} workgroups in a direction, and {device.Traits.Name} runs up to {device.Traits.MostGroups}; feed smaller chunks.");
-        byte[] pushed = new byte[sizeof(TPush)];
-        Unsafe.WriteUnaligned(ref pushed[0], push);
-        Dispatches.Add(new Dispatch(op.Name, shader, [new BufferBinding(0, table.Device.Whole), .. bindings], pushed, (uint)x, (uint)y));
-    }
+    private int Rows(Activation a) => a.Rows == RowDomain.Tokens ? _bucket.Rows : _bucket.Outputs;
 
-    private BufferSlice Vector(WeightRef? weight) => weight is WeightRef w ? weights.Vector(w) : table.Device.Whole;
-
-    /// <summary>Where a shader has nothing to read, any memory will do.</summary>
-    private BufferSlice OrTable(BufferSlice memory) => memory.Bytes > 0 ? memory : table.Device.Whole;
-
-    /// <summary>Whether rows of floats begin at sixteen bytes and hold whole sixteens of columns.</summary>
-    private static uint IsWide(WeightPlace place) => !place.Form.IsQuantized && place.RowBytes % 16 == 0 && place.Columns % Columns == 0 ? 1u : 0;
-
-    private static PushedWeights Pushed(WeightPlace place, int first, int count) =>
-        new() { RowBytes = (uint)place.RowBytes, RowScaleBytes = (uint)place.RowScaleBytes, Columns = (uint)place.Columns, First = (uint)first, Count = (uint)count };
-
-    private int Rows(Activation a) => a.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
-
-    private static uint Domain(Activation a) => a.Rows == RowDomain.Tokens ? TokenRows : OutputRows;
-
-    private static int Parts(int whole, int part) => (whole + part - 1) / part;
+    /// <summary>What shaders call the domain of a value's rows.</summary>
+    public static uint Domain(Activation a) => a.Rows == RowDomain.Tokens ? TokenRows : OutputRows;
 }

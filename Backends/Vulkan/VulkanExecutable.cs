@@ -11,13 +11,13 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     private readonly DeviceWeights _weights;
     private readonly ArenaMemory _arena;
     private readonly BatchTable _table;
-    private readonly VulkanBuffer _logits;
+    private readonly HalfScratch _halves;
     private readonly CarriedRows _carriedIn, _carriedOut;
     private readonly Dictionary<Bucket, RecordedCommands> _recorded = [];
     private readonly HostPicks _picks;
     private readonly SequenceSpan[] _spans;
     private readonly TokenPick[] _wanted;
-    private float[] _logitRows = [], _carried = [], _observed = [];
+    private float[] _logits = [], _carried = [], _observed = [];
     private Exception? _failure;
     private int _rows, _sequences, _outputs, _pickCount, _moves;
     private bool _wantsLogits, _disposed;
@@ -32,7 +32,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         {
             _arena = new ArenaMemory(model.Plan, shape, model.Device);
             _table = new BatchTable(shape, model.Device);
-            _logits = new VulkanBuffer(model.Device, _arena.Logits.Bytes, MemoryPlace.Host, "the logits");
+            _halves = new HalfScratch(model.Plan, weights, shape, model.Device);
             _carriedIn = new CarriedRows(model.Plan.CarriedIn, shape, _arena, model.Device);
             _carriedOut = new CarriedRows(model.Plan.CarriedOut, shape, _arena, model.Device);
         }
@@ -49,7 +49,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
 
     public BatchShape Shape { get; }
 
-    private long ScratchBytes => _arena.Bytes + _table.Bytes;
+    private long ScratchBytes => _arena.Bytes + _table.Bytes + _halves.Bytes;
 
     private bool HasLogits => _model.Plan.Logits is not null;
 
@@ -61,7 +61,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     {
         if (_model.Running == this) Finish();
         if (_failure is { } failure) throw failure;
-        return new RunOutput(_wantsLogits ? Logits : default, _picks.Of(run), _carriedOut.Read(_rows, ref _carried)) { IsFinite = _wantsLogits ? null : _picks.AreFinite(run) };
+        return new RunOutput(_wantsLogits ? _logits.AsSpan(0, Logits.Length) : default, _picks.Of(run), _carriedOut.Read(_rows, ref _carried)) { IsFinite = _wantsLogits ? null : _picks.AreFinite(run) };
     }
 
     public void Dispose()
@@ -108,9 +108,11 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         try
         {
             _model.Lane.Wait("a run");
-            int count = HasLogits ? _outputs * _model.Plan.VocabularySize : 0;
-            if (_logitRows.Length < count) _logitRows = new float[Math.Max(count, _model.Plan.VocabularySize)];
-            if (count > 0) _logits.Span<float>(0, count).CopyTo(_logitRows);
+            if (_wantsLogits)
+            {
+                if (_logits.Length < Logits.Length) _logits = new float[Logits.Length];
+                Logits.CopyTo(_logits);   // what was read stays readable when this is disposed
+            }
             var ran = new Batch { Tokens = default, Sequences = spans, Picks = _wanted.AsSpan(0, _pickCount) };
             _picks.Pick(_model.Runs, ran, Logits, _slots.Table);
         }
@@ -121,7 +123,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         }
     }
 
-    private ReadOnlySpan<float> Logits => _logitRows.AsSpan(0, HasLogits ? _outputs * _model.Plan.VocabularySize : 0);
+    private ReadOnlySpan<float> Logits => HasLogits ? _arena.Logits.Span<float>(0, (long)_outputs * _model.Plan.VocabularySize) : default;
 
     /// <summary>What is needed of a batch when its run is over.</summary>
     private void Keep(scoped in Batch batch, int outputs)
@@ -143,8 +145,8 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     private RecordedCommands Record(Bucket bucket)
     {
         VulkanCompiler compiler = Compiler(bucket);
-        _model.Plan.Visit(compiler);
-        return Record(compiler.Dispatches, commands => Bring(commands, bucket.Rows), commands => HandOut(commands, bucket.Rows, bucket.Outputs));
+        compiler.Compile(_model.Plan, _model.Steps);
+        return Record(compiler.Dispatches, commands => Bring(commands, bucket.Rows), commands => _carriedOut.Bring(commands, bucket.Rows));
     }
 
     /// <summary>Op by op, each waited for, so that observers see what is read and what comes of it.</summary>
@@ -169,8 +171,8 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
             }
             observer?.Observe(op, Read(op.Output));
         }
-        HandOut(_model.Lane.Begin("the logits"), bucket.Rows, bucket.Outputs);
-        _model.Lane.Send("the logits");
+        _carriedOut.Bring(_model.Lane.Begin("the last op"), bucket.Rows);
+        _model.Lane.Send("the last op");
     }
 
     /// <summary>The rows of a value, brought to the host.</summary>
@@ -188,27 +190,15 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
 
     private int RowsOf(Activation a) => a.Rows == RowDomain.Tokens ? _rows : _outputs;
 
-    private VulkanCompiler Compiler(Bucket bucket) => new(_model.Device, _weights, _slots, _arena, _table, bucket);
+    private VulkanCompiler Compiler(Bucket bucket) => new(_model.Device, _weights, _slots, _arena, _halves, _table, bucket);
 
-    private RecordedCommands Record(List<Dispatch> dispatches, Action<CommandBuffer> before, Action<CommandBuffer> after) =>
+    private RecordedCommands Record(IReadOnlyList<Dispatch> dispatches, Action<CommandBuffer> before, Action<CommandBuffer> after) =>
         new(_model.Device, _model.Lane, _model.Pipelines, dispatches, before, after);
 
     private void Bring(CommandBuffer commands, int rows)
     {
-        Copy(commands, _table.Host, _table.Device, _table.Bytes);
+        _table.Send(commands);
         _carriedIn.Send(commands, rows);
-    }
-
-    private void HandOut(CommandBuffer commands, int rows, int outputs)
-    {
-        if (HasLogits && outputs > 0) Copy(commands, _arena.Logits, _logits, (long)outputs * _model.Plan.VocabularySize * sizeof(float));
-        _carriedOut.Bring(commands, rows);
-    }
-
-    private void Copy(CommandBuffer commands, VulkanBuffer from, VulkanBuffer to, long bytes)
-    {
-        var region = new BufferCopy(0, 0, (ulong)bytes);
-        _model.Device.Api.CmdCopyBuffer(commands, from.Handle, to.Handle, 1, &region);
     }
 
     private void Forget()
@@ -222,7 +212,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     {
         _arena?.Dispose();
         _table?.Dispose();
-        _logits?.Dispose();
+        _halves?.Dispose();
         _carriedIn?.Dispose();
         _carriedOut?.Dispose();
     }

@@ -14,6 +14,7 @@ internal sealed class VulkanModel : ILoadedModel
     {
         (Plan, Source, Device, Pipelines) = (plan, source, device, pipelines);
         (Observer, NeverPicked, EndTokens, _chunk) = (options.Observer, options.NeverPicked, options.EndTokens, options.ChunkTokens);
+        Steps = StepDispatches.Groups(plan);
         Lane = new CommandLane(device);
         Transfers = new Transfers(device, Lane);
         try
@@ -40,6 +41,9 @@ internal sealed class VulkanModel : ILoadedModel
     public CommandLane Lane { get; }
 
     public Transfers Transfers { get; }
+
+    /// <summary>The ops that shaders of a step do together.</summary>
+    public StepGroups Steps { get; }
 
     /// <summary>Sees what the projections read, or null.</summary>
     public IActivationObserver? Observer { get; }

@@ -10,6 +10,13 @@ namespace MambaRT.Backends.Vulkan;
 /// <param name="RowScaleBytes">Bytes of a row of scales.</param>
 internal readonly record struct WeightPlace(WeightForm Form, BufferSlice Data, BufferSlice Scales, int Rows, int Columns, long RowBytes, long RowScaleBytes)
 {
+    /// <summary>1 where rows of floats begin at sixteen bytes and hold whole sixteens of columns, as shaders are told, else 0.</summary>
+    public uint IsWide => !Form.IsQuantized && RowBytes % 16 == 0 && Columns % 16 == 0 ? 1u : 0;
+
+    /// <summary>What shaders are told of some of its rows, which they are given alone.</summary>
+    public PushedWeights Pushed(int first, int count) =>
+        new() { RowBytes = (uint)RowBytes, RowScaleBytes = (uint)RowScaleBytes, Columns = (uint)Columns, First = (uint)first, Count = (uint)count };
+
     /// <summary>
     /// Cuts it into runs of rows that a device binds, each of which begins where bindings may: most weights are one; lavapipe binds 128 MiB.
     /// </summary>

@@ -1,68 +1,184 @@
 #version 450
 // variants: subgroups
-// A product of few rows of x: LANES threads, or a subgroup, share a row of W, each taking every so many sixteens of its columns.
+// A product of few rows of x: LANES threads share ROWS rows of W, each taking every so many units of their columns. x lies in shared memory, all of it or a
+// chunk of columns at a time; as it is brought there it may be normed, or gated and normed, and of what comes out some columns may go through the causal
+// convolution at once, where each sequence has one row: a step of decode does so what are ops of their own elsewhere.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
-#ifdef SUBGROUPS
-#extension GL_KHR_shader_subgroup_arithmetic : require
-#endif
 #include "common.glsl"
-#include "product.glsl"
+#include "weights.glsl"
+#include "lanes.glsl"
 
-const uint THREADS = 128, ROWS = 8, LANES = THREADS / ROWS;
-layout(local_size_x = THREADS) in;
+layout(constant_id = 3) const uint COLUMNS = 16;        // of W
+layout(constant_id = 4) const uint TOKENS = 1;          // rows of x that a workgroup takes
+layout(constant_id = 5) const uint ROWS = 1;
+layout(constant_id = 6) const uint LANES = 32;          // whole subgroups; not fewer than ROWS * TOKENS
+layout(constant_id = 7) const uint DEPTH = 1;           // units of a row that a thread has on their way at once
+layout(constant_id = 8) const uint CHUNK = 16;          // columns in shared memory at a time, in whole units
+layout(constant_id = 9) const uint INPUT = 0;           // AsItIs, Normed or Gated; these with one row of x only
+layout(constant_id = 10) const uint TAPS = 0;           // of the convolution
+layout(constant_id = 11) const uint WIDE_X = 0;         // whether x is read sixteen bytes at a time
+layout(constant_id = 12) const uint THREADS = 128;
+layout(constant_id = 13) const uint ADDENDS = 128;      // partial sums of a workgroup: its subgroups, or threads without these
+layout(constant_id = 14) const uint UNIT = 16;          // columns that a thread takes at a time: 8 where W is halves read sixteen bytes at a time
 
-// The product of one row of W, bound as the row-th, with the workgroup's rows of x: this thread's part of it.
-void partOf(uint row, uint lane, uint lanes, uint firstToken, uint tokens, out float sums[TOKENS]) {
-  for (uint t = 0; t < TOKENS; t++) sums[t] = 0.0;
-  uint groups = (w.columns + 15) / 16;
-  for (uint group = lane; group < groups; group += lanes) {
-    float v[16];
-    decode16(w, row, group, v);
-    [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-      uint at = from.at + min(firstToken + t, tokens - 1) * from.stride + 16 * group;
-      if (WIDE_X != 0) {
-        for (uint i = 0; i < 4; i++) {
-          vec4 f = x4[at / 4 + i];
-          sums[t] += v[4 * i] * f.x + v[4 * i + 1] * f.y + v[4 * i + 2] * f.z + v[4 * i + 3] * f.w;
+layout(local_size_x_id = 12) in;
+layout(binding = 3, std430) readonly buffer X { float x[]; };
+layout(binding = 3, std430) readonly buffer WideX { vec4 x4[]; };
+layout(binding = 4, std430) readonly buffer AddTo { float addTo[]; };       // or the bias of the convolution
+layout(binding = 5, std430) readonly buffer Bias { float bias[]; };
+layout(binding = 6, std430) writeonly buffer Y { float y[]; };
+layout(binding = 7, std430) readonly buffer Norm { float norm[]; };
+layout(binding = 7, std430) readonly buffer WideNorm { vec4 norm4[]; };
+layout(binding = 8, std430) readonly buffer Gate { float gate[]; };
+layout(binding = 8, std430) readonly buffer WideGate { vec4 gate4[]; };
+layout(binding = 9, std430) readonly buffer Taps { float taps[]; };
+layout(binding = 10, std430) buffer State { float state[]; };               // of each slot [channels, past]
+layout(binding = 11, std430) writeonly buffer U { float u[]; };
+layout(push_constant) uniform Push {
+  Weights pushed;
+  Rows from, gateRows, residual, to, uRows;
+  float scale, epsilon;
+  uint domain, selects, hasBias, adds, convFirst, channels;
+};
+
+const uint Normed = 1, Gated = 2, MostTaps = 4;
+const bool HALVES = UNIT == 8, BLOCKS = FORM > BF16;
+const uint UNITS = (COLUMNS + UNIT - 1) / UNIT, CHUNK_UNITS = CHUNK / UNIT;
+const uint STEPS = (CHUNK_UNITS + LANES * DEPTH - 1) / (LANES * DEPTH) * DEPTH, PADDED = STEPS * LANES, QUADS = UNIT / 4;   // beyond its columns x is zero
+const uint GROUPS = THREADS / LANES, VALUES = ROWS * TOKENS;
+
+shared vec4 xs[TOKENS * PADDED * QUADS];   // of each row the first quads of all units, then the second ones, so that neighbours read neighbours
+shared float parts[ADDENDS * VALUES];
+shared float squares[ADDENDS];
+
+Weights weightsOf() {
+  Weights w = pushed;
+  w.columns = COLUMNS;
+  return w;
+}
+
+// Four columns of a row of x, normed but for the mean; its squares are added up.
+vec4 bring(uint row, uint column, inout float square) {
+  vec4 v = vec4(0.0);
+  if (WIDE_X != 0) {
+    if (column >= COLUMNS) return v;
+    v = x4[(from.at + row * from.stride + column) / 4];
+    if (INPUT == Gated) {
+      vec4 z = gate4[(gateRows.at + row * gateRows.stride + column) / 4];
+      v *= z / (1.0 + exp(-z));
+    }
+    square += dot(v, v);
+    return INPUT != 0 ? v * norm4[column / 4] : v;
+  }
+  for (uint i = 0; i < 4; i++) {
+    if (column + i >= COLUMNS) break;
+    float f = x[from.at + row * from.stride + column + i];
+    if (INPUT == Gated) f *= silu(gate[gateRows.at + row * gateRows.stride + column + i]);
+    square += f * f;
+    v[i] = INPUT != 0 ? f * norm[column + i] : f;
+  }
+  return v;
+}
+
+uint rowOfX(uint token) { return selects != 0 ? outputRow(token) : token; }
+
+void main() {
+  uint firstToken = gl_WorkGroupID.y * TOKENS, tokens = countOf(domain);
+  if (firstToken >= tokens) return;
+  Weights w = weightsOf();
+  uint id = threadNumber(), lane = id % LANES, firstOfGroup = gl_WorkGroupID.x * GROUPS * ROWS, firstRow = firstOfGroup + id / LANES * ROWS;
+
+  // Which result this thread will finish, and what it needs for that.
+  uint value = id % VALUES, token = firstToken + value % TOKENS, row = firstOfGroup + id / VALUES * ROWS + value / TOKENS, column = w.first + row;
+  bool finishes = id < GROUPS * VALUES && token < tokens && row < w.count, convolves = TAPS != 0 && column - convFirst < channels;
+  uint channel = column - convFirst, window = 0;
+  float added = 0.0, first = 0.0, tap[MostTaps], past[MostTaps];
+  if (finishes) {
+    if (hasBias != 0) first = bias[column];
+    if (convolves) {
+      window = (slotOf(token) * channels + channel) * (TAPS - 1);
+      if (adds != 0) added = addTo[channel];
+      [[unroll]] for (uint k = 0; k < MostTaps; k++) {
+        tap[k] = k < TAPS ? taps[channel * TAPS + k] : 0.0;
+        past[k] = k + 1 < TAPS ? state[window + k] : 0.0;
+      }
+    } else if (TAPS == 0 && adds != 0) added = addTo[residual.at + token * residual.stride + column];   // y may lie there: each value is read before it is written
+  }
+
+  float sums[VALUES], square = 0.0;
+  [[unroll]] for (uint v = 0; v < VALUES; v++) sums[v] = 0.0;
+  for (uint chunk = 0; chunk < COLUMNS; chunk += CHUNK) {
+    for (uint step = 0; step < STEPS; step += DEPTH) {
+      Sixteen raw[DEPTH * ROWS];
+      [[unroll]] for (uint d = 0; d < DEPTH; d++) {
+        uint unit = min(chunk / UNIT + lane + (step + d) * LANES, UNITS - 1);
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+          uint of = min(firstRow + r, w.count - 1);
+          if (HALVES) raw[d * ROWS + r].q = w128[(of * w.rowBytes >> 4) + unit];
+          else if (BLOCKS) raw[d * ROWS + r] = sixteen(w, of, unit);
         }
-      } else {
-        uint count = min(16, w.columns - 16 * group);
-        for (uint i = 0; i < 16; i++)
-          if (i < count) sums[t] += v[i] * x[at + i];
+      }
+      if (step == 0) {   // weights are on their way meanwhile
+        if (chunk > 0) barrier();
+        for (uint q = id; q < TOKENS * PADDED * QUADS; q += THREADS) {
+          uint t = q / (PADDED * QUADS), at = q % (PADDED * QUADS), columnOfChunk = 4 * at;
+          vec4 v = columnOfChunk < CHUNK ? bring(rowOfX(min(firstToken + t, tokens - 1)), chunk + columnOfChunk, square) : vec4(0.0);
+          xs[t * PADDED * QUADS + at % QUADS * PADDED + at / QUADS] = v;
+        }
+        barrier();
+      }
+      [[unroll]] for (uint d = 0; d < DEPTH; d++) {
+        float v[ROWS * 16];
+        [[unroll]] for (uint r = 0; r < ROWS; r++) {
+          float own[16];
+          if (HALVES) halves8(raw[d * ROWS + r].q, 0, own);
+          else if (BLOCKS) spread(raw[d * ROWS + r], own);
+          else floats16(w, min(firstRow + r, w.count - 1), min(chunk / UNIT + lane + (step + d) * LANES, UNITS - 1), own);
+          [[unroll]] for (uint i = 0; i < UNIT; i++) v[r * 16 + i] = own[i];
+        }
+        [[unroll]] for (uint t = 0; t < TOKENS; t++)
+          [[unroll]] for (uint q = 0; q < QUADS; q++) {
+            vec4 f = xs[t * PADDED * QUADS + q * PADDED + lane + (step + d) * LANES];
+            [[unroll]] for (uint r = 0; r < ROWS; r++)
+              sums[r * TOKENS + t] += v[r * 16 + 4 * q] * f.x + v[r * 16 + 4 * q + 1] * f.y + v[r * 16 + 4 * q + 2] * f.z + v[r * 16 + 4 * q + 3] * f.w;
+          }
       }
     }
   }
-}
 
-#ifndef SUBGROUPS
-shared float parts[TOKENS * THREADS];
-#endif
-
-void main() {
-  uint firstToken = gl_WorkGroupID.y * TOKENS, firstRow = gl_WorkGroupID.x * ROWS, tokens = countOf(domain);
-  if (firstToken >= tokens) return;
-  float sums[TOKENS];
 #ifdef SUBGROUPS
-  for (uint row = firstRow + gl_SubgroupID; row < min(firstRow + ROWS, w.count); row += gl_NumSubgroups) {
-    partOf(row, gl_SubgroupInvocationID, gl_SubgroupSize, firstToken, tokens, sums);
-    for (uint t = 0; t < TOKENS; t++) {
-      float sum = subgroupAdd(sums[t]);
-      if (subgroupElect()) store(row, firstToken + t, tokens, sum);
-    }
+  uint addends = LANES / gl_SubgroupSize;
+  [[unroll]] for (uint v = 0; v < VALUES; v++) {
+    float sum = subgroupAdd(sums[v]);
+    if (subgroupElect()) parts[gl_SubgroupID * VALUES + v] = sum;
+  }
+  if (INPUT != 0) {
+    float sum = subgroupAdd(square);
+    if (subgroupElect()) squares[gl_SubgroupID] = sum;
   }
 #else
-  uint id = gl_LocalInvocationID.x;
-  if (firstRow + id / LANES < w.count) {
-    partOf(firstRow + id / LANES, id % LANES, LANES, firstToken, tokens, sums);
-    for (uint t = 0; t < TOKENS; t++) parts[t * THREADS + id] = sums[t];
-  }
-  barrier();
-  for (uint i = id; i < ROWS * TOKENS; i += THREADS) {
-    uint row = i % ROWS, t = i / ROWS;
-    float sum = 0.0;
-    for (uint k = 0; k < LANES; k++) sum += parts[t * THREADS + row * LANES + k];
-    store(firstRow + row, firstToken + t, tokens, sum);
-  }
+  uint addends = LANES;
+  [[unroll]] for (uint v = 0; v < VALUES; v++) parts[id * VALUES + v] = sums[v];
+  if (INPUT != 0) squares[id] = square;
 #endif
+  barrier();
+  if (!finishes) return;
+  float sum = 0.0;
+  for (uint i = 0; i < addends; i++) sum += parts[(id / VALUES * addends + i) * VALUES + value];
+  if (INPUT != 0) {
+    float all = 0.0;
+    for (uint i = 0; i < GROUPS * addends; i++) all += squares[i];
+    sum *= 1.0 / sqrt(all / float(COLUMNS) + epsilon);
+  }
+  sum = (sum + first) * scale;
+  if (!convolves) {
+    y[to.at + token * to.stride + column] = sum + added;
+    return;
+  }
+  float convolved = added + tap[TAPS - 1] * sum;
+  [[unroll]] for (uint k = 0; k + 1 < MostTaps; k++) convolved += tap[k] * (k + 1 < TAPS ? past[k] : 0.0);
+  u[uRows.at + token * uRows.stride + channel] = silu(convolved);
+  [[unroll]] for (uint k = 0; k + 1 < MostTaps; k++)
+    if (k + 1 < TAPS) state[window + k] = k + 2 < TAPS ? past[k + 1] : sum;
 }

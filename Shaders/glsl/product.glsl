@@ -1,8 +1,7 @@
-// What products of a few rows of x and of many share: y = scale * (x W' + bias) + addTo.
+// What products of many rows of x share: y = scale * (x W' + bias) + addTo.
 #include "weights.glsl"
 
-layout(constant_id = 3) const uint TOKENS = 1;      // rows of x that a workgroup takes, where there are few
-layout(constant_id = 4) const uint WIDE_X = 0;      // whether x is read sixteen bytes at a time
+layout(constant_id = 3) const uint WIDE_X = 0;      // whether x is read sixteen bytes at a time
 
 layout(binding = 3, std430) readonly buffer X { float x[]; };
 layout(binding = 3, std430) readonly buffer WideX { vec4 x4[]; };

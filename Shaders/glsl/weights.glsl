@@ -1,11 +1,14 @@
 // Weights in their forms (Runtime/Device/WeightForm.cs): sixteen values of a row, decoded in float32.
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_EXT_shader_8bit_storage : require
+#extension GL_EXT_control_flow_attributes : require
 
 layout(constant_id = 1) const uint FORM = 0;        // FormNumber.cs
 layout(constant_id = 2) const uint WIDE = 0;        // whether all rows of floats are read sixteen bytes at a time
 
 const uint F32 = 0, F16 = 1, BF16 = 2, Q8_0 = 3, EXPANDED = 4, Q4_0 = 5, Q4_1 = 6, Q5_0 = 7, Q5_1 = 8, IQ4_NL = 9, IQ4_XS = 10, Q2_K = 11, Q3_K = 12, Q4_K = 13, Q5_K = 14, Q6_K = 15;
+
+const bool OFFSETS = FORM == Q4_1 || FORM == Q5_1 || FORM == Q2_K || FORM == Q4_K || FORM == Q5_K;   // forms whose values have one beside their scale
 
 layout(binding = 1, std430) readonly buffer Bytes { uint8_t w8[]; };
 layout(binding = 1, std430) readonly buffer Shorts { uint16_t w16[]; };
@@ -152,16 +155,21 @@ Sixteen sixteen(Weights weights, uint row, uint group) {
   }
 }
 
-// Values 16 * group and on of a row; zeros beyond its end.
-void decode16(Weights weights, uint row, uint group, out float v[16]) {
-  if (FORM > BF16) {
-    Sixteen s = sixteen(weights, row, group);
-    for (uint k = 0; k < 16; k++) {
-      precise float value = s.scale * float(bitfieldExtract(int(s.q[k >> 2]), int(8 * (k & 3)), 8));
-      if (s.offset != 0.0) value = value + s.offset;
-      v[k] = value;
-    }
-  } else if (FORM == F32 && WIDE != 0) {
+// A signed byte as a float: plus 2^23 + 128 it is a mantissa, which takes fewer instructions than to convert it.
+float signedByte(uint biased, uint k) { return uintBitsToFloat(biased >> 8 * k & 255u | 0x4b000000u) - 8388736.0; }
+
+// The values of sixteen.
+void spread(Sixteen s, out float v[16]) {
+  [[unroll]] for (uint k = 0; k < 16; k++) {
+    precise float value = s.scale * signedByte(s.q[k >> 2] ^ 0x80808080u, k & 3);
+    if (OFFSETS) value = value + s.offset;
+    v[k] = value;
+  }
+}
+
+// Sixteen values of a row of floats; zeros beyond its end.
+void floats16(Weights weights, uint row, uint group, out float v[16]) {
+  if (FORM == F32 && WIDE != 0) {
     uint at = (row * weights.rowBytes >> 4) + 4 * group;
     for (uint i = 0; i < 4; i++) {
       vec4 f = uintBitsToFloat(w128[at + i]);
@@ -179,4 +187,10 @@ void decode16(Weights weights, uint row, uint group, out float v[16]) {
         : FORM == F16 ? half1(uint(w16[first + column])) : bfloat(uint(w16[first + column]));
     }
   }
+}
+
+// Values 16 * group and on of a row; zeros beyond its end.
+void decode16(Weights weights, uint row, uint group, out float v[16]) {
+  if (FORM > BF16) spread(sixteen(weights, row, group), v);
+  else floats16(weights, row, group, v);
 }

@@ -53,7 +53,7 @@ public sealed class VulkanTests
         int[] tokens = TinyModels.Tokens(5);
         float[][] logits = [.. new[] { long.MaxValue, 64 << 10 }.Select(most =>
         {
-            using var backend = new VulkanBackend(0, plain: false, most);
+            using var backend = new VulkanBackend(0, plain: false, most, emulatesMatrices: false);
             using Model model = Model.Open(weights.Metadata, weights.Weights, backend, new ModelOptions { Architectures = TinyModels.Architectures });
             using Session session = model.StartSession();
             return session.FeedAll(tokens).ToArray();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Silk.NET.Vulkan;
 
 namespace MambaRT.Backends.Vulkan;
@@ -5,6 +6,9 @@ namespace MambaRT.Backends.Vulkan;
 /// <summary>One model's commands: it records them, sends them one after the other and waits. One thread at a time.</summary>
 internal sealed unsafe class CommandLane : IDisposable
 {
+    /// <summary>What part of a second is polled before the processor is given up.</summary>
+    private const int PollsOfSecond = 200;
+
     private readonly VulkanDevice _device;
     private readonly CommandPool _pool;
     private readonly Fence _fence;
@@ -71,6 +75,9 @@ internal sealed unsafe class CommandLane : IDisposable
         if (!_running) return;
         _running = false;
         Fence fence = _fence;
+        // A step of decode is over within a millisecond or a few; to be woken up takes its while.
+        for (long until = _device.Traits.IsSoftware ? 0 : Stopwatch.GetTimestamp() + Stopwatch.Frequency / PollsOfSecond; Stopwatch.GetTimestamp() < until;)
+            if (_device.Api.GetFenceStatus(_device.Handle, fence) != Result.NotReady) break;
         VulkanException.Check(_device.Api.WaitForFences(_device.Handle, 1, &fence, true, ulong.MaxValue), "vkWaitForFences", what);
         VulkanException.Check(_device.Api.ResetFences(_device.Handle, 1, &fence), "vkResetFences", what);
     }
@@ -110,6 +117,13 @@ internal sealed unsafe class CommandLane : IDisposable
             DstAccessMask = AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit | AccessFlags.TransferReadBit | AccessFlags.TransferWriteBit | AccessFlags.HostReadBit,
         };
         api.CmdPipelineBarrier(commands, Works, Works | PipelineStageFlags.HostBit, 0, 1, &all, 0, null, 0, null);
+    }
+
+    /// <summary>Makes what shaders wrote visible to shaders that follow, and has these wait until those before are done.</summary>
+    public static void BarrierOfShaders(Vk api, CommandBuffer commands)
+    {
+        var written = new MemoryBarrier { SType = StructureType.MemoryBarrier, SrcAccessMask = AccessFlags.ShaderWriteBit, DstAccessMask = AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit };
+        api.CmdPipelineBarrier(commands, PipelineStageFlags.ComputeShaderBit, PipelineStageFlags.ComputeShaderBit, 0, 1, &written, 0, null, 0, null);
     }
 
     public void Dispose()

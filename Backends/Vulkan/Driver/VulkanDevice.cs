@@ -11,18 +11,36 @@ internal sealed unsafe class VulkanDevice : IDisposable
     /// <param name="traits">What to open.</param>
     /// <param name="plain">Whether to leave every optional capability unused.</param>
     /// <param name="mostWeightBytes">What weights are bound in at most, where that is less than the device binds.</param>
-    public VulkanDevice(DeviceTraits traits, bool plain, long mostWeightBytes)
+    /// <param name="emulatesMatrices">Whether shaders do what cooperative matrices would: for tests.</param>
+    public VulkanDevice(DeviceTraits traits, bool plain, long mostWeightBytes, bool emulatesMatrices)
     {
         (Api, Traits, MostWeightBytes) = (VulkanLoader.Api, traits, Math.Min(traits.MostBoundBytes, mostWeightBytes));
         UsesSubgroups = !plain && traits.HasSubgroupSums;
+        Matrices = emulatesMatrices ? MatrixUse.Emulated : !plain && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
         uint family = traits.Family ?? throw new NotSupportedException($"Vulkan: {traits.Lacks}.");
         float priority = 1;
         var queue = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = family, QueueCount = 1, PQueuePriorities = &priority };
         var storage8 = new PhysicalDevice8BitStorageFeatures { SType = StructureType.PhysicalDevice8BitStorageFeatures, StorageBuffer8BitAccess = true };
         var storage16 = new PhysicalDevice16BitStorageFeatures { SType = StructureType.PhysicalDevice16BitStorageFeatures, PNext = &storage8, StorageBuffer16BitAccess = true };
-        var create = new DeviceCreateInfo { SType = StructureType.DeviceCreateInfo, PNext = &storage16, QueueCreateInfoCount = 1, PQueueCreateInfos = &queue };
+        // What shaders of cooperative matrices declare beside these.
+        var halves = new PhysicalDeviceShaderFloat16Int8Features { SType = StructureType.PhysicalDeviceShaderFloat16Int8Features, PNext = &storage16, ShaderFloat16 = true };
+        var model = new PhysicalDeviceVulkanMemoryModelFeatures { SType = StructureType.PhysicalDeviceVulkanMemoryModelFeatures, PNext = &halves, VulkanMemoryModel = true };
+        var matrices = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, PNext = &model, CooperativeMatrix = true };
+        bool multiplies = Matrices == MatrixUse.Cooperative;
         Device device;
-        VulkanException.Check(Api.CreateDevice(traits.Handle, &create, null, &device), "vkCreateDevice", traits.Name);
+        fixed (byte* extension = DeviceTraits.MatrixExtension)
+        {
+            var create = new DeviceCreateInfo
+            {
+                SType = StructureType.DeviceCreateInfo,
+                PNext = multiplies ? &matrices : &storage16,
+                QueueCreateInfoCount = 1,
+                PQueueCreateInfos = &queue,
+                EnabledExtensionCount = multiplies ? 1u : 0,
+                PpEnabledExtensionNames = &extension,
+            };
+            VulkanException.Check(Api.CreateDevice(traits.Handle, &create, null, &device), "vkCreateDevice", traits.Name);
+        }
         Handle = device;
         Queue first;
         Api.GetDeviceQueue(device, family, 0, &first);
@@ -40,6 +58,9 @@ internal sealed unsafe class VulkanDevice : IDisposable
 
     /// <summary>Whether shaders add up within subgroups.</summary>
     public bool UsesSubgroups { get; }
+
+    /// <summary>How products of many rows go.</summary>
+    public MatrixUse Matrices { get; }
 
     /// <summary>Puts recorded work on the queue.</summary>
     /// <param name="commands">What to run.</param>

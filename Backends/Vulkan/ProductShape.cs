@@ -1,0 +1,57 @@
+using System.Numerics;
+
+namespace MambaRT.Backends.Vulkan;
+
+/// <summary>How a product of few rows is shared out (linear.comp).</summary>
+/// <param name="Unit">Columns that a thread takes at a time.</param>
+/// <param name="Tokens">Rows of x that a workgroup takes.</param>
+/// <param name="Rows">Rows of the weights that threads share.</param>
+/// <param name="Lanes">Those threads.</param>
+/// <param name="Depth">Units of a row that a thread has on their way at once.</param>
+/// <param name="Chunk">Columns of x in shared memory at a time.</param>
+/// <param name="Addends">Partial sums of a workgroup.</param>
+internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int Lanes, int Depth, int Chunk, int Addends)
+{
+    /// <summary>Threads of a workgroup.</summary>
+    public const int Threads = 128;
+
+    /// <summary>Rows of x that are multiplied at once at most.</summary>
+    public const int MostTokens = 8;
+
+    private const int LeastLanes = 32, WideColumns = 2048;
+
+    /// <summary>Groups of lanes that keep a large device busy.</summary>
+    private const int Enough = 512;
+
+    /// <summary>Shared memory of a workgroup beyond which too few of them run beside each other, in bytes; one row of x may take more.</summary>
+    private const int FewBytes = 16 << 10;
+
+    /// <summary>Rows of the weights that a workgroup takes.</summary>
+    public int RowsOfGroup => Threads / Lanes * Rows;
+
+    /// <summary>Shares a product out.</summary>
+    /// <param name="place">The weights.</param>
+    /// <param name="wide">Whether their rows are read sixteen bytes at a time.</param>
+    /// <param name="rows">Rows of x.</param>
+    /// <param name="subgroup">Threads that add up by themselves; 1 where none do.</param>
+    /// <param name="sharedBytes">Shared memory of a workgroup at most.</param>
+    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes)
+    {
+        int unit = wide && place.Form.IsHalf ? 8 : 16, tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
+        int units = DispatchList.Parts(place.Columns, unit), lanes = Math.Max(LeastLanes, subgroup);
+        while (tokens > 1 && tokens * lanes * unit * sizeof(float) > FewBytes / 2) tokens /= 2;
+        while (tokens == 1 && lanes < Threads && (long)place.Rows * lanes / LeastLanes < Enough && units >= 4 * lanes) lanes *= 2;
+        bool prefetches = unit == 8 || place.Form.IsQuantized;
+        int ofThread = tokens > 1 ? 4 : place.Columns < WideColumns ? 2 : 1;
+        if (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough) ofThread = 1;
+        int ahead = !prefetches ? 1 : Math.Max(1, (unit == 8 ? 8 : 6) / ofThread), addends = Threads / subgroup;
+        for (int rounds = 1; ; rounds++)
+        {
+            int chunk = rounds == 1 ? units : DispatchList.Parts(DispatchList.Parts(units, rounds), lanes) * lanes;
+            int steps = DispatchList.Parts(chunk, lanes), depth = DispatchList.Parts(steps, DispatchList.Parts(steps, ahead));
+            long bytes = sizeof(float) * ((long)tokens * DispatchList.Parts(steps, depth) * depth * lanes * unit + addends * (ofThread * tokens + 1));
+            if (bytes <= (tokens > 1 ? Math.Min(FewBytes, sharedBytes) : sharedBytes) || chunk <= lanes)
+                return new ProductShape(unit, tokens, ofThread, lanes, depth, chunk * unit, addends);
+        }
+    }
+}

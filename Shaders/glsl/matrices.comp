@@ -1,0 +1,67 @@
+#version 450
+// variants: small emulated small.emulated
+// needs: GL_KHR_cooperative_matrix
+// A product of many rows of x as halves with halves of W, by matrices of 16 x 16: four subgroups share a tile of ROWS rows of x and OUTPUTS of W. STEP columns of
+// both are in shared memory while the next ones are on their way to registers.
+#extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
+#include "matrices.glsl"
+#include "common.glsl"
+#include "product.glsl"
+
+layout(binding = 3, std430) readonly buffer Halves { uvec4 halves[]; };   // rows end in zeros, up to a multiple of 64
+
+#ifdef SMALL
+const uint ROWS = 64, OUTPUTS = 64, STEP = 64;
+#else
+const uint ROWS = 128, OUTPUTS = 128, STEP = 32;
+#endif
+const uint THREADS = 128, QUADS = STEP / 8, STRIDE = QUADS + 1;   // padded, so that rows fall to different banks
+const uint DOWN = ROWS / 32, ACROSS = OUTPUTS / 32;               // matrices of a subgroup
+const uint LOADS = ROWS * QUADS / THREADS, LOADS_W = OUTPUTS * QUADS / THREADS;
+layout(local_size_x = THREADS) in;
+
+shared uvec4 xs[ROWS * STRIDE];
+shared uvec4 ws[OUTPUTS * STRIDE];
+shared float made[4 * 256];
+
+void main() {
+  uint id = gl_LocalInvocationID.x, subgroup = id / 32, firstToken = gl_WorkGroupID.x * ROWS, firstRow = gl_WorkGroupID.y * OUTPUTS, tokens = countOf(domain);
+  if (firstToken >= tokens) return;
+  uint down = subgroup % 2 * ROWS / 2, across = subgroup / 2 * OUTPUTS / 2, quads = w.columns / 8, quadsOfX = from.stride / 8, steps = (quads + QUADS - 1) / QUADS;
+  Sums sums[DOWN][ACROSS];
+  [[unroll]] for (uint i = 0; i < DOWN; i++)
+    [[unroll]] for (uint j = 0; j < ACROSS; j++) ZERO(sums[i][j]);
+  uvec4 nextX[LOADS], nextW[LOADS_W];
+  for (uint step = 0; step <= steps; step++) {
+    if (step > 0) {
+      barrier();
+      [[unroll]] for (uint i = 0; i < LOADS; i++) xs[(id + i * THREADS) / QUADS * STRIDE + id % QUADS] = nextX[i];
+      [[unroll]] for (uint i = 0; i < LOADS_W; i++) ws[(id + i * THREADS) / QUADS * STRIDE + id % QUADS] = nextW[i];
+      barrier();
+    }
+    if (step < steps) {
+      uint q = step * QUADS + id % QUADS;
+      [[unroll]] for (uint i = 0; i < LOADS; i++) nextX[i] = halves[min(firstToken + (id + i * THREADS) / QUADS, tokens - 1) * quadsOfX + q];
+      [[unroll]] for (uint i = 0; i < LOADS_W; i++) nextW[i] = q < quads ? w128[min(firstRow + (id + i * THREADS) / QUADS, w.count - 1) * quads + q] : uvec4(0);
+    }
+    if (step == 0) continue;
+    [[unroll]] for (uint k = 0; k < STEP / 16; k++) {
+      FIRST_INPUTS first[DOWN];
+      [[unroll]] for (uint i = 0; i < DOWN; i++) LOAD(first[i], xs, (down + 16 * i) * STRIDE + 2 * k, STRIDE);
+      [[unroll]] for (uint j = 0; j < ACROSS; j++) {
+        SECOND_INPUTS second;
+        LOAD_TRANSPOSED(second, ws, (across + 16 * j) * STRIDE + 2 * k, STRIDE);
+        [[unroll]] for (uint i = 0; i < DOWN; i++) MULTIPLY(sums[i][j], first[i], second, xs, ws, STRIDE);
+      }
+    }
+  }
+  [[unroll]] for (uint i = 0; i < DOWN; i++)
+    [[unroll]] for (uint j = 0; j < ACROSS; j++) {
+      WAIT_FOR_SUBGROUP;
+      STORE(sums[i][j], made, subgroup * 256);
+      WAIT_FOR_SUBGROUP;
+      [[unroll]] for (uint e = id % 32; e < 256; e += 32)
+        store(firstRow + across + 16 * j + e % 16, firstToken + down + 16 * i + e / 16, tokens, made[subgroup * 256 + e]);
+    }
+}

@@ -1,0 +1,101 @@
+using MambaRT.Backends.Vulkan;
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>How the Vulkan backend shares work out: ops that a step of decode does together, products, scans, and products by matrices.</summary>
+public sealed class VulkanStepTests
+{
+    public static TheoryData<string, string, string> Models
+    {
+        get
+        {
+            var rows = new TheoryData<string, string, string>();
+            foreach (string backend in new[] { "vulkan", "vulkan:plain" })
+                foreach (string model in TinyModels.Names)
+                    foreach (string type in new[] { "F16", "Q8_0" }) rows.Add(backend, model, type);
+            return rows;
+        }
+    }
+
+    /// <summary>Of each kind of form some, with columns that are no whole steps, in one tile and several.</summary>
+    public static TheoryData<string> Products =>
+    [
+        "linear F16 in=48 out=33", "linear F16 in=256 out=256", "linear F16 in=1552 out=48", "linear Q8_0 in=96 out=33", "linear Q8_0 in=1536 out=256",
+        "linear Q4_K in=256 out=48", "linear IQ2_XS in=256 out=33", "linear BF16 in=48 out=33",
+    ];
+
+    // A rank of 4 is too narrow to be joined, three groups are too many.
+    [Theory]
+    [InlineData("mamba-tied", "norm+in+conv x dt scan out")]
+    [InlineData("falcon", "norm+in+conv x dt_norm b_norm c_norm dt scan out")]
+    [InlineData("mamba2-g1", "norm+in+conv scan gate+out")]
+    [InlineData("mamba2-g3", "norm+in+conv scan gate out")]
+    public void Groups_OfEachArchitecture_JoinNeighbours(string model, string expected)
+    {
+        using TinyWeights weights = TinyModels.Make(model, QuantTypes.F16);
+        Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
+        StepGroups groups = StepDispatches.Groups(plan);
+
+        string found = "";
+        for (int i = 1, count; i < plan.Ops.Length && plan.Ops[i].Name.StartsWith("blk.0.", StringComparison.Ordinal); i += count)
+        {
+            count = groups[i]?.Count ?? 1;
+            found += " " + string.Join('+', plan.Ops.Slice(i, count).ToArray().Select(o => o.Name["blk.0.".Length..]));
+        }
+
+        Assert.Equal(expected, found.TrimStart());
+    }
+
+    [Theory]
+    [InlineData("F32", 1, 16 << 10)]
+    [InlineData("F16", 1, 16 << 10)]
+    [InlineData("F16", 32, 48 << 10)]
+    [InlineData("F16", 64, 32 << 10)]
+    [InlineData("Q8_0", 8, 32 << 10)]
+    [InlineData("Q4_K", 32, 48 << 10)]
+    public void ProductShape_OfAnySize_CoversTheMatrixWithinSharedMemory(string form, int subgroup, int sharedBytes)
+    {
+        foreach (int columns in new[] { 16, 48, 256, 768, 1536, 2048, 2560, 5120, 8192 })
+            foreach (int count in new[] { 1, 33, 80, 192, 768, 3352, 10240, 50280 })
+                foreach (int rows in new[] { 1, 2, 5, 8, 16 })
+                {
+                    var place = new WeightPlace(new WeightForm(form, WeightLayout.AsStored), default, default, count, columns, columns, 0);
+                    var s = ProductShape.For(place, wide: true, rows, subgroup, sharedBytes);
+                    int chunks = (columns + s.Chunk - 1) / s.Chunk, steps = (s.Chunk / s.Unit + s.Lanes * s.Depth - 1) / (s.Lanes * s.Depth) * s.Depth;
+                    long bytes = 4 * ((long)s.Tokens * steps * s.Lanes * s.Unit + s.Addends * (s.Rows * s.Tokens + 1));
+                    Assert.True(bytes <= sharedBytes && chunks * (long)s.Chunk >= columns && (chunks - 1) * (long)s.Chunk < columns, $"{bytes} bytes, {columns} columns: {s}");
+                    Assert.True(s.Chunk % s.Unit == 0 && s.Rows * s.Tokens <= s.Lanes && s.Lanes % subgroup == 0 && ProductShape.Threads % s.Lanes == 0, s.ToString());
+                    Assert.Equal(ProductShape.Threads / subgroup, s.Addends);
+                }
+    }
+
+    [Fact]
+    public void ScanShape_OfAnySize_HasAllStatesWithinSharedMemory()
+    {
+        foreach ((int channels, int ofGroup) in new[] { (24, 24), (1536, 1536), (5120, 5120), (96, 32), (90, 30), (8192, 1024) })
+            foreach (int states in new[] { 1, 4, 16, 24, 64, 128 })
+                foreach (bool ssd in new[] { false, true })
+                {
+                    var s = ScanShape.For(states, channels, ofGroup, ssd, 16 << 10);
+                    int bytes = 4 * s.Steps * (2 * s.Channels + 2 * s.Own * s.Lanes + ScanShape.Threads);
+                    Assert.True(s.Own * s.Lanes >= states && s.Own % 2 == 0 && s.Steps % 8 == 0 && bytes <= 16 << 10, $"{states} states, {bytes} bytes: {s}");
+                    Assert.True(ofGroup == channels || ofGroup % s.Channels == 0, $"{ofGroup} channels read the same: {s}");
+                }
+    }
+
+    /// <summary>Through two layers: float32 sums in another order.</summary>
+    [MachineTheory(Needs.Vulkan)]
+    [MemberData(nameof(Models))]
+    public void FeedBatch_OfAnyCount_EqualsTheReference(string backend, string model, string type) => StepBatches.EqualTheReference(backend, model, QuantTypes.ByName(type)!, 1e-5);
+
+    /// <summary>Where a device has no cooperative matrices, shaders do what these would; all around them is what runs with them.</summary>
+    [MachineTheory(Needs.Vulkan)]
+    [MemberData(nameof(Products))]
+    public void Linear_ByMatrices_ObeysTheContract(string name)
+    {
+        using var backend = new VulkanBackend(0, plain: false, long.MaxValue, emulatesMatrices: true);
+        ContractCheck.Obeys(backend, "vulkan, matrices", OpCases.ByName(name), roundsToHalves: true);
+    }
+}
