@@ -96,6 +96,7 @@ internal sealed class ChatLoop : IDisposable
             case "/reset": Chat.Reset(); Keep("The conversation begins anew."); break;
             case "/undo": Keep(Chat.Undo() ? $"Took the last turn back; {Turns()} left." : "There is no turn to take back."); break;
             case "/retry": Answer(Chat.Retry(cancel)); break;
+            case "/edit": Edit(argument, cancel); break;
             case "/save": Save(Named(argument, "/save")); break;
             case "/load": Keep(Load(Named(argument, "/load"))); break;
             case "/fork": Fork(argument); break;
@@ -110,6 +111,7 @@ internal sealed class ChatLoop : IDisposable
         /reset          begin anew
         /undo           take the last turn back
         /retry          answer the last turn again
+        /edit N TEXT    say TEXT in the place of turn N, and forget all after it
         /save FILE      save the conversation
         /load FILE      go on with a saved conversation
         /fork           go on in a copy; /fork N changes to branch N
@@ -139,6 +141,15 @@ internal sealed class ChatLoop : IDisposable
         else if (int.TryParse(argument, out int branch) && branch >= 1 && branch <= _branches.Count) _branch = branch - 1;
         else throw new UsageInChat($"There are branches 1 to {_branches.Count}; /fork alone makes another.");
         Keep($"This is branch {_branch + 1} of {_branches.Count}, with {Turns()}; /fork N changes to another.");
+    }
+
+    private void Edit(string argument, CancellationToken cancel)
+    {
+        string[] words = argument.Split(' ', 2, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        int turns = Chat.Messages.Count(message => message.Role == "user");
+        if (words.Length < 2 || !int.TryParse(words[0], out int turn) || turn < 1 || turn > turns)
+            throw new UsageInChat(turns == 0 ? "There is no turn to edit; say something first." : $"/edit needs the number of a turn, 1 to {turns}, and what to say there.");
+        Answer(Chat.Edit(turn - 1, words[1], cancel));
     }
 
     private void Save(string file)

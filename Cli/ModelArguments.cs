@@ -20,13 +20,16 @@ internal sealed class OpenedModel(Model model, BackendChoice choice) : IDisposab
 }
 
 /// <summary>The options that say which model runs where: -m, --backend, -ngl, -t, --affinity, and the answer to -c.</summary>
-internal sealed class ModelArguments
+/// <param name="keepsStates">Whether the verb keeps states of what was fed, and has the options for that.</param>
+internal sealed class ModelArguments(bool keepsStates = false)
 {
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "The model, a .gguf file; without it the bundled one.");
     private readonly Option<string?> _backend = BackendOption("--backend", "Where the model runs; cpu:vnni and cpu:avx2 use no newer instructions.");
     private readonly Option<long?> _threads = OptionOf.Whole("--threads", ["-t"], "Threads of the CPU; 0 for one per core.", 0, 1024, "4");
     private readonly Option<int[]?> _affinity = Affinity("Cores that the CPU's threads are pinned to, one a thread. Linux only.");
-    private readonly Option<long?> _stateBudget = OptionOf.Size("--state-budget", "What the states of all branches and kept turns may take together; an eighth of the memory without it.", "2G");
+    private readonly Option<long?> _stateBudget = OptionOf.Size("--state-budget", keepsStates ? ["--cache-ram"] : [], "What the states of all branches and kept turns may take together; an eighth of the memory without it.", "2G");
+    private readonly Option<string?> _cacheFolder = OptionOf.Text("--cache-dir", [], "DIR", "Also keeps states of what was fed in this folder, for later calls and other programs; at most as much as --cache-ram.");
+    private readonly Option<string?> _cache = OptionOf.Choice("--cache", [], "Whether states of what was fed are kept to go back to; without it on.", ["on", "off"]);
     private readonly OverrideArguments _overrides = new();
     private readonly Option<string?> _context = OptionOf.Text("--ctx-size", ["-c"], "N", "Not needed: the state of these models has a constant size.");
     private readonly Option<long?> _layers = GpuLayers();
@@ -55,6 +58,11 @@ internal sealed class ModelArguments
         command.Options.Add(_model);
         AddBackendTo(command);
         command.Options.Add(_stateBudget);
+        if (keepsStates)
+        {
+            command.Options.Add(_cacheFolder);
+            command.Options.Add(_cache);
+        }
         if (withContext) command.Options.Add(_context);
     }
 
@@ -155,8 +163,16 @@ internal sealed class ModelArguments
         Observer = observer,
         Overrides = Overrides(arguments),
         StateBudget = arguments.GetValue(_stateBudget),
+        Checkpoints = keepsStates ? Kept(arguments, terminal) : null,
         Progress = new LoadNotes(terminal),
     };
+
+    private CheckpointOptions? Kept(ParseResult arguments, Terminal terminal)
+    {
+        string? folder = arguments.GetValue(_cacheFolder);
+        if (arguments.GetValue(_cache) != "off") return new CheckpointOptions { Folder = folder, Note = terminal.Note };
+        return folder is null ? null : throw new UsageException("--cache off keeps no states, and --cache-dir says where; give one of the two.");
+    }
 
     private void Answer(ParseResult arguments, Terminal terminal, Model model)
     {

@@ -39,7 +39,7 @@ internal static class OptionOf
     };
 
     /// <summary>A size in bytes, as a number with K, M, G or T behind it; null when not given.</summary>
-    public static Option<long?> Size(string name, string description, string example) => new(name)
+    public static Option<long?> Size(string name, string[] aliases, string description, string example) => new(name, aliases)
     {
         Description = description,
         HelpName = "SIZE",

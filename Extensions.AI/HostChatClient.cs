@@ -71,8 +71,12 @@ internal sealed class HostChatClient(ModelHost host, MambaChatClientOptions defa
         };
     }
 
-    private static UsageDetails UsageOf(GenerationStats stats) => new()
+    private static UsageDetails UsageOf(GenerationStats stats)
     {
-        InputTokenCount = stats.PromptTokens, OutputTokenCount = stats.GeneratedTokens, TotalTokenCount = stats.PromptTokens + (long)stats.GeneratedTokens,
-    };
+        long input = (long)stats.PromptTokens + stats.CachedTokens;
+        return new UsageDetails
+        {
+            InputTokenCount = input, CachedInputTokenCount = stats.CachedTokens, OutputTokenCount = stats.GeneratedTokens, TotalTokenCount = input + stats.GeneratedTokens,
+        };
+    }
 }

@@ -5,7 +5,7 @@ namespace MambaRT.Cli;
 /// <summary>Talks with a model.</summary>
 internal sealed class ChatCommand : Verb
 {
-    private readonly ModelArguments _model = new();
+    private readonly ModelArguments _model = new(keepsStates: true);
     private readonly SamplingArguments _sampling = new();
     private readonly GenerationArguments _generation = new();
     private readonly TemplateArguments _template = new();

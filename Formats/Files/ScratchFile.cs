@@ -43,10 +43,10 @@ internal sealed class ScratchFile : IDisposable
         return file;
     }
 
-    /// <summary>Flushes it to the disk and gives it its name; whatever was there is replaced at once.</summary>
-    public void MoveTo(string path)
+    /// <summary>Flushes it, to the disk where it shall be lasting, and gives it its name; whatever was there is replaced at once.</summary>
+    public void MoveTo(string path, bool lasting = true)
     {
-        _stream.Flush(flushToDisk: true);
+        _stream.Flush(flushToDisk: lasting);
         File.Move(Path, path, overwrite: true);   // still locked, so that nobody takes it for stale meanwhile
         _arrived = true;
     }

@@ -15,8 +15,9 @@ internal static class WholeFile
     /// <summary>Writes a file: a failure or a crash leaves what was there before, never half of a file. Permissions of the old file stay, and a link stays one.</summary>
     /// <param name="path">Where it shall be; a file that is there is replaced.</param>
     /// <param name="write">Writes the bytes.</param>
+    /// <param name="lasting">Whether it is on the disk before it takes its place; else the machine's crash, not the program's, may leave a file that is cut off.</param>
     /// <exception cref="IOException">The place is a folder or a device, its folder is missing or closed, or writing fails.</exception>
-    public static void Write(string path, Action<FileStream> write)
+    public static void Write(string path, Action<FileStream> write, bool lasting = true)
     {
         string target = Place(path);
         try
@@ -25,7 +26,7 @@ internal static class WholeFile
             if (!OperatingSystem.IsWindows() && File.Exists(target))
                 File.SetUnixFileMode(file.Stream.SafeFileHandle, File.GetUnixFileMode(target) & Permissions);   // before there is anything to read
             write(file.Stream);
-            file.MoveTo(target);
+            file.MoveTo(target, lasting);
         }
         catch (Exception e) when (Explain(path, e) is { } explained)
         {

@@ -9,16 +9,14 @@ namespace MambaRT.Chat;
 /// </summary>
 /// <remarks>
 /// The state has absorbed the conversation as the template renders it up to the answer, and the answer; the next turn feeds what the template
-/// writes after that. Where a template changes what came before (it trims answers, say), everything is fed anew. Where the state has
+/// writes after that. Where a template changes what came before (it trims answers, say), what follows the longest kept state of it is fed. Where the state has
 /// absorbed more than the answer shows (a stop string ended it, or a control token was in it), the state goes back to before the exchange, and
-/// the next turn feeds the exchange as it reads; that costs a prompt of that length, and no second copy of the state for each answer.
+/// the next turn feeds the exchange as it reads. States are kept at the end of each turn and within long ones (<see cref="ModelOptions.Checkpoints"/>), for
+/// all conversations with the model; what the budget has no longer is fed again.
 /// What the user says is never parsed for control tokens.
 /// </remarks>
 public sealed class ChatSession : IDisposable
 {
-    /// <summary>How many exchanges keep a state to go back to.</summary>
-    private const int MaxStates = 16;
-
     private readonly Session _session;
     private readonly ChatTemplate _template;
     private readonly SamplerChain _sampler;
@@ -26,9 +24,11 @@ public sealed class ChatSession : IDisposable
     private readonly TextGenerator _generator;
     private readonly ChatEncoder _encoder;
     private readonly ChatRenderer _renderer;
+    private readonly SequenceCheckpoints _checkpoints;
     private readonly List<ChatMessage> _messages = [];
     private readonly List<ChatExchange> _exchanges = [];
     private IReadOnlyList<PromptPart> _absorbed = [];
+    private int[] _behind = [];   // tokens of what was absorbed that the session, gone back to a kept state, is to be fed first
     private bool _talking;
     private volatile bool _disposed;
 
@@ -48,7 +48,8 @@ public sealed class ChatSession : IDisposable
         if (session.Position != 0)
             throw new ArgumentException($"The session has absorbed {session.Position} tokens; a chat begins with a session without a past. Reset it, or start another.", nameof(session));
         _options = options ?? new GenerationOptions();
-        _generator = new TextGenerator(session, sampler, _options);
+        _checkpoints = new SequenceCheckpoints(session);
+        _generator = new TextGenerator(session, sampler, _options) { Checkpoints = _checkpoints };
         _session = session;
         _template = template;
         _sampler = sampler;
@@ -63,17 +64,15 @@ public sealed class ChatSession : IDisposable
         _template = other._template;
         _sampler = sampler;
         _options = other._options;
-        _generator = new TextGenerator(_session, _sampler, _options) { Pending = other._generator.Pending };
+        _checkpoints = other._checkpoints.For(_session);
+        _generator = new TextGenerator(_session, _sampler, _options) { Pending = other._generator.Pending, Checkpoints = _checkpoints };
         _generator.History.CopyFrom(other._generator.History);
         _encoder = other._encoder;
         _renderer = other._renderer;
         _messages = [.. other._messages];
         _absorbed = other._absorbed;
-        for (int i = 0; i < other._exchanges.Count; i++)
-        {
-            ChatExchange exchange = other._exchanges[i];
-            _exchanges.Add(i == other._exchanges.Count - 1 ? exchange.Fork() : new ChatExchange(exchange.Messages));
-        }
+        _behind = other._behind;
+        _exchanges = [.. other._exchanges];
     }
 
     /// <summary>The turns so far, oldest first: a view that follows the conversation.</summary>
@@ -95,7 +94,22 @@ public sealed class ChatSession : IDisposable
     public IAsyncEnumerable<string> Say(string userText, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(userText);
-        return new AwaitedPieces(Converse(ChatEncoder.WellFormed(userText), cancel));
+        return new AwaitedPieces(Converse(ChatEncoder.WellFormed(userText), _exchanges.Count, cancel));
+    }
+
+    /// <summary>Says something else in an earlier turn's place, which takes that turn and all after it back. Cancelled while the prompt is fed, it leaves them.</summary>
+    /// <param name="turn">Which of the user's turns, from 0.</param>
+    /// <param name="userText">What the user says instead.</param>
+    /// <param name="cancel">As in <see cref="Say"/>.</param>
+    /// <inheritdoc cref="Say" path="/returns"/>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such turn.</exception>
+    /// <exception cref="InvalidOperationException">When reading: another answer has not ended.</exception>
+    public IAsyncEnumerable<string> Edit(int turn, string userText, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(userText);
+        if ((uint)turn >= (uint)_exchanges.Count)
+            throw new ArgumentOutOfRangeException(nameof(turn), $"There is no turn {turn}; the conversation has {_exchanges.Count}, counted from 0.");
+        return new AwaitedPieces(Converse(ChatEncoder.WellFormed(userText), turn, cancel));
     }
 
     /// <summary>Answers the last turn again, by the random numbers that follow. Cancelled while the prompt is fed, it leaves the old answer.</summary>
@@ -104,7 +118,7 @@ public sealed class ChatSession : IDisposable
     public IAsyncEnumerable<string> Retry(CancellationToken cancel = default)
     {
         if (_exchanges.Count == 0) throw new InvalidOperationException("There is no answer to give again; say something first.");
-        return new AwaitedPieces(Converse(null, cancel));
+        return new AwaitedPieces(Converse(null, _exchanges.Count - 1, cancel));
     }
 
     /// <summary>Takes back the last turn of the user with its answer, and the state with it.</summary>
@@ -113,7 +127,7 @@ public sealed class ChatSession : IDisposable
     {
         CheckSilent();
         if (_exchanges.Count == 0) return false;
-        TakeBack();
+        TakeBack(_exchanges.Count - 1);
         return true;
     }
 
@@ -122,12 +136,12 @@ public sealed class ChatSession : IDisposable
     {
         CheckSilent();
         Rewind();
-        Forget();
+        _exchanges.Clear();
         _messages.RemoveRange(FirstTurn, _messages.Count - FirstTurn);
         _sampler.Reset();
     }
 
-    /// <summary>A conversation with the same past and a separate future. Undoing more than one turn there feeds the rest anew.</summary>
+    /// <summary>A conversation with the same past and a separate future.</summary>
     /// <param name="sampler">What picks its tokens; null for a copy of this one's, with the same random numbers to come.</param>
     public ChatSession Fork(SamplerChain? sampler = null)
     {
@@ -142,6 +156,7 @@ public sealed class ChatSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(path);
         CheckSilent();
+        CatchUp();
         _generator.Settle();
         ReadOnlySpan<int> history = _generator.History.Tokens;
         var record = new ChatRecord([.. _messages], [.. _absorbed], history[Math.Max(0, history.Length - ChatRecord.MaxHistory)..].ToArray());
@@ -164,20 +179,21 @@ public sealed class ChatSession : IDisposable
             throw new FormatException($"{path}: the saved state has absorbed {snapshot.Position} tokens and the chat beside it {record.Absorbed.Length} texts; they do not belong together. Use another copy.");
         bool namesWeights = _session.Restore(snapshot);
         Forget();
+        _exchanges.Clear();
         _messages.Clear();
         _messages.AddRange(record.Messages);
         _absorbed = record.Absorbed;
         _generator.History.Append(record.History);
+        _checkpoints.Restart(record.History.Length == snapshot.Position ? TokenTrail.Empty.Then(record.History) : TokenTrail.Unknown(snapshot.Position));
         for (int i = FirstTurn; i < _messages.Count; i += 2) _exchanges.Add(new ChatExchange(i));
         return namesWeights;
     }
 
-    /// <summary>Disposes the session and the states kept to go back to.</summary>
+    /// <summary>Disposes the session.</summary>
     public void Dispose()
     {
         _disposed = true;
         _session.Dispose();
-        if (!_talking) DropStates();   // else the answer, which ends now, does it
     }
 
     private int FirstTurn => _messages.Count > 0 && _messages[0].Role == "system" ? 1 : 0;
@@ -188,23 +204,28 @@ public sealed class ChatSession : IDisposable
         if (_talking) throw new InvalidOperationException("An answer is being given; read it to its end or dispose its enumerator first.");
     }
 
-    private async IAsyncEnumerable<string> Converse(string? userText, [EnumeratorCancellation] CancellationToken cancel)
+    /// <param name="userText">What the user says in the turn's place; null for what the user said there.</param>
+    /// <param name="turn">Which of the user's turns it becomes.</param>
+    /// <param name="cancel">See <see cref="Say"/>.</param>
+    private async IAsyncEnumerable<string> Converse(string? userText, int turn, [EnumeratorCancellation] CancellationToken cancel)
     {
         CheckSilent();
         _talking = true;
         ChatMessage[] old = [];
+        ChatExchange[] replaced = [];
         List<PromptPart> parts = [];
         var answer = new StringBuilder();
         bool begun = false;
         try
         {
-            if (userText is null)
+            if (turn < _exchanges.Count)
             {
-                old = [.. _messages[_exchanges[^1].Messages..]];
-                userText = old[0].Content;
-                TakeBack();
+                old = [.. _messages[_exchanges[turn].Messages..]];
+                replaced = [.. _exchanges[turn..]];
+                userText ??= old[0].Content;
+                TakeBack(turn);
             }
-            Begin(userText);
+            Begin(userText!);   // only a turn that is there has no new text
             begun = true;
             int[] tokens = NextPrompt(out parts, cancel);
             await foreach (string piece in _generator.GenerateAsync(tokens, cancel).ConfigureAwait(false))
@@ -215,9 +236,11 @@ public sealed class ChatSession : IDisposable
         }
         finally
         {
-            if (_disposed) DropStates();
-            else if (begun && _generator.PromptAbsorbed) End(parts, answer.ToString());
-            else if (begun) Abandon(old);
+            if (begun && !_disposed)
+            {
+                if (_generator.PromptAbsorbed) End(parts, answer.ToString());
+                else Abandon(old, replaced);
+            }
             _talking = false;
         }
     }
@@ -226,23 +249,15 @@ public sealed class ChatSession : IDisposable
     private void Begin(string userText)
     {
         _generator.PromptAbsorbed = false;
-        var exchange = new ChatExchange(_messages.Count);
-        _exchanges.Add(StateToReturnTo() is Session state ? exchange.With(state, _absorbed, _generator.Pending, _generator.History.Total) : exchange);
+        if (_behind.Length == 0) _checkpoints.Keep();   // the end of the turn before, unless it is kept
+        _exchanges.Add(new ChatExchange(_messages.Count)
+        {
+            Trail = _checkpoints.Now.Then(_behind), Absorbed = _absorbed, Pending = _generator.Pending, History = _generator.History.Total + _behind.Length,
+        });
         _messages.Add(new ChatMessage("user", userText));
     }
 
-    /// <summary>A copy of the state; where the budget has no room the oldest copies go first, and without any, going back feeds the conversation anew.</summary>
-    private Session? StateToReturnTo()
-    {
-        foreach (ChatExchange oldest in _exchanges)
-        {
-            if (_session.Model.HasRoom) break;
-            oldest.Dispose();
-        }
-        return _session.TryFork();
-    }
-
-    /// <summary>The tokens to feed: what is new of the conversation, or all of it to a state that begins anew.</summary>
+    /// <summary>The tokens to feed: what is new of the conversation, or all of it to a state that begins anew; of either what follows the longest kept state.</summary>
     private int[] NextPrompt(out List<PromptPart> parts, CancellationToken cancel)
     {
         try
@@ -260,7 +275,13 @@ public sealed class ChatSession : IDisposable
             Rewind();
             rest = parts;
         }
-        return _encoder.Encode(rest, _absorbed);
+        int[] tokens = _encoder.Encode(rest, _absorbed);
+        int[] ahead = [.. _behind, .. _generator.Pending >= 0 ? [_generator.Pending] : Array.Empty<int>(), .. tokens];
+        int skipped = _checkpoints.Approach(ahead);
+        _generator.History.Append(ahead.AsSpan(0, skipped));
+        _generator.Pending = -1;
+        _behind = [];
+        return ahead[skipped..];
     }
 
     /// <summary>Adds the answer; the state stays where it covers just that.</summary>
@@ -271,65 +292,73 @@ public sealed class ChatSession : IDisposable
         {
             PromptPart.Append(parts, new PromptPart(answer, IsContent: true));
             _absorbed = parts;
+            _checkpoints.Keep();
         }
         else
         {
             Return(_exchanges[^1]);
         }
-        if (_exchanges.Count > MaxStates) _exchanges[^(MaxStates + 1)].Dispose();
     }
 
-    /// <summary>Takes back a turn whose prompt was not absorbed; an answer that was to be given again stays, to be fed with the next turn.</summary>
-    private void Abandon(ChatMessage[] old)
+    /// <summary>Takes back a turn whose prompt was not absorbed; turns that it was to replace stay, to be fed with the next one.</summary>
+    private void Abandon(ChatMessage[] old, ChatExchange[] replaced)
     {
-        Return(_exchanges[^1]);
-        _messages.RemoveRange(_exchanges[^1].Messages, _messages.Count - _exchanges[^1].Messages);
+        TakeBack(_exchanges.Count - 1);
         _messages.AddRange(old);
-        if (old.Length > 0) return;
-        _exchanges[^1].Dispose();
-        _exchanges.RemoveAt(_exchanges.Count - 1);
+        _exchanges.AddRange(replaced);
     }
 
-    private void TakeBack()
+    /// <summary>Goes back to before a turn.</summary>
+    private void TakeBack(int turn)
     {
-        ChatExchange last = _exchanges[^1];
-        Return(last);
-        _messages.RemoveRange(last.Messages, _messages.Count - last.Messages);
-        _exchanges.RemoveAt(_exchanges.Count - 1);
-        last.Dispose();
+        ChatExchange exchange = _exchanges[turn];
+        Return(exchange);
+        _messages.RemoveRange(exchange.Messages, _messages.Count - exchange.Messages);
+        _exchanges.RemoveRange(turn, _exchanges.Count - turn);
     }
 
     private void Return(ChatExchange exchange)
     {
-        if (exchange.State is null)
+        if (exchange.Trail is not { } trail || _checkpoints.ReturnTo(trail) is not { } missing)
         {
             Rewind();
             return;
         }
-        _session.CopyFrom(exchange.State);
         _absorbed = exchange.Absorbed;
-        _generator.Pending = exchange.Pending;
-        _generator.History.Truncate(exchange.History);
+        bool isThere = missing.Length == 0;
+        _behind = isThere ? [] : exchange.Pending >= 0 ? [.. missing, exchange.Pending] : missing;
+        _generator.Pending = isThere ? exchange.Pending : -1;
+        if (trail.IsKnown)
+        {
+            _generator.History.Truncate(0);
+            _generator.History.Append(trail.From(0).AsSpan(0, (int)(trail.Length - missing.Length)));
+        }
+        else _generator.History.Truncate(exchange.History - missing.Length);
     }
 
     private void Rewind()
     {
         _session.Reset();
         _absorbed = [];
-        _generator.Pending = -1;
-        _generator.History.Truncate(0);
+        Forget();
     }
 
-    private void DropStates()
+    /// <summary>Feeds what the session, gone back to a kept state, is behind.</summary>
+    private void CatchUp()
     {
-        foreach (ChatExchange exchange in _exchanges) exchange.Dispose();
-        _exchanges.Clear();
+        if (_behind.Length == 0) return;
+        _session.Feed(_behind);
+        _checkpoints.Fed(_behind);
+        _generator.History.Append(_behind);
+        _behind = [];
     }
 
+    /// <summary>Forgets what was fed.</summary>
     private void Forget()
     {
-        DropStates();
+        _behind = [];
         _generator.Pending = -1;
         _generator.History.Truncate(0);
+        _checkpoints.Restart(TokenTrail.Empty);
     }
 }

@@ -6,6 +6,9 @@ public readonly record struct GenerationStats
     /// <summary>Tokens fed before the first pick.</summary>
     public int PromptTokens { get; init; }
 
+    /// <summary>Tokens of the same history before those, which the state had absorbed already: of a turn before, or of a kept state (<see cref="ModelOptions.Checkpoints"/>).</summary>
+    public int CachedTokens { get; init; }
+
     /// <summary>Tokens picked, without one that ended the text.</summary>
     public int GeneratedTokens { get; init; }
 

@@ -60,6 +60,7 @@ public sealed class Model : IDisposable
         try
         {
             _executables.For(new BatchShape(ChunkTokens, 1, 1));
+            if (options.Checkpoints is { } checkpoints) Checkpoints = new CheckpointStore(this, checkpoints);
         }
         catch
         {
@@ -125,6 +126,28 @@ public sealed class Model : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(backend);
         return OpenOnChoice(path, (_, _) => backend, options, cancel);
+    }
+
+    /// <summary>As <see cref="Open(string, IBackend, ModelOptions?, CancellationToken)"/>, on a thread of the pool, so that the caller's stays free.</summary>
+    /// <param name="path">A .gguf file, or any part of a split set.</param>
+    /// <param name="backend">Where it runs; must outlive the model, and may serve several.</param>
+    /// <param name="options">Null for the defaults.</param>
+    /// <param name="progress">Told how far loading is where the backend has something to upload or compile, and once at the end; takes the place of <see cref="ModelOptions.Progress"/>. Null for nobody.</param>
+    /// <param name="cancel">Ends the opening, between two tensors.</param>
+    /// <inheritdoc cref="Open(string, IBackend, ModelOptions?, CancellationToken)"/>
+    public static Task<Model> OpenAsync(string path, IBackend backend, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancel = default)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        ArgumentNullException.ThrowIfNull(backend);
+        options ??= new ModelOptions();
+        return Task.Run(
+            () =>
+            {
+                Model model = Open(path, backend, progress is null ? options : options with { Progress = progress }, cancel);
+                long bytes = new FileInfo(path).Length;
+                progress?.Report(new LoadProgress("ready", bytes, bytes));
+                return model;
+            }, cancel);
     }
 
     /// <summary>Opens a GGUF file on the backend that is chosen when its network is known.</summary>
@@ -210,6 +233,12 @@ public sealed class Model : IDisposable
     public Session StartSession()
     {
         using (Enter()) return new Session(this, TakeSlot());
+    }
+
+    /// <summary>The same, but what is in its slot is anything until a state is set there.</summary>
+    internal Session StartUnset()
+    {
+        using (Enter()) return new Session(this, TakeSlot(clears: false));
     }
 
     /// <summary>Feeds one token to each of several sessions at once: the weights are read once for all of them.</summary>
@@ -317,14 +346,8 @@ public sealed class Model : IDisposable
     /// <summary>What runs one token of one sequence; only within <see cref="Enter"/>.</summary>
     internal IExecutable Single => _executables.For(new BatchShape(1, 1, 1));
 
-    /// <summary>Whether the budget has room for another session.</summary>
-    internal bool HasRoom
-    {
-        get
-        {
-            lock (_freeSlots) return _freeSlots.Count > 0 || (_usedSlots + 1) * _loaded.SlotBytes(0) <= StateBudget;
-        }
-    }
+    /// <summary>The kept states, or null where none are kept.</summary>
+    internal CheckpointStore? Checkpoints { get; init; }
 
     /// <summary>A slot in the zero state; only within <see cref="Enter"/>, so that no run still writes to it.</summary>
     /// <exception cref="StateBudgetException">There is no room for another.</exception>
@@ -333,12 +356,7 @@ public sealed class Model : IDisposable
     {
         lock (_freeSlots)
         {
-            if (!_freeSlots.TryPop(out int slot))
-            {
-                slot = _usedSlots + 1;
-                Reserve(slot);
-                _usedSlots = slot;
-            }
+            if (!_freeSlots.TryPop(out int slot)) slot = NewSlot();
             try
             {
                 if (clears) _loaded.ClearSlot(slot);
@@ -349,6 +367,21 @@ public sealed class Model : IDisposable
                 _freeSlots.Push(slot);
                 throw;
             }
+        }
+    }
+
+    /// <summary>A further slot, or that of a kept state where there is no room for one.</summary>
+    private int NewSlot()
+    {
+        try
+        {
+            Reserve(_usedSlots + 1);
+            return ++_usedSlots;
+        }
+        catch (StateBudgetException)
+        {
+            if (Checkpoints?.TryGiveUp(out int slot) == true) return slot;
+            throw;
         }
     }
 

@@ -27,7 +27,7 @@ public sealed record ModelOptions
     public long? Length { get; init; }
 
     /// <summary>
-    /// Bytes that the states of all sessions, forks and kept turns may take together; what is beyond is refused by <see cref="StateBudgetException"/>.
+    /// Bytes that the states of all sessions and forks, and those that are kept (<see cref="Checkpoints"/>), may take together; what is beyond is refused by <see cref="StateBudgetException"/>.
     /// Null: an eighth of the machine's memory, and room for four in any case.
     /// </summary>
     public long? StateBudget { get; init; }
@@ -37,6 +37,9 @@ public sealed record ModelOptions
     /// refused as one beyond the budget is, anything else by <see cref="InsufficientMemoryException"/>. Not for devices that have memory of their own.
     /// </summary>
     public HostMemory? Memory { get; init; }
+
+    /// <summary>Which states are kept so that what was fed once need not be fed again; null keeps none.</summary>
+    public CheckpointOptions? Checkpoints { get; init; } = new();
 
     /// <summary>Told how far loading is where the backend has something to upload or compile; null for nobody.</summary>
     public IProgress<LoadProgress>? Progress { get; init; }

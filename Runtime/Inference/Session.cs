@@ -170,19 +170,6 @@ public sealed class Session : IDisposable
         }
     }
 
-    /// <summary>As <see cref="Fork"/>, or null where there is no room for another state.</summary>
-    internal Session? TryFork()
-    {
-        try
-        {
-            return Model.HasRoom ? Fork() : null;
-        }
-        catch (StateBudgetException)
-        {
-            return null;   // the budget has room that the device has not
-        }
-    }
-
     /// <summary>Takes over the past of another session of the same model.</summary>
     public void CopyFrom(Session other)
     {
@@ -254,6 +241,31 @@ public sealed class Session : IDisposable
 
     /// <summary>Its slot for that feed.</summary>
     internal int SlotStepped => OpenSlot;
+
+    /// <summary>Begins at a kept state, or at the zero state; only within <see cref="Model.Enter"/>.</summary>
+    internal void TakeOver(Checkpoint? kept)
+    {
+        int slot = FreeSlot;
+        if (kept is null) Model.Loaded.ClearSlot(slot);
+        else Model.Loaded.CopySlot(kept.Slot, slot, kept.Trail.Length);
+        BeginAt(kept?.Trail.Length ?? 0);
+    }
+
+    /// <summary>Notes where a state is that a run copies there before anything else.</summary>
+    internal void BeginAt(long position)
+    {
+        Position = position;
+        _lost = false;
+    }
+
+    /// <summary>Whether no run that failed has lost its state.</summary>
+    internal bool HasState => !_lost;
+
+    /// <summary>Whether its state is there and has absorbed so many tokens; only within <see cref="Model.Enter"/>.</summary>
+    internal bool IsAt(long position) => Volatile.Read(ref _slot) is > 0 and int slot && Model.Loaded.PositionOf(slot) == position;
+
+    /// <summary>Gives its slot away: it is disposed then. 0 where it was.</summary>
+    internal int GiveSlot() => Interlocked.Exchange(ref _slot, 0);
 
     /// <summary>Counts tokens that a batch fed.</summary>
     internal void Advance(int tokens) => Position += tokens;

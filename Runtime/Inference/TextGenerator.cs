@@ -64,6 +64,12 @@ public sealed class TextGenerator
     /// <summary>What the samplers look back on.</summary>
     internal TokenHistory History => _history;
 
+    /// <summary>
+    /// What follows the session's tokens and keeps states, or null. A prompt is then fed in pieces, so that one which is cancelled leaves the session somewhere within
+    /// it, for whoever set this to go back.
+    /// </summary>
+    internal SequenceCheckpoints? Checkpoints { get; init; }
+
     /// <summary>Feeds a prompt and generates. Nothing happens before the first piece is asked for; a reader that stops reading cancels.</summary>
     /// <param name="promptTokens">At least one token, unless the run before left one unfed; must not change during the run.</param>
     /// <param name="cancel">
@@ -181,11 +187,20 @@ public sealed class TextGenerator
     private void NotePendingFed()
     {
         _single[0] = _pending;
-        _history.Append(_single);
         _pending = -1;
+        Took(_single);
     }
 
-    /// <summary>Feeds the token left over and the prompt, and picks the first token; false when cancelled, with the session as before.</summary>
+    /// <summary>Notes tokens that the session has absorbed.</summary>
+    private void Took(ReadOnlySpan<int> tokens)
+    {
+        _history.Append(tokens);
+        if (Checkpoints is null) return;
+        Checkpoints.Fed(tokens);
+        if (Checkpoints.IsDue) Checkpoints.Keep();
+    }
+
+    /// <summary>Feeds the token left over and the prompt, and picks the first token; false when cancelled, with the session as before (but see <see cref="Checkpoints"/>).</summary>
     private bool TryPrefill(ReadOnlyMemory<int> prompt, CancellationToken cancel, out int token)
     {
         token = -1;
@@ -194,8 +209,16 @@ public sealed class TextGenerator
         long start = Stopwatch.GetTimestamp();
         bool picks = PicksOnDevice && _options.MaxTokens != 0;
         ReadOnlySpan<float> logits = default;
+        _stats = _stats with { CachedTokens = (int)Math.Min(int.MaxValue, _session.Position) };
         try
         {
+            while (Checkpoints?.Piece(tokens.Length) is int piece && piece < tokens.Length)
+            {
+                _session.Feed(tokens[..piece], cancel);
+                _pending = -1;
+                Took(tokens[..piece]);
+                tokens = tokens[piece..];
+            }
             if (picks) token = _session.Pick(tokens, _picker.Pick!.Value, cancel);   // there is one, as PicksOnDevice says
             else logits = _session.Feed(tokens, cancel);
         }
@@ -203,10 +226,10 @@ public sealed class TextGenerator
         {
             return false;
         }
-        _history.Append(tokens);
         _pending = -1;
         PromptAbsorbed = true;
-        _stats = _stats with { PromptTokens = tokens.Length, Prompt = Stopwatch.GetElapsedTime(start) };
+        Took(tokens);
+        _stats = _stats with { PromptTokens = prompt.Length, Prompt = Stopwatch.GetElapsedTime(start) };
         if (_options.MaxTokens == 0) return true;
         if (picks) _steps.Begin(_picker.Pick!.Value);
         else token = Pick(logits);

@@ -20,7 +20,7 @@ public sealed class Generation
     private GenerationStats _stats;
     private Exception? _failure;
     private long _began;
-    private int _fed;
+    private int _fed, _cached;
 
     internal Generation(ModelHost host, ReadOnlyMemory<int> prompt, SamplerChain sampler, GenerationOptions options, CancellationToken cancel)
     {
@@ -102,15 +102,42 @@ public sealed class Generation
     /// <summary>Whether the reader has room for another token's text; the host's thread.</summary>
     internal bool HasRoom => _text.Flush();
 
-    /// <summary>Gives it a state; the host's thread.</summary>
+    /// <summary>Gives it a session, whose state is not set; the host's thread.</summary>
     internal void Begin(Session session)
     {
         Session = session;
+        Checkpoints = new SequenceCheckpoints(session);
         _began = Stopwatch.GetTimestamp();
     }
 
+    /// <summary>What its session has absorbed, from when it is computed on.</summary>
+    internal SequenceCheckpoints? Checkpoints { get; private set; }
+
+    /// <summary>Whether it is known where its session begins.</summary>
+    internal bool HasStart { get; private set; }
+
+    /// <summary>Notes where its session begins: at a kept state, or at the zero state.</summary>
+    internal void StartAt(Checkpoint? kept)
+    {
+        HasStart = true;
+        if (kept is null) return;
+        Checkpoints!.Restart(kept.Trail, kept.IsExact);   // it is computed
+        _fed = _cached = (int)kept.Trail.Length;
+        _history.Append(Prompt.Span[.._fed]);
+        _stats = _stats with { CachedTokens = _cached };
+    }
+
     /// <summary>The next chunk of the prompt.</summary>
-    internal ReadOnlySpan<int> Chunk(int most) => Prompt.Span.Slice(_fed, Math.Min(most, Prompt.Length - _fed));
+    /// <param name="most">Tokens of a chunk.</param>
+    /// <param name="exact">Whether chunks are cut as those of a lone prompt, and not where a state is to be kept.</param>
+    internal ReadOnlySpan<int> Chunk(int most, bool exact)
+    {
+        int left = Math.Min(most, Prompt.Length - _fed);
+        return Prompt.Span.Slice(_fed, exact ? left : Checkpoints!.Piece(left));   // it is computed
+    }
+
+    /// <summary>The first tokens of those that are to be fed.</summary>
+    internal ReadOnlySpan<int> Ahead(int count) => Prompt.Span.Slice(_fed, count);
 
     /// <summary>How its next token is picked where the device can do it; null where the sampler needs logits.</summary>
     internal TokenPick? Pick => _picker.Pick;
@@ -121,16 +148,20 @@ public sealed class Generation
     /// <summary>Notes that a chunk was fed; the host's thread.</summary>
     internal void TookChunk(int tokens)
     {
-        _history.Append(Prompt.Span.Slice(_fed, tokens));
+        ReadOnlySpan<int> chunk = Ahead(tokens);
+        _history.Append(chunk);
+        Checkpoints!.Fed(chunk);   // it is computed
         _fed += tokens;
-        _stats = _stats with { PromptTokens = _fed, Prompt = Stopwatch.GetElapsedTime(_began) };
+        _stats = _stats with { PromptTokens = _fed - _cached, Prompt = Stopwatch.GetElapsedTime(_began) };
         if (IsPrompted && _options.MaxTokens == 0) End(StopReason.MaxTokens);
     }
 
     /// <summary>Notes that <see cref="Next"/> was fed; the host's thread.</summary>
     internal void TookToken(TimeSpan time)
     {
-        _history.Append([Next]);
+        ReadOnlySpan<int> token = [Next];
+        _history.Append(token);
+        Checkpoints!.Fed(token);   // it is computed
         _stats = _stats with { DecodedTokens = _stats.DecodedTokens + 1, Generation = _stats.Generation + time };
     }
 
@@ -175,7 +206,8 @@ public sealed class Generation
         _shown.Close(reason, _text.Pending);
         _stats = _stats with { Reason = reason };
         _failure = failure;
-        Session?.Dispose();
+        if (failure is null) Checkpoints?.End(_host.IsDeterministic);
+        else Session?.Dispose();
         _text.Flush();
         _text.End();
         if (failure is null) _completion.TrySetResult();

@@ -40,7 +40,7 @@ public sealed class ModelHost : IDisposable
         if (!model.Tokenizer.HasVocabulary)
             throw new NotSupportedException($"'{model.Name}' has no vocabulary, which text needs; feed token ids to sessions, or convert the model with its tokenizer.");
         Model = model;
-        _run = new HostRun(model, _options.MaxSequences);
+        _run = new HostRun(model, _options.MaxSequences, _options.Deterministic);
         if (_options.Manual) return;
         _thread = new Thread(Drive) { IsBackground = true, Name = "MambaRT host" };
         _thread.Start();
@@ -119,7 +119,7 @@ public sealed class ModelHost : IDisposable
         lock (_gate)
         {
             long prompt = _run.PromptTokens, generated = _run.GeneratedTokens, ended = _ended;
-            while (_run.IsBegun || NextOfAny())
+            while (_run.IsBegun || _run.TakeKeep() || NextOfAny())
             {
                 if (_run.IsCancelled) _run.GiveUp();
                 else if (!_run.Step(time - Stopwatch.GetElapsedTime(began))) break;
@@ -176,6 +176,9 @@ public sealed class ModelHost : IDisposable
             // Disposed since; nothing is to be done.
         }
     }
+
+    /// <summary>Whether answers are the lone ones to the bit.</summary>
+    internal bool IsDeterministic => _options.Deterministic;
 
     private int Free => _options.MaxSequences - _active.Count;
 
@@ -285,7 +288,7 @@ public sealed class ModelHost : IDisposable
     {
         try
         {
-            next.Begin(Model.StartSession());
+            next.Begin(Model.StartUnset());
         }
         catch (StateBudgetException) when (_active.Count > 0)
         {
@@ -312,7 +315,7 @@ public sealed class ModelHost : IDisposable
             Generation generation = _active[(_turn + i) % _active.Count];
             if (generation.IsOver || generation.IsPrompted) continue;
             _turn = (_turn + i) % _active.Count + 1;
-            _run.Take(generation, generation.Chunk(Model.ChunkTokens).Length);
+            _run.Take(generation);
             return true;
         }
         return false;

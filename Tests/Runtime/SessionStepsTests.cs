@@ -83,7 +83,7 @@ public sealed class SessionStepsTests
     public void BeginSteps_NoRoomToGoBack_IsRefused()
     {
         using var probe = new TinyModel();
-        using var tiny = new TinyModel(budget: probe.Model.Loaded.SlotBytes(0));
+        using var tiny = new TinyModel(options: new ModelOptions { StateBudget = probe.Model.Loaded.SlotBytes(0) });
         using Session session = tiny.Model.StartSession();
         Assert.Throws<StateBudgetException>(() => session.BeginSteps([1], TinyModel.Printable(1).Build(), 1));
         session.Feed([1]);

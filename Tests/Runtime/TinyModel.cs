@@ -11,7 +11,7 @@ internal sealed class TinyModel : IDisposable
 
     private readonly MemoryWeights _weights = new();
 
-    public TinyModel(int seed = 1, int chunk = 16, Action<GgufMetadata>? change = null, IBackend? on = null, long? budget = null)
+    public TinyModel(int seed = 1, int chunk = 16, Action<GgufMetadata>? change = null, IBackend? on = null, ModelOptions? options = null)
     {
         var metadata = new GgufMetadata("tiny");
         string[] spellings = [.. Enumerable.Range(0, 256).Select(Spelling), "hi", "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|shout|>"];
@@ -44,7 +44,7 @@ internal sealed class TinyModel : IDisposable
         Add(random, "blk.0.ssm_d", 1, DInner, 1);
         Add(random, "blk.0.ssm_out.weight", DModel, DInner, 0.5f);
         Add(random, "output_norm.weight", 1, DModel, 1);
-        Model = Model.Open(metadata, _weights, on ?? Backend, new ModelOptions { ChunkTokens = chunk, StateBudget = budget });
+        Model = Model.Open(metadata, _weights, on ?? Backend, (options ?? new ModelOptions()) with { ChunkTokens = chunk });
     }
 
     public Model Model { get; }
