@@ -9,6 +9,9 @@ internal sealed class OverrideArguments
     private readonly Option<string[]> _overrides = OptionOf.Texts("--override-kv", [], "KEY=TYPE:VALUE",
         "Metadata in the place of the file's, of type int, float, bool or str, such as tokenizer.ggml.pre=str:gpt-2; several with commas between, or repeated.");
 
+    /// <summary>The option itself.</summary>
+    public Option Option => _overrides;
+
     public void AddTo(Command command) => command.Options.Add(_overrides);
 
     /// <summary>Whether there is one.</summary>

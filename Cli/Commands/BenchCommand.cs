@@ -20,6 +20,8 @@ internal sealed class BenchCommand : Verb
     private readonly Option<bool> _noCheck = OptionOf.Flag("--no-check", "Do not compare logits with the reference backend first.");
     private readonly Option<bool> _ops = OptionOf.Flag("--ops", "Also say what each kernel took, on a GPU.");
     private readonly Option<bool> _logits = OptionOf.Flag("--logits", "Decode with every row of logits brought to the host; without it the most likely token is picked where the model runs, as run and chat do.");
+    private readonly Option<bool> _host = OptionOf.Flag("--host", "Measure a host of many conversations instead: beside a bare batch, with a history that is sent again, a long prompt, and steps for a time.");
+    private readonly Option<long?> _frames = OptionOf.Whole("--frames", [], "Steps of 2 ms that --host takes; 10000 when not given.", 1, 1 << 24, "10000");
     private readonly Option<string?> _csv = OptionOf.Text("--csv", [], "FILE", "Also write the results as comma-separated values.");
     private readonly Option<string?> _md = OptionOf.Text("--md", [], "FILE", "Also write a Markdown page.");
     private readonly Option<string?> _html = OptionOf.Text("--html", [], "FILE", "Also write an HTML page with plots.");
@@ -34,7 +36,7 @@ internal sealed class BenchCommand : Verb
     public BenchCommand(Terminal terminal, Option<bool> json)
         : base("bench", "Measures speed as a share of what the machine can do.", terminal, json)
     {
-        foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _layers, _curve, _budget, _noCheck, _ops, _logits, _csv, _md, _html, _compare, _make, _type, _output })
+        foreach (Option option in new Option[] { _model, _threads, _affinity, _prompts, _batches, _backends, _layers, _curve, _budget, _noCheck, _ops, _logits, _host, _frames, _csv, _md, _html, _compare, _make, _type, _output })
             Options.Add(option);
         _overrides.AddTo(this);
     }
@@ -45,6 +47,7 @@ internal sealed class BenchCommand : Verb
         "mambart bench -m model.gguf --threads 1,2 --prompt 512 --batch 1,4 --html report.html",
         "mambart bench --make mamba-130m --type Q8_0 -o mamba-130m-q8_0.gguf",
         "mambart bench --compare before.json after.json",
+        "mambart bench --host -m model.gguf",
     ];
 
     protected override int Run(ParseResult arguments)
@@ -78,6 +81,8 @@ internal sealed class BenchCommand : Verb
             Version = About.Version,
             Progress = Terminal.Note,
         };
+        if (arguments.GetValue(_host)) return Host(arguments, options);
+        if (arguments.GetResult(_frames) is not null) throw new UsageException("--frames belongs to --host; give both, or leave it out.");
         string?[] files = [arguments.GetValue(_csv), arguments.GetValue(_md), arguments.GetValue(_html)];
         Outputs.Check(files, file.Parts());   // minutes of measuring come before the writing
         CancellationToken cancel = Terminal.Interrupt.Begin();
@@ -88,12 +93,20 @@ internal sealed class BenchCommand : Verb
         return run.Failures.Count == 0 ? Program.Ok : Program.BadInput;
     }
 
+    private int Host(ParseResult arguments, BenchOptions options)
+    {
+        RequireOnly(arguments, _host, [_model, _threads, _affinity, _backends, _budget, _frames, _overrides.Option]);
+        HostRecord run = HostBench.Run(options, (int)(arguments.GetValue(_frames) ?? 10_000), Terminal.Interrupt.Begin());
+        Terminal.Out.Write(Json(arguments) ? HostReport.WriteJson(run) + "\n" : HostReport.Write(run));
+        return Program.Ok;
+    }
+
     /// <summary>Refuses what would be ignored: a report that was asked for and is not there would be missed too late.</summary>
     private void RequireOnly(ParseResult arguments, Option mode, params Option[] taken)
     {
         foreach (Option option in Options)
             if (option != mode && !taken.Contains(option) && arguments.GetResult(option) is { Implicit: false })
-                throw new UsageException($"{option.Name} is about measuring, which {mode.Name} does not do; leave it out.");
+                throw new UsageException($"{option.Name} has no meaning with {mode.Name}; leave it out.");
     }
 
     private int Compare(ParseResult arguments)

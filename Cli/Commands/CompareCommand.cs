@@ -121,7 +121,7 @@ internal sealed class CompareCommand : Verb
             if (speed && of is FileComparand file)
             {
                 using GgufFile header = file.OpenFile();
-                rate = DecodeSpeed.TokensPerSecond(choice.Backend, opened, header, SpeedBudget, cancel);
+                rate = DecodeSpeed.TokensPerSecond(choice.Backend, opened, header, SpeedBudget, cancel: cancel);
             }
             return new QualityModel(of.Name, of.Bytes, of.BitsPerWeight, loss, divergence, rate);
         }

@@ -9,6 +9,24 @@ namespace MambaRT.Tests;
 public sealed class BenchReportTests
 {
     [Fact]
+    public void HostBench_TinyModel_WritesWhatItMeasured()
+    {
+        using var folder = new TemporaryFolder();
+        ModelMaker.Write(new Mamba().Shape("small", 256, 2, vocabulary: 320), "Q8_0", folder["m.gguf"]);
+        HostRecord run = HostBench.Run(new BenchOptions { Path = folder["m.gguf"], Threads = [2], Budget = TimeSpan.FromSeconds(0.2) }, frames: 30);
+
+        Assert.Equal([8, 32], run.Decodes.Select(d => d.Conversations));
+        Assert.All(run.Decodes, d => Assert.True(d.BatchTokensPerSecond > 0 && d.HostTokensPerSecond > 0));
+        Assert.InRange(run.FirstToken.FedCached, 32, 32 + 256);
+        Assert.InRange(run.Delay.LongestMs, run.Delay.MedianMs, double.MaxValue);
+        Assert.Equal(30, run.Frames.Parts.Sum());
+        using JsonDocument document = JsonDocument.Parse(HostReport.WriteJson(run));
+        Assert.Equal(["version", "machine", "backend", "model", "decode", "firstToken", "delay", "frames"], document.RootElement.EnumerateObject().Select(member => member.Name));
+        string text = HostReport.Write(run);
+        foreach (string row in new[] { "| 32 |", "| a history of 4000 tokens", "| while a prompt of 8000", "30 steps of 2.0 ms", "| more than 1 ms |" }) Assert.Contains(row, text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void GenerateBench_TinyModel_WritesTheRecordAsDescribed()
     {
         using var folder = new TemporaryFolder();

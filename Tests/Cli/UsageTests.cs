@@ -28,6 +28,8 @@ public sealed class UsageTests
     [InlineData("run", "-p", "x", "--affinity", "0", "-t", "2")]
     [InlineData("bench", "--affinity", "0", "-t", "1,2")]
     [InlineData("bench", "-ngl", "3")]
+    [InlineData("bench", "--frames", "3")]
+    [InlineData("bench", "--host", "--prompt", "5")]
     [InlineData("bench", "--backend", "cpu,reference", "--gpu-layers", "3")]
     [InlineData("run", "-p", "x", "-ngl", "-1")]
     [InlineData("run", "-p", "x", "-f", "y")]
