@@ -7,7 +7,7 @@ internal static class Report
 {
     /// <summary>One line for people.</summary>
     public static string Line(GenerationStats stats, uint seed) =>
-        $"prompt {Show.Count(stats.PromptTokens)} tokens at {Show.Fixed(stats.PromptTokensPerSecond, 1)}/s, "
+        $"prompt {Show.Count(stats.PromptTokens)} tokens at {Show.Fixed(stats.PromptTokensPerSecond, 1)}/s{(stats.CachedTokens > 0 ? $" after {Show.Count(stats.CachedTokens)} known" : "")}, "
         + $"generated {Show.Count(stats.GeneratedTokens)} at {Show.Fixed(stats.GenerationTokensPerSecond, 1)}/s, "
         + $"first token after {Show.Fixed(stats.FirstToken.TotalMilliseconds, 0)} ms, peak memory {Show.Bytes(ProcessMemory.Peak)}, seed {seed}";
 
@@ -16,6 +16,7 @@ internal static class Report
     {
         json.Writer.WriteString("stop", Reason(stats.Reason));
         json.Writer.WriteNumber("prompt_tokens", stats.PromptTokens);
+        json.Writer.WriteNumber("cached_tokens", stats.CachedTokens);
         json.Writer.WriteNumber("generated_tokens", stats.GeneratedTokens);
         json.Number("prompt_tokens_per_second", Math.Round(stats.PromptTokensPerSecond, 2));
         json.Number("generated_tokens_per_second", Math.Round(stats.GenerationTokensPerSecond, 2));

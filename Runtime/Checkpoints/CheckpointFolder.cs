@@ -28,7 +28,8 @@ internal sealed class CheckpointFolder
         (_path, _model, _note) = (Path.GetFullPath(path), model, note);
         try
         {
-            Directory.CreateDirectory(_path);
+            if (OperatingSystem.IsWindows()) Directory.CreateDirectory(_path);
+            else Directory.CreateDirectory(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);   // it holds what was said; one that is there stays as it is
         }
         catch (UnauthorizedAccessException e)
         {

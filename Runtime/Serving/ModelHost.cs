@@ -9,7 +9,8 @@ namespace MambaRT.Serving;
 /// <remarks>
 /// All members are for any thread. The host owns the use of the model while it lives: what else is done with it goes through <see cref="Use{T}"/>. Prompts take turns
 /// by chunks; requests beyond <see cref="ModelHostOptions.MaxSequences"/>, or beyond the budget for states, wait in their order. A failure of the device ends
-/// the answers that were in that step; a sampler or a reader that fails ends its own alone. The loop allocates nothing for a token.
+/// the answers that were in that step; a sampler or a reader that fails ends its own alone. The loop allocates nothing for a token. What of a
+/// prompt was fed before, by whomever, is not fed again where its state is kept (<see cref="ModelOptions.Checkpoints"/>); <see cref="GenerationStats.CachedTokens"/> says how much.
 /// </remarks>
 public sealed class ModelHost : IDisposable
 {

@@ -14,7 +14,7 @@ public sealed record ModelHostOptions
 
     /// <summary>
     /// Whether an answer is bit for bit the one it is alone. Sequences are then decoded one after the other, so that the weights are read once for each: with
-    /// n answers at a time a token takes n times as long as alone. Without, tokens are those within the bounds of each op, and differ where two of them are as likely.
+    /// n answers at a time a token takes n times as long as alone, and of the kept states (<see cref="ModelOptions.Checkpoints"/>) only those are begun at that a lone prompt has, too, after whole chunks. Without, tokens are those within the bounds of each op, and differ where two of them are as likely.
     /// </summary>
     public bool Deterministic { get; init; }
 

@@ -5,7 +5,7 @@ namespace MambaRT.Tests;
 /// <summary>Conversations that are edited, undone, retried and forked at random end in the state of what they read, with kept states and without.</summary>
 public sealed class ChatEditTests
 {
-    public static TheoryData<string> Ways => ["kept", "few", "off"];
+    public static TheoryData<string> Ways => ["kept", "few", "off", "late"];
 
     [Theory]
     [MemberData(nameof(Ways))]
@@ -13,7 +13,8 @@ public sealed class ChatEditTests
     {
         long slot;
         using (var probe = new TinyModel()) slot = probe.Model.Loaded.SlotBytes(0);
-        using var tiny = new TinyModel(options: new ModelOptions
+        using var device = way == "late" ? new LateBackend() : null;   // which works a step ahead
+        using var tiny = new TinyModel(on: device, options: new ModelOptions
         {
             Checkpoints = way == "off" ? null : new CheckpointOptions { Every = 32 }, StateBudget = way == "few" ? 6 * slot : null,
         });
