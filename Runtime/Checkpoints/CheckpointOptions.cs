@@ -2,7 +2,8 @@ namespace MambaRT;
 
 /// <summary>
 /// Which states are kept of what was fed, so that a history that begins as one before is not fed again: those at the end of each turn, and one every so many tokens.
-/// They are drawn from <see cref="ModelOptions.StateBudget"/> and let go, the least recently useful first, where sessions need the room. Immutable.
+/// They are drawn from <see cref="ModelOptions.StateBudget"/> and let go, the least recently useful first, where sessions need the room;
+/// of a limited memory (<see cref="ModelOptions.Memory"/>) they take what is free below one half. Immutable.
 /// </summary>
 public sealed record CheckpointOptions
 {

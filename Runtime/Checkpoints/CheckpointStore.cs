@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace MambaRT;
 
-/// <summary>The kept states of a model, found by the tokens they have absorbed. All members but <see cref="Count"/> are for within <see cref="Model.Enter"/>.</summary>
+/// <summary>The kept states of a model, found by the tokens they have absorbed. All members are for within <see cref="Model.Enter"/>.</summary>
 /// <remarks>A hash of the tokens finds them, and the tokens decide. Each takes a slot of the model's; where a session needs one, the least recently useful gives its own up.</remarks>
 internal sealed class CheckpointStore
 {
@@ -10,7 +10,6 @@ internal sealed class CheckpointStore
     private readonly CheckpointFolder? _folder;
     private readonly Dictionary<(long Length, ulong Hash), LinkedListNode<Checkpoint>> _known = [];
     private readonly LinkedList<Checkpoint> _byUse = new();   // the least recently useful first
-    private volatile int _count;
 
     /// <summary>Makes an empty store.</summary>
     public CheckpointStore(Model model, CheckpointOptions options)
@@ -24,8 +23,8 @@ internal sealed class CheckpointStore
     /// <summary>Tokens from one kept state of a sequence to the next.</summary>
     public int Every { get; }
 
-    /// <summary>States that are kept; any thread.</summary>
-    public int Count => _count;
+    /// <summary>States that are kept.</summary>
+    public int Count => _byUse.Count;
 
     /// <summary>The bits of hashes that are used: all, but in a test of what happens when hashes are equal.</summary>
     public ulong HashMask { get; set; } = ulong.MaxValue;
@@ -38,7 +37,7 @@ internal sealed class CheckpointStore
     public Checkpoint? Longest(ReadOnlySpan<int> tokens, long least, int most, bool exact)
     {
         _folder?.Look();
-        if (_count == 0 && _folder is null) return null;
+        if (Count == 0 && _folder is null) return null;
         ulong[] hashes = new ulong[most + 1];
         for (int i = 0; i < most; i++) hashes[i + 1] = TokenTrail.Roll(hashes[i], tokens[i]);
         for (int length = most; length > least; length--)
@@ -77,7 +76,7 @@ internal sealed class CheckpointStore
     /// <summary>A slot for a state that is to be kept by <see cref="Add"/>; null where it is kept, or there is no room.</summary>
     public int? Reserve(TokenTrail trail, bool exact)
     {
-        if (trail.Length == 0 || IsKept(trail, exact)) return null;
+        if (trail.Length == 0 || IsKept(trail, exact) || (_model.IsTight && Count == 0)) return null;
         try
         {
             return _model.TakeSlot(clears: false);
@@ -93,7 +92,6 @@ internal sealed class CheckpointStore
     {
         Drop(Find(trail.Length, trail.Hash));   // another one of an equal hash, or the same but not exact
         _known[Key(trail.Length, trail.Hash)] = _byUse.AddLast(new Checkpoint(trail, slot, exact));
-        _count = _known.Count;
         if (trail.IsKnown) _folder?.Write(trail, slot);
     }
 
@@ -147,6 +145,5 @@ internal sealed class CheckpointStore
         (long, ulong) key = Key(kept.Trail.Length, kept.Trail.Hash);
         _byUse.Remove(_known[key]);
         _known.Remove(key);
-        _count = _known.Count;
     }
 }

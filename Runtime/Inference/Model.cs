@@ -370,9 +370,13 @@ public sealed class Model : IDisposable
         }
     }
 
+    /// <summary>Whether half of the memory that the model may take is taken: kept states then get no more, so that there is room for what runs.</summary>
+    internal bool IsTight => Options.Memory is { } memory && memory.Taken > memory.Limit / 2;
+
     /// <summary>A further slot, or that of a kept state where there is no room for one.</summary>
     private int NewSlot()
     {
+        if (IsTight && Checkpoints?.TryGiveUp(out int given) == true) return given;
         try
         {
             Reserve(_usedSlots + 1);

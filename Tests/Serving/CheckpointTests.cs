@@ -1,3 +1,4 @@
+using MambaRT.Formats;
 using MambaRT.Serving;
 using Xunit;
 
@@ -85,6 +86,33 @@ public sealed class CheckpointTests
         Assert.Equal(0, tiny.Model.Checkpoints!.Count);   // they are kept
         Assert.Throws<StateBudgetException>(tiny.Model.StartSession);
         foreach (Session session in all) session.Dispose();
+    }
+
+    /// <summary>A limit that just suffices without kept states suffices with them.</summary>
+    [Fact]
+    public void Start_MemoryForTheSessionsAlone_IsHeldAndEnough()
+    {
+        using IBackend device = TestBackends.Create("cpu");
+        var measured = new HostMemory();
+        Serve(new ModelOptions { Memory = measured, Checkpoints = null });
+        foreach (long spare in new[] { 0, 10 * SlotBytes(), 100 * SlotBytes() })
+        {
+            var limited = new HostMemory(measured.Most + spare);
+            bool keeps = Serve(Keeping with { Memory = limited }) > 0;
+            Assert.True(keeps || spare == 0);
+        }
+
+        int Serve(ModelOptions options)
+        {
+            using var tiny = new TinyModel(chunk: Chunk, on: device, options: options);
+            using var host = new ModelHost(tiny.Model, ByHand with { MaxSequences = 1 });
+            for (int i = 0; i < 6; i++) Run(host, Tokens(60 + i, new Random(i % 2)));
+            using var many = new ModelHost(tiny.Model, ByHand with { MaxSequences = 9 });   // scratch for larger batches, and more states
+            Generation[] all = [.. Enumerable.Range(0, 9).Select(i => many.Start(Tokens(50, new Random(i)), Sampler(i), new GenerationOptions { MaxTokens = 20 }))];
+            while (many.Step()) { }
+            Assert.All(all, one => Assert.True(one.Completion.IsCompletedSuccessfully));
+            return tiny.Model.Checkpoints?.Count ?? 0;
+        }
     }
 
     [Fact]
