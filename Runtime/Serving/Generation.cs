@@ -74,6 +74,20 @@ public sealed class Generation
         return text;
     }
 
+    /// <summary>As <see cref="TryRead()"/>, into memory of the caller's: nothing is allocated.</summary>
+    /// <param name="text">Receives what is there and has room; at least two characters, as none that takes two is divided.</param>
+    /// <returns>How many characters it received, 0 where there is none yet; -1 when all was read.</returns>
+    /// <exception cref="ArgumentException">There is no room for a character.</exception>
+    /// <inheritdoc cref="TryRead()" path="/exception"/>
+    public int TryRead(Span<char> text)
+    {
+        if (text.Length < 2) throw new ArgumentException($"There is room for {text.Length} characters; at least two are needed.", nameof(text));
+        if (_text.IsOver) return _failure is { } failure ? throw failure : -1;
+        int count = _text.Take(text);
+        if (count > 0) _host.Wake();
+        return count;
+    }
+
     /// <summary>Ends it within about the time of a token, also while it waits or its prompt is fed. Any thread.</summary>
     public void Cancel()
     {

@@ -51,19 +51,28 @@ internal sealed class TextPipe
     public string Take()
     {
         bool ended = _ended;   // before the count: what is written before the end is then seen
-        long read = _read, written = Volatile.Read(ref _written);
-        int count = (int)(written - read);
-        string text = count == 0 ? "" : string.Create(count, (_ring, read), static (to, from) =>
-        {
-            int at = (int)(from.read % Capacity), first = Math.Min(to.Length, Capacity - at);
-            from._ring.AsSpan(at, first).CopyTo(to);
-            from._ring.AsSpan(0, to.Length - first).CopyTo(to[first..]);
-        });
+        int count = (int)(Volatile.Read(ref _written) - _read) + (ended ? _held.Length : 0);
+        return count == 0 ? "" : string.Create(count, this, static (to, pipe) => pipe.Take(to));
+    }
+
+    /// <summary>As much of it as there is room for.</summary>
+    /// <returns>Characters taken.</returns>
+    public int Take(Span<char> to)
+    {
+        bool ended = _ended;
+        long read = _read;
+        int unread = (int)(Volatile.Read(ref _written) - read), count = Math.Min(unread, to.Length);
+        int at = (int)(read % Capacity), first = Math.Min(count, Capacity - at);
+        _ring.AsSpan(at, first).CopyTo(to);
+        _ring.AsSpan(0, count - first).CopyTo(to[first..]);
+        if (count > 0 && count < unread && char.IsHighSurrogate(to[count - 1])) count--;
         Volatile.Write(ref _read, read + count);
-        if (!ended || _held.Length == 0) return text;
-        text += _held;
-        _held.Clear();
-        return text;
+        if (!ended || count < unread) return count;
+        int held = Math.Min(_held.Length, to.Length - count);
+        if (held > 0 && held < _held.Length && char.IsHighSurrogate(_held[held - 1])) held--;
+        _held.CopyTo(0, to[count..], held);
+        _held.Remove(0, held);
+        return count + held;
     }
 
     /// <summary>Ends when there is something to take, or nothing more will come; the reader's.</summary>

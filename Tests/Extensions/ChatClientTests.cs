@@ -53,7 +53,7 @@ public sealed class ChatClientTests : IDisposable
         Assert.All(updates.SkipLast(1), update => Assert.True(update.FinishReason is null && update.Text.Length > 0));
         Assert.Equal(ChatFinishReason.Length, updates[^1].FinishReason);
         Assert.Equal(40, Assert.IsType<GenerationStats>(updates[^1].RawRepresentation).GeneratedTokens);
-        Assert.True(updates.Count > 2);
+        Assert.True(updates.Count >= 2);   // how many depends on how fast they are read
     }
 
     [Fact]
