@@ -32,6 +32,20 @@ internal static unsafe class ChatExports
         catch (Exception e) { return LastError.Set(e); }
     }
 
+    [UnmanagedCallersOnly(EntryPoint = "mrt_chat_encode", CallConvs = [typeof(CallConvCdecl)])]
+    private static Status Encode(ulong model, byte* template, MessageLayout* messages, nuint count, int* tokens, nuint capacity, nuint* length)
+    {
+        try
+        {
+            ReadOnlySpan<MessageLayout> given = Arguments.Values(messages, count, "messages");
+            var said = new ChatMessage[given.Length];
+            for (int i = 0; i < said.Length; i++) said[i] = new ChatMessage(Arguments.Text(given[i].Role, "role"), Arguments.Text(given[i].Text, "text"));
+            Arguments.Give<int>(Handles.Get<OpenModel>(model).Prompts(Arguments.TextOrNull(template)).Encode(said), tokens, capacity, length, "length");
+            return Status.Ok;
+        }
+        catch (Exception e) { return LastError.Set(e); }
+    }
+
     [UnmanagedCallersOnly(EntryPoint = "mrt_chat_say", CallConvs = [typeof(CallConvCdecl)])]
     private static Status Say(ulong chat, byte* said, nuint bytes, delegate* unmanaged[Cdecl]<void*, byte*, nuint, int> text, void* user)
     {

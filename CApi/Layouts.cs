@@ -93,6 +93,13 @@ internal unsafe struct TextOptionsLayout
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal unsafe struct MessageLayout
+{
+    public byte* Role;
+    public byte* Text;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal unsafe struct HostOptionsLayout
 {
     public uint Size;

@@ -6,6 +6,7 @@ internal sealed class OpenModel
     private readonly Device _device;
     private int _inside;
     private ModelHost? _host;
+    private volatile Tuple<string?, ChatPrompts>? _prompts;
 
     private OpenModel(Model model, Device device) => (Model, _device) = (model, device);
 
@@ -30,6 +31,15 @@ internal sealed class OpenModel
             device.Dispose();
             throw;
         }
+    }
+
+    /// <summary>What writes conversations by a template: its name, or null for the model's own. Any thread.</summary>
+    public ChatPrompts Prompts(string? template)
+    {
+        if (_prompts is { } known && known.Item1 == template) return known.Item2;
+        var made = new ChatPrompts(Model, TextSettings.Template(Model, template));
+        _prompts = new(template, made);   // the one used last is kept
+        return made;
     }
 
     /// <summary>Takes a host, the only one.</summary>

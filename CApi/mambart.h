@@ -399,6 +399,15 @@ mrt_status mrt_request_close(mrt_request request);
 
 /* ---- conversations ---- */
 
+typedef struct mrt_message {
+    const char *role;               /* "system", "user", "assistant", or what else the template knows */
+    const char *text;
+} mrt_message;
+
+/* Writes a conversation, oldest message first, as the tokens that the model is to answer: for mrt_host_submit, or a session. tmpl: as for mrt_chat_create. What someone
+   says never becomes a control token. As for mrt_encode, MRT_ERROR_BUFFER tells how many are needed. Any thread while the model is open. */
+mrt_status mrt_chat_encode(mrt_model model, const char *tmpl, const mrt_message *messages, size_t count, int32_t *tokens, size_t capacity, size_t *length);
+
 /* Begins a conversation with a session of its own. tmpl: the name of a chat template ("chatml"), or NULL: the model's own, else chatml. system: what the
    model is told before all turns, or NULL. options may be NULL. Nothing is fed before the first turn. */
 mrt_status mrt_chat_create(mrt_model model, mrt_sampler sampler, const char *tmpl, const char *system, const mrt_text_options *options, mrt_chat *chat);

@@ -1,4 +1,4 @@
-/* What mambart.h promises, tried from C: contract LIBRARY'S-MODEL.gguf SCRATCH-FOLDER. Prints what fails; the last line counts. */
+/* What mambart.h promises, tried from C: contract MODEL.gguf SCRATCH-FOLDER [THREADS]. Prints what fails; the last line counts. */
 #define _POSIX_C_SOURCE 200809L
 #include "mambart.h"
 
@@ -9,6 +9,7 @@
 #include <time.h>
 
 static int passed, failed;
+static mrt_model_options usual;   /* how models are opened */
 
 #define CHECK(condition) (check((condition) != 0, #condition, __LINE__))
 #define OK(call) (check_code((call), MRT_OK, #call, __LINE__))
@@ -94,6 +95,7 @@ static void wrong_handles(void)
         FAILS(MRT_ERROR_HANDLE, mrt_generator_stats(h, NULL));
         FAILS(MRT_ERROR_HANDLE, mrt_generator_close(h));
         FAILS(MRT_ERROR_HANDLE, mrt_chat_create(h, h, NULL, NULL, NULL, &out));
+        FAILS(MRT_ERROR_HANDLE, mrt_chat_encode(h, NULL, NULL, 0, &token, 1, &length));
         FAILS(MRT_ERROR_HANDLE, mrt_chat_say(h, "a", 1, collect, NULL));
         FAILS(MRT_ERROR_HANDLE, mrt_chat_begin(h, "a", 1));
         FAILS(MRT_ERROR_HANDLE, mrt_chat_next(h, NULL, 0, &length));
@@ -352,6 +354,14 @@ static void conversation(mrt_model model, mrt_sampler sampler, const char *folde
     CHECK(first.bytes > 0);
     OK(mrt_chat_stats(chat, &stats));
     CHECK(stats.generated_tokens > 0);
+    { mrt_message messages[2] = { { "system", "You tell stories." }, { "user", "Hello!" } }; int32_t tokens[256]; size_t count;   /* the same for a host or a session */
+      OK(mrt_chat_encode(model, NULL, messages, 2, tokens, 256, &count));
+      CHECK((int32_t)count == stats.prompt_tokens);
+      FAILS(MRT_ERROR_BUFFER, mrt_chat_encode(model, NULL, messages, 2, tokens, count - 1, &length));
+      CHECK(length == count);
+      FAILS(MRT_ERROR_ARGUMENT, mrt_chat_encode(model, "no-such-template", messages, 2, tokens, 256, &count));
+      messages[1].text = NULL;
+      FAILS(MRT_ERROR_ARGUMENT, mrt_chat_encode(model, NULL, messages, 2, tokens, 256, &count)); }
     OK(mrt_chat_fork(chat, &fork));
     OK(mrt_chat_undo(chat, &undone));
     CHECK(undone == 1);
@@ -382,8 +392,8 @@ static void closed_within_answers(const char *path)
 {
     mrt_model model; mrt_model_options options; mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     mrt_sampler sampler; mrt_chat chat; mrt_session sessions[5]; char piece[256]; size_t length; int round;
-    OK(mrt_model_options_init(&options, sizeof options));
-    OK(mrt_model_open(path, NULL, &model));
+    options = usual;
+    OK(mrt_model_open(path, &options, &model));
     OK(mrt_model_describe(model, &info));
     OK(mrt_model_close(model));
     options.state_budget = 8 * info.state_bytes;
@@ -458,6 +468,16 @@ static void heap_release(void *user, void *memory, size_t bytes)
     free((char *)memory - 8);
 }
 
+static int64_t length_of(const char *path)
+{
+    FILE *file = fopen(path, "rb"); long bytes;
+    if (!file) return -1;
+    fseek(file, 0, SEEK_END);
+    bytes = ftell(file);
+    fclose(file);
+    return bytes;
+}
+
 /* Two sessions, a prompt, a batch; the first code that is not MRT_OK. */
 static mrt_status use_model(mrt_model model, const int32_t *prompt, size_t count, int32_t vocabulary, int32_t *likely)
 {
@@ -473,11 +493,11 @@ static mrt_status use_model(mrt_model model, const int32_t *prompt, size_t count
 static void memory(const char *path, const int32_t *prompt, size_t count, int32_t vocabulary, int32_t expected)
 {
     mrt_model_options options; mrt_memory told = { sizeof told, 0, 0, 0, 0, 0, 0 }, many = { sizeof many, 0, 0, 0, 0, 0, 0 }; mrt_model model; heap h; mrt_status code; int32_t likely = -1; int part;
-    OK(mrt_model_options_init(&options, sizeof options));
-    options.backend = "cpu"; options.threads = 2; options.chunk_tokens = 32;
+    options = usual;
+    options.backend = "cpu"; options.chunk_tokens = 32;
     OK(mrt_estimate(path, &options, 2, &told));
     OK(mrt_estimate(path, &options, 1000000, &many));
-    CHECK(told.file_bytes > 1000000 && told.states_bytes > 0 && told.total_bytes == told.weight_bytes + told.states_bytes + told.scratch_bytes);
+    CHECK(told.file_bytes == length_of(path) && told.states_bytes > 0 && told.total_bytes == told.weight_bytes + told.states_bytes + told.scratch_bytes);
     CHECK(many.states_bytes > 100000 * told.states_bytes && many.weight_bytes == told.weight_bytes);
 
     /* that much is enough, and less is held */
@@ -531,10 +551,10 @@ static void run_jobs(void *user, int32_t count, mrt_unit_fn unit, void *work)
 static void lent_threads(const char *path, const int32_t *prompt, size_t count, int32_t vocabulary)
 {
     mrt_model_options options; mrt_model models[2]; mrt_session sessions[2]; const float *logits[2]; long calls = 0; int i;
-    OK(mrt_model_options_init(&options, sizeof options));
-    options.backend = "cpu"; options.threads = 3;
+    options = usual;
+    options.backend = "cpu";
     for (i = 0; i < 2; i++) {
-        if (i == 1) OK(mrt_set_parallel_for(&options, run_jobs, &calls));
+        if (i == 1) { options.threads = 3; OK(mrt_set_parallel_for(&options, run_jobs, &calls)); }
         OK(mrt_model_open(path, &options, &models[i]));
         OK(mrt_session_start(models[i], &sessions[i]));
         OK(mrt_session_feed(sessions[i], prompt, count, &logits[i]));
@@ -660,7 +680,7 @@ static void from_memory(const char *path, const int32_t *prompt, size_t count, i
     data = malloc((size_t)bytes);
     CHECK(fread(data, 1, (size_t)bytes, file) == (size_t)bytes);
     fclose(file);
-    OK(mrt_model_open_memory(data, bytes, NULL, &model));
+    OK(mrt_model_open_memory(data, bytes, &usual, &model));
     OK(mrt_session_start(model, &session));
     OK(mrt_session_feed(session, prompt, count, &logits));
     CHECK(likeliest(logits, vocabulary) == likely);
@@ -674,12 +694,14 @@ int main(int argc, char **argv)
     static const char text[] = "Once upon a time there was a small robot who lived by the sea.";
     mrt_model model; mrt_session session; mrt_sampler sampler; mrt_sampler_options sampling; mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     int32_t prompt[256], likely; size_t count, i, length, at = 0; char said[512], name[128]; const float *logits;
-    if (argc != 3) { fprintf(stderr, "contract MODEL.gguf FOLDER\n"); return 2; }
+    if (argc < 3) { fprintf(stderr, "contract MODEL.gguf FOLDER [THREADS]\n"); return 2; }
     CHECK(mrt_abi_version() == MRT_ABI_VERSION);
     CHECK(mrt_version()[0] != 0 && mrt_last_error()[0] == 0 && mrt_last_error_code() == MRT_OK);
     wrong_handles();
 
-    OK(mrt_model_open(argv[1], NULL, &model));
+    OK(mrt_model_options_init(&usual, sizeof usual));
+    if (argc > 3) usual.threads = atoi(argv[3]);
+    OK(mrt_model_open(argv[1], &usual, &model));
     OK(mrt_model_describe(model, &info));
     CHECK(info.vocabulary > 0 && info.state_bytes > 0 && info.states_bytes >= 0 && info.has_vocabulary == 1);
     OK(mrt_model_name(model, name, sizeof name, &length));
