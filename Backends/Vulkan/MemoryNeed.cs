@@ -21,22 +21,27 @@ internal static class MemoryNeed
             : $"The model needs {(bytes + (1 << 20) - 1) >> 20:n0} MiB on the device and {traits.Name} has {usable >> 20:n0} MiB for it; take a smaller storage type, or {SplitBackend.WayOut(plan, piece => BytesOf(piece, source, chunk, matrices) <= usable)}choose --backend cpu.";
     }
 
-    private static long BytesOf(Plan plan, IWeightSource source, int chunk, MatrixUse matrices)
+    private static long BytesOf(Plan plan, IWeightSource source, int chunk, MatrixUse matrices) =>
+        WeightsOf(plan, source) + ScratchOf(plan, chunk, matrices) + 2 * plan.States.Bytes(0);   // a session's state, and the slot that belongs to none
+
+    private static long WeightsOf(Plan plan, IWeightSource source)
     {
-        long bytes = ArenaMemory.BytesOf(plan, chunk) + 2 * plan.States.Bytes(0);   // a session's state, and the slot that belongs to none
-        if (matrices != MatrixUse.None) bytes += HalfScratch.BytesOf(plan, chunk);
+        long bytes = 0;
         foreach (WeightSpec spec in plan.Weights)
             if (spec.TryFind(source, out TensorView view)) bytes += DeviceWeights.BytesOf(WeightForm.For(spec, view), view);
         return bytes;
     }
 
+    private static long ScratchOf(Plan plan, int chunk, MatrixUse matrices) =>
+        ArenaMemory.BytesOf(plan, chunk) + (matrices == MatrixUse.None ? 0 : HalfScratch.BytesOf(plan, chunk));
+
     /// <summary>What so many sessions take, with prompts by chunks and batches of any number of them, up to a chunk's rows.</summary>
-    public static MemoryUse Use(Plan plan, IWeightSource source, int chunk, int sessions)
+    public static MemoryUse Use(Plan plan, IWeightSource source, int chunk, MatrixUse matrices, int sessions)
     {
         const long Tables = 64 << 10;   // of an executable, beside its values
-        long state = plan.States.Bytes(0), weights = BytesOf(plan, source, 0) - ArenaMemory.BytesOf(plan, 0) - 2 * state;
-        long one = BytesOf(plan, source, chunk) - weights - 2 * state + Tables, scratch = one;
+        long one = ScratchOf(plan, chunk, matrices) + Tables, scratch = one;
         for (int rows = 2; rows / 2 < Math.Min(sessions, chunk); rows *= 2) scratch += one + (long)plan.VocabularySize * rows * sizeof(float);   // each has its own
-        return new MemoryUse(DevicePool.MostBytes(weights, 2 * plan.Weights.Length), checked(DeviceSlots.MostSlots(sessions + 1L) * state), scratch, OnDevice: true);   // one slot belongs to none
+        long states = checked(DeviceSlots.MostSlots(sessions + 1L) * plan.States.Bytes(0));   // one slot belongs to none
+        return new MemoryUse(DevicePool.MostBytes(WeightsOf(plan, source), 2 * plan.Weights.Length), states, scratch, OnDevice: true);
     }
 }

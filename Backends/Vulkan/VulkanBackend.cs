@@ -75,7 +75,7 @@ public sealed class VulkanBackend : IBackend
     private int Chunk => _device.Matrices == MatrixUse.None ? ChunkTokens : ChunkOfMatrices;
 
     /// <inheritdoc/>
-    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => MemoryNeed.Use(plan, weights, Math.Max(options.ChunkTokens, 1), options.Slots);
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => MemoryNeed.Use(plan, weights, Math.Max(options.ChunkTokens, 1), _device.Matrices, options.Slots);
 
     /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
