@@ -27,8 +27,8 @@ internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu
 
     private IBackend Whole(Plan plan, IWeightSource weights)
     {
-        if (!IsAuto) return BackendSelector.Create(name!, cpu);   // not null where it is not auto
-        IBackend chosen = BackendSelector.Choose(plan, weights, cpu, out string? whyNot);
+        if (!IsAuto) return BackendSelector.Create(name!, cpu, CacheFolder.Path);   // not null where it is not auto
+        IBackend chosen = BackendSelector.Choose(plan, weights, cpu, out string? whyNot, CacheFolder.Path);
         if (whyNot is not null) Note = $"On {chosen.Name}, as the GPU was not taken: {whyNot}";
         return chosen;
     }
@@ -44,6 +44,6 @@ internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu
         }
         int there = Math.Min(layers, plan.Layers.Length);
         if (there > 0 && there < plan.Layers.Length) Note = $"The last {(there == 1 ? "" : $"{there} ")}of {plan.Layers.Length} layers {(there == 1 ? "runs" : "run")} on {gpu}, those before on cpu.";
-        return BackendSelector.CreateSplit(gpu, there, plan, cpu);
+        return BackendSelector.CreateSplit(gpu, there, plan, cpu, CacheFolder.Path);
     }
 }

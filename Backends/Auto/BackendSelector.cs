@@ -21,6 +21,14 @@ public static class BackendSelector
     /// </summary>
     public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1", "vulkan:plain", "vulkan:1"];
 
+    /// <summary>The names of all devices of a kind, such as "vulkan" and "vulkan:1"; the name alone for what has no more than one.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    public static IEnumerable<string> DevicesOf(string name)
+    {
+        int count = IsVulkan(name) ? VulkanBackend.DeviceCount : IsCuda(name) && CudaDriver.IsAvailable ? CudaDriver.DeviceCount : 1;
+        return Enumerable.Range(0, Math.Max(count, 1)).Select(i => i == 0 ? name : $"{name}:{i}");
+    }
+
     /// <summary>Why this machine cannot run the backend of this name, as a sentence that begins with what is missing; null when it can. A GPU is asked for only by its own names.</summary>
     public static string? WhyNot(string name) => IsCuda(name) ? CudaBackend.WhyNot(Device(name, CudaPrefix) ?? 0)
         : IsVulkan(name) ? VulkanBackend.WhyNot(Device(name, VulkanPrefix) ?? 0) : CpuBackend.WhyNot(IsaOf(name));
@@ -36,12 +44,13 @@ public static class BackendSelector
     /// <param name="weights">Its weights.</param>
     /// <param name="cpu">What a CPU backend is made with. Given cores decide for the CPU.</param>
     /// <param name="whyNot">Why a device that there is was not taken, as a sentence; null where one was, or there is none.</param>
-    public static IBackend Choose(Plan plan, IWeightSource weights, CpuOptions? cpu, out string? whyNot)
+    /// <param name="cacheFolder">Where a GPU keeps what its driver makes of shaders; null for nowhere.</param>
+    public static IBackend Choose(Plan plan, IWeightSource weights, CpuOptions? cpu, out string? whyNot, string? cacheFolder = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(weights);
         whyNot = null;
-        foreach (Func<IBackend> open in cpu?.Cores is null ? Gpus() : [])
+        foreach (Func<IBackend> open in cpu?.Cores is null ? Gpus(cacheFolder) : [])
         {
             IBackend? backend = null;
             try
@@ -64,7 +73,7 @@ public static class BackendSelector
     }
 
     /// <summary>What "auto" tries, best first.</summary>
-    private static IEnumerable<Func<IBackend>> Gpus()
+    private static IEnumerable<Func<IBackend>> Gpus(string? cacheFolder)
     {
         for (int i = 0; CudaDriver.IsAvailable && i < CudaDriver.DeviceCount; i++)
         {
@@ -74,7 +83,7 @@ public static class BackendSelector
         for (int i = 0; i < VulkanBackend.DeviceCount; i++)
         {
             int device = i;
-            if (!VulkanBackend.IsSoftware(i)) yield return () => new VulkanBackend(device);
+            if (!VulkanBackend.IsSoftware(i)) yield return () => new VulkanBackend(device, cacheFolder: cacheFolder);
         }
     }
 
@@ -83,11 +92,12 @@ public static class BackendSelector
     /// <param name="gpuLayers">Layers of the GPU.</param>
     /// <param name="plan">The network.</param>
     /// <param name="cpu">What the CPU backend is made with.</param>
-    public static IBackend CreateSplit(string gpu, int gpuLayers, Plan plan, CpuOptions? cpu)
+    /// <param name="cacheFolder">Where the GPU keeps what its driver makes of shaders; null for nowhere.</param>
+    public static IBackend CreateSplit(string gpu, int gpuLayers, Plan plan, CpuOptions? cpu, string? cacheFolder = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (gpuLayers <= 0) return Create(Names[0], cpu);
-        IBackend last = Create(gpu);
+        IBackend last = Create(gpu, null, cacheFolder);
         if (gpuLayers >= plan.Layers.Length) return last;
         try
         {
@@ -118,10 +128,11 @@ public static class BackendSelector
     /// <summary>Makes the backend called <paramref name="name"/>; the caller disposes it.</summary>
     /// <param name="name">"auto" for the first of them, one of <see cref="Names"/> or <see cref="Variants"/>, or cuda:N or vulkan:N for device N.</param>
     /// <param name="cpu">What a CPU backend is made with; the name says its instructions. Others take none, and refuse cores.</param>
+    /// <param name="cacheFolder">Where a GPU keeps what its driver makes of shaders, where it does not do so by itself; null for nowhere.</param>
     /// <exception cref="ArgumentException">There is no such backend, and the message lists those there are; or it cannot be pinned to these cores.</exception>
     /// <exception cref="NotSupportedException">There is no driver, no such device, or it lacks what is needed; or the processor lacks the instructions.</exception>
     /// <exception cref="PlatformNotSupportedException">Cores are given, and the system is not Linux.</exception>
-    public static IBackend Create(string name = "auto", CpuOptions? cpu = null) => name switch
+    public static IBackend Create(string name = "auto", CpuOptions? cpu = null, string? cacheFolder = null) => name switch
     {
         "auto" => Create(Names[0], cpu),
         "cpu" or "cpu:vnni" or "cpu:avx2" => new CpuBackend((cpu ?? new CpuOptions()) with { Isa = IsaOf(name) }),
@@ -130,9 +141,9 @@ public static class BackendSelector
         "cuda:exact" => new CudaBackend(exact: true),
         "cuda:sm80" => new CudaBackend(most: 80),
         _ when Device(name, CudaPrefix) is int device => new CudaBackend(device),
-        "vulkan" => new VulkanBackend(),
+        "vulkan" => new VulkanBackend(cacheFolder: cacheFolder),
         "vulkan:plain" => new VulkanBackend(plain: true),
-        _ when Device(name, VulkanPrefix) is int device => new VulkanBackend(device),
+        _ when Device(name, VulkanPrefix) is int device => new VulkanBackend(device, cacheFolder: cacheFolder),
         "reference" when cpu?.Cores is not null => throw new ArgumentException("The reference backend runs on the caller's thread and pins nothing; choose cpu, or leave the cores out."),
         "reference" => new ReferenceBackend(),
         _ => throw new ArgumentException($"There is no backend '{name}'; choose auto, {string.Join(", ", [.. Names, .. Variants])}."),

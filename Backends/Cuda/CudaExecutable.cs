@@ -22,9 +22,9 @@ internal sealed unsafe class CudaExecutable : IExecutable
     private readonly ActivationReader? _reader;
     private readonly HostPicked _picked;
     private readonly CudaEvent _over;
-    private readonly CudaRun[] _runs;   // by number, the last two
+    private readonly DeviceRun[] _runs;   // by number, the last two
     private int _inFlight;
-    private bool _disposed;
+    private bool _checksLogits, _disposed;
 
     /// <summary>What a list of launches is made for beside shapes: what comes back, and the turn.</summary>
     private readonly record struct Variant(Bucket Bucket, bool Picks, bool Logits, int Turn);
@@ -61,7 +61,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
             DisposeMemory();
             throw;
         }
-        _runs = [new CudaRun(shape.Sequences), new CudaRun(shape.Sequences)];
+        _runs = [new DeviceRun(shape.Sequences), new DeviceRun(shape.Sequences)];
         if (model.Observer is { } observer) _reader = new ActivationReader(model, observer, _arena);
         model.ScratchBytes += ScratchBytes;
     }
@@ -87,7 +87,8 @@ internal sealed unsafe class CudaExecutable : IExecutable
         int turn = ahead ? 1 - Run(_model.Runs).Turn : 0;
         Compiled compiled = Ready(new Variant(bucket, !batch.Picks.IsEmpty, batch.Picks.IsEmpty || batch.WantsLogits, turn));
         _table.Fill(turn, batch, outputs, _slots, Lists);
-        Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs, compiled.WritesLogits);
+        Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs);
+        _checksLogits = compiled.WritesLogits;
         if (compiled.For.Picks) _picked.Forget(turn);
         if (compiled.WritesLogits) _logits.Forget();
         try
@@ -116,14 +117,14 @@ internal sealed unsafe class CudaExecutable : IExecutable
             _model.MakeCurrent();
             while (_inFlight > 0 && _model.Runs - _inFlight < ticket.Number) FinishOldest();
         }
-        CudaRun run = Run(ticket.Number);
+        DeviceRun run = Run(ticket.Number);
         if (run.Failure is { } failure) throw failure;
         return new RunOutput(run.WantsLogits ? _logits.Span(run.Outputs) : default, run.Picked, _carried.Read(run.Rows)) { IsFinite = run.IsFinite };
     }
 
     private PickLists Lists => _model.PickLists!;   // there until the model is disposed, and its executables before
 
-    private CudaRun Run(long number) => _runs[number & 1];
+    private DeviceRun Run(long number) => _runs[number & 1];
 
     /// <summary>Whether a batch may be started beside the run in flight: nothing but picked tokens comes back of either, and nothing crosses a cut.</summary>
     private bool IsReadyFor(scoped in Batch batch)
@@ -143,14 +144,14 @@ internal sealed unsafe class CudaExecutable : IExecutable
     /// <summary>Waits for a run and takes its tokens; what goes wrong is told by <see cref="Await"/>.</summary>
     private void FinishOldest()
     {
-        CudaRun run = Run(_model.Runs - _inFlight + 1);
+        DeviceRun run = Run(_model.Runs - _inFlight + 1);
         bool isLast = --_inFlight == 0;
         if (isLast) _model.Running = null;
         try
         {
             if (isLast) _model.Stream.Synchronize("a run");
             else _over.Synchronize();
-            run.End(_picked, _logits, _slots.Table);
+            run.End(_picked.Read(run.Turn), IsFinite(run), _slots.Table);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -158,6 +159,9 @@ internal sealed unsafe class CudaExecutable : IExecutable
             run.Failure = e;
         }
     }
+
+    /// <summary>Whether the logits of a run that is over are finite; null where no kernel has looked.</summary>
+    private bool? IsFinite(DeviceRun run) => run.OnlyPicks ? _picked.AreFinite(run.Turn) : run.WantsLogits && _checksLogits ? _logits.AreFinite : null;
 
     private void Launch(Compiled compiled, int tokens, int outputs, CancellationToken cancel)
     {

@@ -4,7 +4,7 @@ namespace MambaRT.Backends.Vulkan;
 
 /// <summary>
 /// The states of the sequences on the device, in one buffer: for each state of the plan a list of what the slots hold, so that an op binds its own list.
-/// Slot 0 is scratch.
+/// Behind them lies what was picked for each slot last. Slot 0 is scratch.
 /// </summary>
 internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device, CommandLane lane, Transfers transfers, long budget) : IDisposable
 {
@@ -27,6 +27,9 @@ internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device
 
     /// <summary>What all slots hold of one state.</summary>
     public BufferSlice this[StateRef state] => List(_memory!, _lists, _capacity, state.Index);   // slots are reserved before anything is recorded
+
+    /// <summary>The token that was picked for each slot last, inverted where that ended a text.</summary>
+    public BufferSlice LastPicks => List(_memory!, _lists, _capacity, LastPickList);   // as above
 
     /// <summary>Makes room; what slots hold is kept.</summary>
     public void Reserve(int count)
@@ -52,13 +55,14 @@ internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device
         if (from == to) return;
         const string What = "copying a slot";
         CommandBuffer commands = lane.Begin(What);
-        for (int i = 0; i < states.Entries.Length; i++) Copy(commands, Of(i, from), Of(i, to));
+        for (int i = 0; i <= LastPickList; i++) Copy(commands, Of(i, from), Of(i, to));
         lane.Run(What);
     }
 
     public void Export(int slot, long position, Stream canonical)
     {
         Table.Ensure(slot, position);
+        lane.Wait("reading a state");
         byte[] bytes = new byte[SlotBytes];
         for (int i = 0; i < states.Entries.Length; i++)
             if (Of(i, slot) is { Bytes: > 0 } place) transfers.Read(place, _memory!, Canonical(bytes, i));
@@ -70,6 +74,7 @@ internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device
         byte[] bytes = new byte[SlotBytes];
         Table.Lose(slot);
         canonical.ReadExactly(bytes);
+        lane.Wait("writing a state");
         for (int i = 0; i < states.Entries.Length; i++)
         {
             BufferSlice place = Of(i, slot);
@@ -85,7 +90,11 @@ internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device
     private Span<byte> Canonical(byte[] bytes, int entry) => bytes.AsSpan(checked((int)states.Entries[entry].CanonicalOffset * sizeof(float)), checked((int)states.Entries[entry].Count * sizeof(float)));
 
     /// <summary>For how many there is room at most where so many are taken.</summary>
-    public static long MostSlots(long taken) => taken + taken / 2;
+    private static long MostSlots(long taken) => taken + taken / 2;
+
+    /// <summary>Bytes of so many slots, with what there is room for ahead.</summary>
+    public static long MostBytes(StateLayout states, long taken) =>
+        checked(MostSlots(taken) * (states.Bytes(0) + sizeof(int)) + (states.Entries.Length + 1L) * AlignedFloats * sizeof(float));
 
     /// <summary>Half as many again as before where the budget holds them, so that slots taken one by one move seldom.</summary>
     private int Capacity(int wanted)
@@ -96,13 +105,13 @@ internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device
 
     private void Move(int capacity)
     {
-        long[] lists = new long[states.Entries.Length];
+        long[] lists = new long[LastPickList + 1];
         long floats = 0;
         for (int i = 0; i < lists.Length; i++)
         {
-            long count = states.Entries[i].Count * capacity;
+            long count = CountOf(i) * capacity;
             if (count * sizeof(float) > device.Traits.MostBoundBytes)
-                throw new StateBudgetException($"{capacity} states of {states.Entries[i].Count * sizeof(float):N0} bytes in '{states.Entries[i].Name}' are more than {device.Traits.Name} binds at a time; end sessions that are no longer needed, or choose --backend cpu.");
+                throw new StateBudgetException($"{capacity} states of {CountOf(i) * sizeof(float):N0} bytes are more than {device.Traits.Name} binds at a time; end sessions that are no longer needed, or choose --backend cpu.");
             lists[i] = floats;
             floats += (count + AlignedFloats - 1) / AlignedFloats * AlignedFloats;
         }
@@ -147,11 +156,16 @@ internal sealed unsafe class DeviceSlots(StateLayout states, VulkanDevice device
     }
 
     private BufferSlice List(VulkanBuffer memory, long[] lists, int capacity, int entry) =>
-        new(memory.Handle, lists[entry] * sizeof(float), states.Entries[entry].Count * capacity * sizeof(float));
+        new(memory.Handle, lists[entry] * sizeof(float), CountOf(entry) * capacity * sizeof(float));
 
     private BufferSlice Of(int entry, int slot)
     {
-        long bytes = states.Entries[entry].Count * sizeof(float);
+        long bytes = CountOf(entry) * sizeof(float);
         return this[new StateRef(entry)].Part(slot * bytes, bytes);
     }
+
+    /// <summary>Where the last picks stand among the lists.</summary>
+    private int LastPickList => states.Entries.Length;
+
+    private long CountOf(int list) => list == LastPickList ? 1 : states.Entries[list].Count;
 }

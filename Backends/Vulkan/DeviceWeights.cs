@@ -39,6 +39,7 @@ internal sealed class DeviceWeights : IDisposable
         }
         catch
         {
+            transfers.Settle();
             Dispose();
             throw;
         }

@@ -7,4 +7,5 @@ namespace MambaRT.Backends.Vulkan;
 /// <param name="Push">Its push constants.</param>
 /// <param name="X">Workgroups in the first direction.</param>
 /// <param name="Y">Workgroups in the second.</param>
-internal sealed record Dispatch(string Op, ShaderKey Shader, BufferBinding[] Bindings, byte[] Push, uint X, uint Y);
+/// <param name="Work">What it takes, see <see cref="Workload"/>.</param>
+internal sealed record Dispatch(string Op, ShaderKey Shader, BufferBinding[] Bindings, byte[] Push, uint X, uint Y, long Work = 0);

@@ -20,15 +20,15 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
             [new(1, x.Memory), new(2, scratch.Rows, BufferAccess.Writes)]);
         if (!place.Form.IsQuantized)
         {
-            foreach (var part in place.Parts(device, int.MaxValue)) Multiply(op, place, part.Data, part.First, part.Count, rows, stride);
+            foreach (var part in place.Parts(device, Workload.MostRows(rows, place.Columns, device.MostWork))) Multiply(op, place, part.Data, part.First, part.Count, rows, stride);
             return true;
         }
         long mostRows = scratch.Weights.Bytes / sizeof(ushort) / place.Columns;
-        foreach (var part in place.Parts(device, Math.Min(mostRows, device.Traits.MostGroups)))
+        foreach (var part in place.Parts(device, Math.Min(Math.Min(mostRows, device.Traits.MostGroups), Workload.MostRows(rows, place.Columns, device.MostWork))))
         {
             BufferSlice halves = scratch.Weights.Part(0, (long)part.Count * place.Columns * sizeof(ushort));
             list.Add(op, new ShaderKey("dequantize", FormNumber.Of(place.Form), place.IsWide), DispatchList.Parts(place.Columns / 16, Threads), part.Count,
-                new DequantizePush { Weights = place.Pushed(part.First, part.Count) }, [new(1, part.Data), new(2, list.OrTable(part.Scales)), new(3, halves, BufferAccess.Writes)]);
+                new DequantizePush { Weights = place.Pushed(part.First, part.Count) }, [new(1, part.Data), new(2, list.OrTable(part.Scales)), new(3, halves, BufferAccess.Writes)], Workload.OfProduct(1, part, place.Columns));
             Multiply(op, place, halves, part.First, part.Count, rows, stride);
         }
         return true;
@@ -52,6 +52,7 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
                 HasBias = op.Bias is null ? 0u : 1,
                 Adds = op.AddTo is null ? 0u : 1,
             },
-            [new(1, halves), new(2, list.OrTable(default)), new(3, scratch.Rows), new(4, list.OrTable(residual.Memory)), new(5, list.Vector(weights, op.Bias)), new(6, y.Memory, BufferAccess.Writes)]);
+            [new(1, halves), new(2, list.OrTable(default)), new(3, scratch.Rows), new(4, list.OrTable(residual.Memory)), new(5, list.Vector(weights, op.Bias)), new(6, y.Memory, BufferAccess.Writes)],
+            Workload.OfProduct(rows, (first, count, halves, default), place.Columns));
     }
 }

@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.IO.Hashing;
+using System.Reflection;
 using Silk.NET.Vulkan;
 
 namespace MambaRT.Backends.Vulkan;
@@ -11,10 +13,17 @@ internal sealed unsafe class PipelineLibrary : IDisposable
     private readonly Dictionary<string, ShaderModule> _modules = [];
     private readonly Dictionary<ShaderKey, Pipeline> _pipelines = [];
     private readonly Lock _making = new();
+    private readonly PipelineCacheFile? _file;
+    private PipelineCache _cache;
+    private byte[] _kept = [];
+    private bool _hasNew;
 
-    public PipelineLibrary(VulkanDevice device)
+    /// <param name="device">Whose pipelines.</param>
+    /// <param name="cacheFolder">Where they are kept for the next time; null for nowhere.</param>
+    public PipelineLibrary(VulkanDevice device, string? cacheFolder)
     {
         _device = device;
+        if (cacheFolder is not null) _file = new PipelineCacheFile(cacheFolder, KeyOf(device.Traits));
         var bindings = stackalloc DescriptorSetLayoutBinding[DeviceTraits.MostBindings];
         for (uint i = 0; i < DeviceTraits.MostBindings; i++)
             bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = DescriptorType.StorageBuffer, DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
@@ -27,9 +36,9 @@ internal sealed unsafe class PipelineLibrary : IDisposable
         PipelineLayout made;
         Result result = device.Api.CreatePipelineLayout(device.Handle, &layout, null, &made);
         Layout = made;
-        if (result == Result.Success) return;
-        Dispose();
-        throw new VulkanException("vkCreatePipelineLayout", result);
+        if (result != Result.Success) Dispose();
+        VulkanException.Check(result, "vkCreatePipelineLayout");
+        if (_file is not null) _cache = NewCache(_kept = _file.Read());
     }
 
     public DescriptorSetLayout SetLayout { get; }
@@ -49,8 +58,29 @@ internal sealed unsafe class PipelineLibrary : IDisposable
         }
     }
 
+    /// <summary>Keeps what the driver has made since it was kept last.</summary>
+    public void Keep()
+    {
+        lock (_making)
+        {
+            if (_file is null || _cache.Handle == 0 || !_hasNew) return;
+            _hasNew = false;
+            nuint bytes = 0;
+            if (_device.Api.GetPipelineCacheData(_device.Handle, _cache, &bytes, null) != Result.Success || bytes == 0) return;
+            byte[] data = new byte[bytes];
+            fixed (byte* to = data)
+                if (_device.Api.GetPipelineCacheData(_device.Handle, _cache, &bytes, to) != Result.Success) return;
+            if (data.AsSpan(0, (int)bytes).SequenceEqual(_kept)) return;
+            _kept = data[..(int)bytes];
+            _file.Write(_kept);
+        }
+    }
+
     public void Dispose()
     {
+        Keep();
+        if (_cache.Handle != 0) _device.Api.DestroyPipelineCache(_device.Handle, _cache, null);
+        _cache = default;
         foreach (Pipeline pipeline in _pipelines.Values) _device.Api.DestroyPipeline(_device.Handle, pipeline, null);
         foreach (ShaderModule module in _modules.Values) _device.Api.DestroyShaderModule(_device.Handle, module, null);
         _pipelines.Clear();
@@ -78,14 +108,43 @@ internal sealed unsafe class PipelineLibrary : IDisposable
             };
             var create = new ComputePipelineCreateInfo { SType = StructureType.ComputePipelineCreateInfo, Stage = stage, Layout = Layout };
             Pipeline pipeline;
-            VulkanException.Check(_device.Api.CreateComputePipelines(_device.Handle, default, 1, &create, null, &pipeline), "vkCreateComputePipelines", $"shader '{shader.Name}'");
+            VulkanException.Check(_device.Api.CreateComputePipelines(_device.Handle, _cache, 1, &create, null, &pipeline), "vkCreateComputePipelines", $"shader '{shader.Name}'");
+            _hasNew = true;
             return pipeline;
         }
     }
 
+    /// <summary>A cache that begins with what was kept, or with nothing where the driver does not take that; none where it makes none.</summary>
+    private PipelineCache NewCache(byte[] kept)
+    {
+        PipelineCache cache;
+        fixed (byte* data = kept)
+        {
+            var create = new PipelineCacheCreateInfo { SType = StructureType.PipelineCacheCreateInfo, InitialDataSize = (nuint)kept.Length, PInitialData = data };
+            if (_device.Api.CreatePipelineCache(_device.Handle, &create, null, &cache) == Result.Success) return cache;
+        }
+        var empty = new PipelineCacheCreateInfo { SType = StructureType.PipelineCacheCreateInfo };
+        return kept.Length > 0 && _device.Api.CreatePipelineCache(_device.Handle, &empty, null, &cache) == Result.Success ? cache : default;
+    }
+
+    /// <summary>Names the device, its driver and all shaders.</summary>
+    private static UInt128 KeyOf(DeviceTraits traits)
+    {
+        var hash = new XxHash128();
+        hash.Append(traits.Identity);
+        foreach (string name in Code.GetManifestResourceNames().Order(StringComparer.Ordinal))
+        {
+            using Stream packed = Code.GetManifestResourceStream(name)!;   // it was just named
+            hash.Append(packed);
+        }
+        return hash.GetCurrentHashAsUInt128();
+    }
+
+    private static Assembly Code => typeof(PipelineLibrary).Assembly;
+
     private ShaderModule Load(string name)
     {
-        using Stream packed = typeof(PipelineLibrary).Assembly.GetManifestResourceStream($"spv/{name}.spv")
+        using Stream packed = Code.GetManifestResourceStream($"spv/{name}.spv")
             ?? throw new NotSupportedException($"There is no shader '{name}'.");
         using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
         using var code = new MemoryStream();

@@ -93,3 +93,15 @@ internal struct SelectPush
     public Rows From, To;
     public uint Width;
 }
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct ResolvePush
+{
+    public int LastPick;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct PickPush
+{
+    public uint Vocabulary, Tokens, Unused, Ends, SequencesAtMost;
+}

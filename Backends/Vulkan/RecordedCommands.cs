@@ -7,6 +7,7 @@ internal sealed unsafe class RecordedCommands : IDisposable
 {
     private readonly VulkanDevice _device;
     private readonly CommandLane _lane;
+    private readonly List<CommandBuffer> _parts = [];
     private DescriptorPool _pool;
 
     /// <param name="device">Where they run.</param>
@@ -15,22 +16,31 @@ internal sealed unsafe class RecordedCommands : IDisposable
     /// <param name="dispatches">What is run, in order.</param>
     /// <param name="before">Copies in front.</param>
     /// <param name="after">Copies behind.</param>
-    public RecordedCommands(VulkanDevice device, CommandLane lane, PipelineLibrary pipelines, IReadOnlyList<Dispatch> dispatches, Action<CommandBuffer> before, Action<CommandBuffer> after)
+    /// <param name="last">What is run after those.</param>
+    public RecordedCommands(VulkanDevice device, CommandLane lane, PipelineLibrary pipelines, IReadOnlyList<Dispatch> dispatches,
+        Action<CommandBuffer> before, Action<CommandBuffer> after, IReadOnlyList<Dispatch> last)
     {
         (_device, _lane) = (device, lane);
-        _pool = NewPool(dispatches.Count);
+        _pool = NewPool(dispatches.Count + last.Count);
         try
         {
-            Commands = lane.Record(commands =>
+            for (int from = 0, to = 0; from < dispatches.Count || _parts.Count == 0; from = to)
             {
-                CommandLane.Barrier(device.Api, commands);
-                before(commands);
-                CommandLane.Barrier(device.Api, commands);
-                Add(commands, pipelines, dispatches);
-                CommandLane.Barrier(device.Api, commands);
-                after(commands);
-                CommandLane.Barrier(device.Api, commands);
-            });
+                (int begin, bool first) = (from, _parts.Count == 0);
+                int end = to = EndOfPart(dispatches, from);
+                _parts.Add(lane.Record(commands =>
+                {
+                    CommandLane.Barrier(device.Api, commands);
+                    if (first) Copy(commands, before);
+                    Add(commands, pipelines, dispatches, begin, end);
+                    CommandLane.Barrier(device.Api, commands);
+                    if (end < dispatches.Count) return;
+                    Copy(commands, after);
+                    if (last.Count == 0) return;
+                    Add(commands, pipelines, last, 0, last.Count);
+                    CommandLane.Barrier(device.Api, commands);
+                }));
+            }
         }
         catch
         {
@@ -39,25 +49,41 @@ internal sealed unsafe class RecordedCommands : IDisposable
         }
     }
 
-    /// <summary>What to send.</summary>
-    public CommandBuffer Commands { get; }
+    /// <summary>What to send, one after the other: none is more work than a device is given at a time.</summary>
+    public IReadOnlyList<CommandBuffer> Parts => _parts;
 
     /// <summary>Barriers between dispatches.</summary>
     public int Barriers { get; private set; }
 
     public void Dispose()
     {
-        if (Commands.Handle != 0) _lane.Free(Commands);
+        foreach (CommandBuffer commands in _parts) _lane.Free(commands);
+        _parts.Clear();
         if (_pool.Handle != 0) _device.Api.DestroyDescriptorPool(_device.Handle, _pool, null);
         _pool = default;
     }
 
-    private void Add(CommandBuffer commands, PipelineLibrary pipelines, IReadOnlyList<Dispatch> dispatches)
+    private int EndOfPart(IReadOnlyList<Dispatch> dispatches, int from)
+    {
+        long work = 0;
+        int end = from;
+        while (end < dispatches.Count && (end == from || work + dispatches[end].Work <= _device.MostWork)) work += dispatches[end++].Work;
+        return end;
+    }
+
+    private void Copy(CommandBuffer commands, Action<CommandBuffer> copies)
+    {
+        copies(commands);
+        CommandLane.Barrier(_device.Api, commands);
+    }
+
+    private void Add(CommandBuffer commands, PipelineLibrary pipelines, IReadOnlyList<Dispatch> dispatches, int from, int to)
     {
         var hazards = new Hazards();
         Pipeline bound = default;
-        foreach (Dispatch dispatch in dispatches)
+        for (int i = from; i < to; i++)
         {
+            Dispatch dispatch = dispatches[i];
             if (hazards.Note(dispatch.Bindings))
             {
                 CommandLane.BarrierOfShaders(_device.Api, commands);

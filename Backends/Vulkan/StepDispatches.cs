@@ -86,7 +86,7 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
             new(9, list.Vector(weights, group.Conv?.Weight)), window.Bytes > 0 ? new(10, window, BufferAccess.Reads | BufferAccess.Writes) : new(10, list.OrTable(default)),
             group.Conv is null ? new(11, list.OrTable(default)) : new(11, u.Memory, BufferAccess.Writes),
         ];
-        foreach (var part in place.Parts(device, (long)device.Traits.MostGroups * shape.RowsOfGroup))
+        foreach (var part in place.Parts(device, Math.Min((long)device.Traits.MostGroups * shape.RowsOfGroup, Workload.MostRows(rows, place.Columns, device.MostWork))))
             list.Add(op, shader, DispatchList.Parts(part.Count, shape.RowsOfGroup), DispatchList.Parts(rows, shape.Tokens),
                 new LinearPush
                 {
@@ -105,7 +105,7 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
                     ConvFirst = group.Conv is { } first ? (uint)(first.X.Offset - op.Output.Offset) : 0,
                     Channels = (uint)(group.Conv?.X.Width ?? 0),
                 },
-                [new(1, part.Data), new(2, list.OrTable(part.Scales)), .. bindings]);
+                [new(1, part.Data), new(2, list.OrTable(part.Scales)), .. bindings], Workload.OfProduct(rows, part, place.Columns));
     }
 
     private string Named(string shader) => device.UsesSubgroups ? shader + ".subgroups" : shader;

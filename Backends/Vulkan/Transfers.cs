@@ -38,6 +38,9 @@ internal sealed unsafe class Transfers(VulkanDevice device, CommandLane lane) : 
     /// <summary>Waits until all that was sent is there.</summary>
     public void Finish() => lane.Wait("sending to the device");
 
+    /// <summary>Waits until nothing is on its way, before memory is given back that it may go to.</summary>
+    public void Settle() => lane.Settle();
+
     /// <summary>Reads bytes of a buffer that the device is done with.</summary>
     public void Read(BufferSlice from, VulkanBuffer owner, Span<byte> to)
     {

@@ -17,21 +17,23 @@ public sealed class VulkanBackend : IBackend
     /// <summary>Opens a device.</summary>
     /// <param name="device">Its number, from 0.</param>
     /// <param name="plain">Whether every capability that not all devices have is left unused.</param>
+    /// <param name="cacheFolder">Where what the driver makes of shaders is kept for the next time; null for nowhere. What cannot be kept there is made anew.</param>
     /// <exception cref="NotSupportedException">There is no loader, driver or such device, or it lacks what is needed.</exception>
-    public VulkanBackend(int device = 0, bool plain = false) : this(device, plain, long.MaxValue, emulatesMatrices: false)
+    public VulkanBackend(int device = 0, bool plain = false, string? cacheFolder = null)
+        : this(VulkanLoader.Instance, device, plain ? VulkanSettings.Plain : new VulkanSettings(), cacheFolder)
     {
     }
 
-    /// <summary>Opens a device as one that binds less at a time than it does, or has cooperative matrices.</summary>
-    internal VulkanBackend(int device, bool plain, long mostWeightBytes, bool emulatesMatrices)
+    /// <summary>Opens a device of an instance, of which some may be left unused.</summary>
+    internal VulkanBackend(VulkanInstance instance, int device, VulkanSettings settings, string? cacheFolder = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(device);
-        if (WhyNot(device) is string why) throw new NotSupportedException($"Vulkan: {why}; choose --backend cpu.");
-        (_number, _plain) = (device, plain);
-        _device = new VulkanDevice(VulkanLoader.Devices[device], plain, mostWeightBytes, emulatesMatrices);
+        if (instance.WhyNotDevice(device) is string why) throw new NotSupportedException($"Vulkan: {why}; choose --backend cpu.");
+        (_number, _plain) = (device, settings == VulkanSettings.Plain);
+        _device = new VulkanDevice(instance.Devices[device], settings);
         try
         {
-            _pipelines = new PipelineLibrary(_device);
+            _pipelines = new PipelineLibrary(_device, settings.PipelineCache ? cacheFolder : null);
         }
         catch
         {
@@ -41,16 +43,15 @@ public sealed class VulkanBackend : IBackend
     }
 
     /// <summary>Devices there are, usable or not.</summary>
-    public static int DeviceCount => VulkanLoader.Devices.Count;
+    public static int DeviceCount => VulkanLoader.Instance.Devices.Count;
 
     /// <summary>Why a device cannot be used, as a sentence that begins with what is missing; null when it can. Takes nothing of it.</summary>
     /// <param name="device">Its number, from 0.</param>
-    public static string? WhyNot(int device) => VulkanLoader.WhyNot
-        ?? (device >= DeviceCount ? $"there is no device {device}; the drivers have {DeviceCount}, numbered from 0" : VulkanLoader.Devices[device].Lacks);
+    public static string? WhyNot(int device) => VulkanLoader.Instance.WhyNotDevice(device);
 
     /// <summary>Whether a device is the processor, which the cpu backend uses better; false where there is none.</summary>
     /// <param name="device">Its number, from 0.</param>
-    public static bool IsSoftware(int device) => device < DeviceCount && VulkanLoader.Devices[device].IsSoftware;
+    public static bool IsSoftware(int device) => device < DeviceCount && VulkanLoader.Instance.Devices[device].IsSoftware;
 
     /// <inheritdoc/>
     public string Name => (_plain, _number) switch { (true, 0) => "vulkan:plain", (false, 0) => "vulkan", _ => $"vulkan:{_number}" };
@@ -61,8 +62,9 @@ public sealed class VulkanBackend : IBackend
         get
         {
             DeviceTraits traits = _device.Traits;
-            return $"{traits.Name}, {traits.MemoryBytes >> 20:n0} MiB, Vulkan {traits.ApiVersion >> 22}.{traits.ApiVersion >> 12 & 0x3ff}, {traits.Driver}, subgroups of {traits.SubgroupSize}"
-                + (_device.UsesSubgroups ? "" : ", sums in shared memory") + (_device.Matrices == MatrixUse.None ? "" : ", cooperative matrices") + (traits.IsSoftware ? ", software" : "");
+            return $"{traits.Name}, {traits.MemoryBytes >> 20:n0} MiB{(traits.TellsFreeMemory ? $" ({traits.FreeBytes >> 20:n0} free)" : "")}, Vulkan {traits.ApiVersion >> 22}.{traits.ApiVersion >> 12 & 0x3ff}, {traits.Driver}"
+                + (_device.UsesSubgroups ? $", sums in subgroups of {traits.SubgroupSize}" : ", sums in shared memory") + (_device.Matrices == MatrixUse.None ? "" : ", cooperative matrices")
+                + (_device.Memory.IsMapped ? ", memory that the host writes" : "") + (traits.IsSoftware ? ", software" : "");
         }
     }
 
@@ -70,7 +72,7 @@ public sealed class VulkanBackend : IBackend
     public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, Chunk);
 
     /// <inheritdoc/>
-    public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Chunk, _device.Traits, _device.Matrices);
+    public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Chunk, _device.Traits.FreeBytes, _device.Matrices);
 
     private int Chunk => _device.Matrices == MatrixUse.None ? ChunkTokens : ChunkOfMatrices;
 

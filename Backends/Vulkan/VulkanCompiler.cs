@@ -17,10 +17,10 @@ internal sealed class VulkanCompiler : IScanContract
     private readonly StepDispatches _steps;
     private readonly MatrixDispatches _matrices;
 
-    public VulkanCompiler(VulkanDevice device, DeviceWeights weights, DeviceSlots slots, ArenaMemory arena, HalfScratch halves, BatchTable table, Bucket bucket)
+    public VulkanCompiler(VulkanDevice device, DeviceWeights weights, DeviceSlots slots, ArenaMemory arena, HalfScratch halves, BufferSlice table, Bucket bucket)
     {
         (_device, _weights, _slots, _arena, _bucket) = (device, weights, slots, arena, bucket);
-        _list = new DispatchList(device, table);
+        _list = new DispatchList(device, table, bucket);
         _steps = new StepDispatches(device, weights, slots, arena, _list, bucket);
         _matrices = new MatrixDispatches(device, weights, arena, halves, _list, bucket);
     }
@@ -48,6 +48,13 @@ internal sealed class VulkanCompiler : IScanContract
             _steps.Add(group);
             i = end;
         }
+    }
+
+    /// <summary>Puts what the run before has picked into the batch.</summary>
+    public void Resolve()
+    {
+        const int Threads = 64;
+        _list.AddFirst("picked tokens", new ShaderKey("resolve"), DispatchList.Parts(_bucket.Sequences, Threads), new ResolvePush { LastPick = Batch.LastPick }, [new(1, _slots.LastPicks)]);
     }
 
     public void Embed(EmbedOp op)
@@ -78,7 +85,7 @@ internal sealed class VulkanCompiler : IScanContract
         WeightPlace place = _weights[op.Weight];
         RowsPlace x = _arena[op.X], y = _arena[op.Output], residual = op.AddTo is Activation a ? _arena[a] : default;
         var shader = new ShaderKey("matmul", FormNumber.Of(place.Form), place.IsWide, x.IsWide && op.X.Width % Columns == 0 ? 1u : 0);
-        foreach (var part in place.Parts(_device, (long)_device.Traits.MostGroups * RowsOfTile))
+        foreach (var part in place.Parts(_device, Math.Min((long)_device.Traits.MostGroups * RowsOfTile, Workload.MostRows(rows, place.Columns, _device.MostWork))))
             _list.Add(op, shader, DispatchList.Parts(part.Count, RowsOfTile), DispatchList.Parts(rows, TokensOfTile),
                 new TilesPush
                 {
@@ -91,7 +98,8 @@ internal sealed class VulkanCompiler : IScanContract
                     HasBias = op.Bias is null ? 0u : 1,
                     Adds = op.AddTo is null ? 0u : 1,
                 },
-                [new(1, part.Data), new(2, _list.OrTable(part.Scales)), new(3, x.Memory), new(4, _list.OrTable(residual.Memory)), new(5, _list.Vector(_weights, op.Bias)), new(6, y.Memory, BufferAccess.Writes)]);
+                [new(1, part.Data), new(2, _list.OrTable(part.Scales)), new(3, x.Memory), new(4, _list.OrTable(residual.Memory)), new(5, _list.Vector(_weights, op.Bias)), new(6, y.Memory, BufferAccess.Writes)],
+                Workload.OfProduct(rows, part, place.Columns));
     }
 
     public void CausalConv(CausalConvOp op)

@@ -13,14 +13,17 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     private readonly BatchTable _table;
     private readonly HalfScratch _halves;
     private readonly CarriedRows _carriedIn, _carriedOut;
-    private readonly Dictionary<Bucket, RecordedCommands> _recorded = [];
-    private readonly HostPicks _picks;
-    private readonly SequenceSpan[] _spans;
-    private readonly TokenPick[] _wanted;
-    private float[] _logits = [], _carried = [], _observed = [];
-    private Exception? _failure;
-    private int _rows, _sequences, _outputs, _pickCount, _moves;
-    private bool _wantsLogits, _disposed;
+    private readonly Dictionary<Variant, RecordedCommands> _recorded = [];
+    private readonly HostPicked _picked;
+    private readonly DeviceRun[] _runs;          // by number, the last two
+    private readonly long[] _sent = new long[2]; // the last of what was sent for each
+    private float[] _logitRows = [], _carried = [], _observed = [];
+    private int _inFlight, _moves;
+    private long _counted;
+    private bool _disposed;
+
+    /// <summary>What commands are recorded for beside shapes: what comes back, and the turn.</summary>
+    private readonly record struct Variant(Bucket Bucket, bool Picks, bool Logits, int Turn);
 
     public VulkanExecutable(VulkanModel model, DeviceSlots slots, DeviceWeights weights, BatchShape shape)
     {
@@ -35,21 +38,26 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
             _halves = new HalfScratch(model.Plan, weights, shape, model.Device);
             _carriedIn = new CarriedRows(model.Plan.CarriedIn, shape, _arena, model.Device);
             _carriedOut = new CarriedRows(model.Plan.CarriedOut, shape, _arena, model.Device);
+            _picked = new HostPicked(shape.Sequences, model.Device);
         }
         catch
         {
             DisposeMemory();
             throw;
         }
-        _picks = new HostPicks(shape.Sequences, model.NeverPicked, model.EndTokens);
-        _spans = new SequenceSpan[shape.Sequences];
-        _wanted = new TokenPick[shape.Sequences];
-        model.ScratchBytes += ScratchBytes;
+        _runs = [new DeviceRun(shape.Sequences), new DeviceRun(shape.Sequences)];
+        CountMemory();
     }
 
     public BatchShape Shape { get; }
 
     private long ScratchBytes => _arena.Bytes + _table.Bytes + _halves.Bytes;
+
+    private void CountMemory()
+    {
+        _model.ScratchBytes += ScratchBytes - _counted;
+        _counted = ScratchBytes;
+    }
 
     private bool HasLogits => _model.Plan.Logits is not null;
 
@@ -57,38 +65,44 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
 
     public RunTicket StartTraced(scoped Batch batch, IOpObserver observer, CancellationToken cancel = default) => Start(batch, observer, cancel);
 
-    public RunOutput Await(RunTicket run)
+    public RunOutput Await(RunTicket ticket)
     {
-        if (_model.Running == this) Finish();
-        if (_failure is { } failure) throw failure;
-        return new RunOutput(_wantsLogits ? _logits.AsSpan(0, Logits.Length) : default, _picks.Of(run), _carriedOut.Read(_rows, ref _carried)) { IsFinite = _wantsLogits ? null : _picks.AreFinite(run) };
+        if (_model.Running == this)
+            while (_inFlight > 0 && _model.Runs - _inFlight < ticket.Number) FinishOldest();
+        DeviceRun run = Run(ticket.Number);
+        if (run.Failure is { } failure) throw failure;
+        return new RunOutput(run.WantsLogits ? Logits(run) : default, run.Picked, _carriedOut.Read(run.Rows, ref _carried)) { IsFinite = run.IsFinite };
     }
 
     public void Dispose()
     {
         if (_disposed) return;
         _disposed = true;
-        if (_model.Running == this) Finish();
-        _model.ScratchBytes -= ScratchBytes;
+        if (_model.Running == this) FinishAll();
+        _model.ScratchBytes -= _counted;
         Forget();
         DisposeMemory();
     }
+
+    private DeviceRun Run(long number) => _runs[number & 1];
 
     private RunTicket Start(scoped in Batch batch, IOpObserver? observer, CancellationToken cancel)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancel.ThrowIfCancellationRequested();
-        _model.Running?.Finish();
+        bool single = batch.Sequences.Length == batch.Tokens.Length, traced = observer is not null || _model.Observer is not null, ahead = !traced && IsReadyFor(batch);
+        if (!ahead) _model.Running?.FinishAll();
         int outputs = _slots.Table.Check(batch, Shape, _model.Plan);
         if (_weights.Refusal is { } refusal) throw refusal;
-        bool single = batch.Sequences.Length == batch.Tokens.Length;
-        _table.Fill(batch, outputs, _slots.Table);
+        int turn = ahead ? 1 - Run(_model.Runs).Turn : 0;
+        var variant = new Variant(new Bucket(batch.Tokens.Length, batch.Sequences.Length, outputs, single), !batch.Picks.IsEmpty, batch.Picks.IsEmpty || batch.WantsLogits, turn);
+        _table.Fill(turn, batch, outputs, _model.PickLists.Tokens);
         _carriedIn.Fill(batch.Carried, batch.Tokens.Length);
-        Keep(batch, outputs);
+        Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs);
+        if (variant.Picks) _picked.Forget(turn);
         try
         {
-            if (observer is not null || _model.Observer is not null) RunOps(new Bucket(_rows, _sequences, outputs, single), observer, cancel);
-            else _model.Lane.Start(Recorded(new Bucket(Round(_rows, Shape.Tokens), Round(_sequences, Shape.Sequences), Round(outputs, Shape.Outputs), single)).Commands, "a run");
+            _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : Send(Recorded(Rounded(variant)), cancel);
         }
         catch
         {
@@ -97,89 +111,142 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         }
         _slots.Table.Advance(batch);
         _model.Running = this;
+        _inFlight++;
         return new RunTicket(++_model.Runs);
     }
 
-    /// <summary>Waits for the run in flight and picks its tokens; what goes wrong is told by <see cref="Await"/>.</summary>
-    private void Finish()
+    /// <summary>Whether a batch may be started beside the run in flight: nothing but picked tokens comes back of either, and nothing crosses a cut.</summary>
+    private bool IsReadyFor(scoped in Batch batch)
     {
-        _model.Running = null;
-        ReadOnlySpan<SequenceSpan> spans = _spans.AsSpan(0, _sequences);
+        if (!_model.WorksAhead || _model.Running != this || batch.Picks.IsEmpty || batch.WantsLogits || !Run(_model.Runs).OnlyPicks || !_model.Plan.CarriedOut.IsEmpty) return false;
+        if (_inFlight == 2) FinishOldest();
+        return true;
+    }
+
+    /// <summary>Waits for all runs in flight.</summary>
+    private void FinishAll()
+    {
+        while (_inFlight > 0) FinishOldest();
+    }
+
+    /// <summary>Waits for a run and takes what came of it; what goes wrong is told by <see cref="Await"/>.</summary>
+    private void FinishOldest()
+    {
+        DeviceRun run = Run(_model.Runs - _inFlight + 1);
+        if (--_inFlight == 0) _model.Running = null;
         try
         {
-            _model.Lane.Wait("a run");
-            if (_wantsLogits)
-            {
-                if (_logits.Length < Logits.Length) _logits = new float[Logits.Length];
-                Logits.CopyTo(_logits);   // what was read stays readable when this is disposed
-            }
-            var ran = new Batch { Tokens = default, Sequences = spans, Picks = _wanted.AsSpan(0, _pickCount) };
-            _picks.Pick(_model.Runs, ran, Logits, _slots.Table);
+            _model.Lane.WaitFor(_sent[run.Number & 1], "a run");
+            if (run.WantsLogits) TakeLogits(run);
+            run.End(_picked.Read(run.Turn), run.OnlyPicks ? _picked.AreFinite(run.Turn) : null, _slots.Table);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            _slots.Table.Lose(spans);
-            _failure = e;
+            _slots.Table.Lose(run.Spans);
+            run.Failure = e;
         }
     }
 
-    private ReadOnlySpan<float> Logits => HasLogits ? _arena.Logits.Span<float>(0, (long)_outputs * _model.Plan.VocabularySize) : default;
+    private int CountOf(DeviceRun run) => HasLogits ? run.Outputs * _model.Plan.VocabularySize : 0;
 
-    /// <summary>What is needed of a batch when its run is over.</summary>
-    private void Keep(scoped in Batch batch, int outputs)
+    private ReadOnlySpan<float> Logits(DeviceRun run) => _logitRows.AsSpan(0, CountOf(run));
+
+    private void TakeLogits(DeviceRun run)
     {
-        batch.Sequences.CopyTo(_spans);
-        batch.Picks.CopyTo(_wanted);
-        (_rows, _sequences, _outputs, _pickCount) = (batch.Tokens.Length, batch.Sequences.Length, outputs, batch.Picks.Length);
-        (_wantsLogits, _failure) = (batch.WantsLogits, null);
+        int count = CountOf(run);
+        if (_logitRows.Length < count) _logitRows = new float[Math.Max(count, _model.Plan.VocabularySize)];
+        if (count > 0) _arena.Logits.Span<float>(0, count).CopyTo(_logitRows);
     }
 
-    /// <summary>The commands of a bucket. Where slots moved in the meantime, what was recorded names memory that is gone.</summary>
-    private RecordedCommands Recorded(Bucket bucket)
+    private Variant Rounded(Variant v) =>
+        v with { Bucket = v.Bucket with { Rows = Round(v.Bucket.Rows, Shape.Tokens), Sequences = Round(v.Bucket.Sequences, Shape.Sequences), Outputs = Round(v.Bucket.Outputs, Shape.Outputs) } };
+
+    /// <summary>Sends one part after the other, of which two are under way, so that a device has something to do and a user who cancels waits for no more.</summary>
+    /// <returns>The number of the last.</returns>
+    private long Send(RecordedCommands commands, CancellationToken cancel)
+    {
+        const string What = "a run";
+        long sent = 0;
+        try
+        {
+            for (int i = 0; i < commands.Parts.Count; i++)
+            {
+                if (i > 0) cancel.ThrowIfCancellationRequested();
+                if (i > 1) _model.Lane.WaitFor(sent - 1, What);
+                sent = _model.Lane.Start(commands.Parts[i], What);
+            }
+        }
+        catch when (sent > 0)
+        {
+            _model.Lane.Settle();
+            throw;
+        }
+        return sent;
+    }
+
+    /// <summary>The commands of a variant. Where slots moved in the meantime, what was recorded names memory that is gone.</summary>
+    private RecordedCommands Recorded(Variant variant)
     {
         if (_moves != _slots.Moves) Forget();
         _moves = _slots.Moves;
-        return _recorded.TryGetValue(bucket, out RecordedCommands? known) ? known : _recorded[bucket] = Record(bucket);
+        return _recorded.TryGetValue(variant, out RecordedCommands? known) ? known : _recorded[variant] = Record(variant);
     }
 
-    private RecordedCommands Record(Bucket bucket)
+    private RecordedCommands Record(Variant variant)
     {
-        VulkanCompiler compiler = Compiler(bucket);
+        VulkanCompiler compiler = Compiler(variant);
+        if (variant.Picks && !variant.Logits) compiler.Resolve();
         compiler.Compile(_model.Plan, _model.Steps);
-        return Record(compiler.Dispatches, commands => Bring(commands, bucket.Rows), commands => _carriedOut.Bring(commands, bucket.Rows));
+        CountMemory();   // logits that are kept have been given theirs
+        return Record(compiler.Dispatches, commands => Bring(commands, variant), commands => HandOut(commands, variant), Picks(variant));
     }
+
+    /// <summary>What picks tokens, after logits are read: it writes over those of tokens that are not picked.</summary>
+    private Dispatch[] Picks(Variant variant) => !variant.Picks ? []
+        : [_model.PickLists.PickFrom(_arena.KeptLogits.Whole, _model.Plan.VocabularySize, _table.Memory(variant.Turn), _slots.LastPicks, _picked, variant.Turn, variant.Bucket.Sequences, Shape.Sequences)];
 
     /// <summary>Op by op, each waited for, so that observers see what is read and what comes of it.</summary>
-    private void RunOps(Bucket bucket, IOpObserver? observer, CancellationToken cancel)
+    /// <returns>The number of what was sent last.</returns>
+    private long RunOps(Variant variant, IOpObserver? observer, CancellationToken cancel)
     {
-        Bring(_model.Lane.Begin("a batch"), bucket.Rows);
-        _model.Lane.Run("a batch");
+        VulkanCompiler compiler = Compiler(variant);
+        if (variant.Picks && !variant.Logits) compiler.Resolve();
+        RunAlone(Record(compiler.Dispatches, commands => Bring(commands, variant), _ => { }, []), "a batch");
         foreach (Op op in _model.Plan.Ops)
         {
             cancel.ThrowIfCancellationRequested();
             if (op is LinearOp linear && _model.Observer is { } reader)
             {
-                ReadOnlySpan<float> x = Read(linear.X);
-                for (int row = 0; row < RowsOf(linear.X); row++) reader.Observe(linear.Weight, x.Slice(row * linear.X.Width, linear.X.Width));
+                ReadOnlySpan<float> x = Read(linear.X, variant.Bucket);
+                for (int row = 0; row < RowsOf(linear.X, variant.Bucket); row++) reader.Observe(linear.Weight, x.Slice(row * linear.X.Width, linear.X.Width));
             }
-            VulkanCompiler compiler = Compiler(bucket);
+            compiler = Compiler(variant);
             op.Accept(compiler);
-            using (RecordedCommands one = Record(compiler.Dispatches, _ => { }, _ => { }))
-            {
-                _model.Lane.Start(one.Commands, op.Name);
-                _model.Lane.Wait(op.Name);
-            }
-            observer?.Observe(op, Read(op.Output));
+            RunAlone(Record(compiler.Dispatches, _ => { }, _ => { }, []), op.Name);
+            observer?.Observe(op, Read(op.Output, variant.Bucket));
         }
-        _carriedOut.Bring(_model.Lane.Begin("the last op"), bucket.Rows);
-        _model.Lane.Send("the last op");
+        return RunAlone(Record([], _ => { }, commands => HandOut(commands, variant), Picks(variant)), "the logits");
+    }
+
+    private long RunAlone(RecordedCommands commands, string what)
+    {
+        using (commands)
+        {
+            long sent = 0;
+            foreach (CommandBuffer part in commands.Parts)
+            {
+                sent = _model.Lane.Start(part, what);
+                _model.Lane.WaitFor(sent, what);
+            }
+            return sent;
+        }
     }
 
     /// <summary>The rows of a value, brought to the host.</summary>
-    private ReadOnlySpan<float> Read(Activation a)
+    private ReadOnlySpan<float> Read(Activation a, Bucket bucket)
     {
         RowsPlace place = _arena[a];
-        int rows = RowsOf(a);
+        int rows = RowsOf(a, bucket);
         if (_observed.Length < rows * place.Stride) _observed = new float[rows * place.Stride];
         Span<float> values = _observed.AsSpan(0, rows * place.Stride);
         if (rows == 0) return values;
@@ -188,17 +255,28 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         return values[..(rows * a.Width)];
     }
 
-    private int RowsOf(Activation a) => a.Rows == RowDomain.Tokens ? _rows : _outputs;
+    private static int RowsOf(Activation a, Bucket bucket) => a.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
 
-    private VulkanCompiler Compiler(Bucket bucket) => new(_model.Device, _weights, _slots, _arena, _halves, _table, bucket);
-
-    private RecordedCommands Record(IReadOnlyList<Dispatch> dispatches, Action<CommandBuffer> before, Action<CommandBuffer> after) =>
-        new(_model.Device, _model.Lane, _model.Pipelines, dispatches, before, after);
-
-    private void Bring(CommandBuffer commands, int rows)
+    private VulkanCompiler Compiler(Variant variant)
     {
-        _table.Send(commands);
-        _carriedIn.Send(commands, rows);
+        _arena.KeepsLogits = variant.Picks;
+        return new VulkanCompiler(_model.Device, _weights, _slots, _arena, _halves, _table.Memory(variant.Turn), variant.Bucket);
+    }
+
+    private RecordedCommands Record(IReadOnlyList<Dispatch> dispatches, Action<CommandBuffer> before, Action<CommandBuffer> after, IReadOnlyList<Dispatch> last) =>
+        new(_model.Device, _model.Lane, _model.Pipelines, dispatches, before, after, last);
+
+    private void Bring(CommandBuffer commands, Variant variant)
+    {
+        _table.Send(variant.Turn, commands);
+        _carriedIn.Send(commands, variant.Bucket.Rows);
+    }
+
+    /// <summary>Logits that tokens are picked from lie on the device; others are where the host reads them.</summary>
+    private void HandOut(CommandBuffer commands, Variant variant)
+    {
+        if (variant.Picks && variant.Logits) _arena.CopyLogits(commands);
+        _carriedOut.Bring(commands, variant.Bucket.Rows);
     }
 
     private void Forget()
@@ -215,6 +293,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         _halves?.Dispose();
         _carriedIn?.Dispose();
         _carriedOut?.Dispose();
+        _picked?.Dispose();
     }
 
     /// <summary>The next power of two, or the capacity where that is less.</summary>

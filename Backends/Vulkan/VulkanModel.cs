@@ -9,11 +9,12 @@ internal sealed class VulkanModel : ILoadedModel
     private readonly int _chunk;
     private DeviceWeights? _weights;
     private DeviceSlots? _slots;
+    private PickLists? _lists;
 
     public VulkanModel(Plan plan, IWeightSource source, LoadOptions options, VulkanDevice device, PipelineLibrary pipelines, CancellationToken cancel)
     {
         (Plan, Source, Device, Pipelines) = (plan, source, device, pipelines);
-        (Observer, NeverPicked, EndTokens, _chunk) = (options.Observer, options.NeverPicked, options.EndTokens, options.ChunkTokens);
+        (Observer, _chunk) = (options.Observer, options.ChunkTokens);
         Steps = StepDispatches.Groups(plan);
         Lane = new CommandLane(device);
         Transfers = new Transfers(device, Lane);
@@ -22,6 +23,7 @@ internal sealed class VulkanModel : ILoadedModel
             _weights = new DeviceWeights(plan, source, device, Transfers, options, cancel);
             _slots = new DeviceSlots(plan.States, device, Lane, Transfers, options.StateBudget);
             _slots.Reserve(options.Slots);
+            _lists = new PickLists(new HiddenTokens(plan.VocabularySize, options.NeverPicked, options.EndTokens), device, Transfers);
         }
         catch
         {
@@ -48,11 +50,8 @@ internal sealed class VulkanModel : ILoadedModel
     /// <summary>Sees what the projections read, or null.</summary>
     public IActivationObserver? Observer { get; }
 
-    /// <summary>Tokens that are never picked.</summary>
-    public IReadOnlyList<int> NeverPicked { get; }
-
-    /// <summary>Tokens that end a text.</summary>
-    public IReadOnlyList<int> EndTokens { get; }
+    /// <summary>Tokens that picks leave out.</summary>
+    public PickLists PickLists => Open(_lists);
 
     /// <summary>Bytes of the scratch of the executables alive.</summary>
     public long ScratchBytes { get; set; }
@@ -60,7 +59,10 @@ internal sealed class VulkanModel : ILoadedModel
     /// <summary>Runs so far.</summary>
     public long Runs { get; set; }
 
-    /// <summary>The executable whose run is in flight, or null: one at a time, as they share the lane.</summary>
+    /// <summary>Not with a piece of a plan, which waits for what another hands on.</summary>
+    public bool WorksAhead => Plan.Logits is not null && Plan.CarriedIn.IsEmpty;
+
+    /// <summary>The executable that has runs in flight, or null.</summary>
     public VulkanExecutable? Running { get; set; }
 
     public int Slots => Open(_slots).Table.Count;
@@ -96,13 +98,14 @@ internal sealed class VulkanModel : ILoadedModel
 
     public void Dispose()
     {
-        try { Lane.Wait("ending"); }
-        catch (VulkanException) { }   // a device that is lost has nothing to wait for
+        Lane.Settle();
         _slots?.Dispose();
         _weights?.Dispose();
+        _lists?.Dispose();
         Transfers.Dispose();
         Lane.Dispose();
-        (_slots, _weights) = (null, null);
+        Pipelines.Keep();
+        (_slots, _weights, _lists) = (null, null, null);
     }
 
     private T Open<T>(T? part) where T : class => part ?? throw new ObjectDisposedException(GetType().Name);

@@ -21,7 +21,7 @@ internal readonly record struct WeightPlace(WeightForm Form, BufferSlice Data, B
     /// Cuts it into runs of rows that a device binds, each of which begins where bindings may: most weights are one; lavapipe binds 128 MiB.
     /// </summary>
     /// <param name="device">The device.</param>
-    /// <param name="mostRows">Rows of a run at most.</param>
+    /// <param name="mostRows">Rows of a run at most, or as few as can begin where bindings may.</param>
     public IEnumerable<(int First, int Count, BufferSlice Data, BufferSlice Scales)> Parts(VulkanDevice device, long mostRows)
     {
         if (Data.Bytes <= device.MostWeightBytes && Rows <= mostRows)
@@ -30,7 +30,7 @@ internal readonly record struct WeightPlace(WeightForm Form, BufferSlice Data, B
             yield break;
         }
         // Rows that begin at a multiple of the alignment whatever a row's bytes are.
-        long together = device.Traits.Alignment, most = Math.Min(device.MostWeightBytes / Math.Max(RowBytes, 1), mostRows) / together * together;
+        long together = device.Traits.Alignment, most = Math.Min(device.MostWeightBytes / Math.Max(RowBytes, 1), Math.Max(mostRows, together)) / together * together;
         if (most == 0) throw new NotSupportedException($"{together} rows of {RowBytes:N0} bytes are more than {device.Traits.Name} binds at a time ({device.MostWeightBytes:N0} bytes); choose --backend cpu.");
         for (long first = 0; first < Rows; first += most)
         {

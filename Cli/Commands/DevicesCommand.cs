@@ -57,9 +57,9 @@ internal sealed class DevicesCommand : Verb
         return (chosen.Name, whyNot);
     }
 
-    /// <summary>The processor held to fewer instructions is a backend to compare with; a second GPU or an older one is named where it is wanted.</summary>
+    /// <summary>The processor held to fewer instructions is a backend to compare with; of GPUs every one is listed.</summary>
     private static IEnumerable<string> WithVariants(string name) =>
-        BackendSelector.HasThreads(name) ? BackendSelector.Variants.Where(BackendSelector.HasThreads).Prepend(name) : [name];
+        BackendSelector.HasThreads(name) ? BackendSelector.Variants.Where(BackendSelector.HasThreads).Prepend(name) : BackendSelector.DevicesOf(name);
 
     private void WriteJson(List<(string Name, string Description)> found, string taken, string? because)
     {

@@ -95,7 +95,7 @@ public sealed class VulkanStepTests
     [MemberData(nameof(Products))]
     public void Linear_ByMatrices_ObeysTheContract(string name)
     {
-        using var backend = new VulkanBackend(0, plain: false, long.MaxValue, emulatesMatrices: true);
+        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true });
         ContractCheck.Obeys(backend, "vulkan, matrices", OpCases.ByName(name), roundsToHalves: true);
     }
 }

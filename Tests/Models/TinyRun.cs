@@ -9,9 +9,15 @@ internal sealed class TinyRun : IDisposable
     private readonly IBackend _backend;
 
     public TinyRun(string backend, string model, QuantType type, int chunk = 256, Func<TinyTensor, TinyTensor?>? edit = null, int threads = 2)
+        : this(() => TestBackends.Create(backend, threads), model, type, chunk, edit)
+    {
+    }
+
+    /// <summary>Opens it on a backend that is made for it.</summary>
+    public TinyRun(Func<IBackend> backend, string model, QuantType type, int chunk = 256, Func<TinyTensor, TinyTensor?>? edit = null)
     {
         _weights = TinyModels.Make(model, type, edit);
-        _backend = TestBackends.Create(backend, threads);
+        _backend = backend();
         try
         {
             Model = Model.Open(_weights.Metadata, _weights.Weights, _backend, new ModelOptions { ChunkTokens = chunk, Architectures = TinyModels.Architectures });

@@ -3,17 +3,21 @@ using Silk.NET.Vulkan;
 
 namespace MambaRT.Backends.Vulkan;
 
-/// <summary>One model's commands: it records them, sends them one after the other and waits. One thread at a time.</summary>
+/// <summary>One model's commands: it records them, sends them one after the other, a few at a time, and waits. One thread at a time.</summary>
 internal sealed unsafe class CommandLane : IDisposable
 {
     /// <summary>What part of a second is polled before the processor is given up.</summary>
     private const int PollsOfSecond = 200;
 
+    /// <summary>Submissions that may be under way.</summary>
+    private const int Most = 4;
+
     private readonly VulkanDevice _device;
     private readonly CommandPool _pool;
-    private readonly Fence _fence;
+    private readonly Fence[] _fences = new Fence[Most];   // by number of submission, in turn
     private readonly CommandBuffer _once;
-    private bool _running;
+    private long _sent, _over;
+    private (long First, long Last, Result Result)? _failure;
 
     public CommandLane(VulkanDevice device)
     {
@@ -30,9 +34,12 @@ internal sealed unsafe class CommandLane : IDisposable
         try
         {
             var fence = new FenceCreateInfo { SType = StructureType.FenceCreateInfo };
-            Fence done;
-            VulkanException.Check(device.Api.CreateFence(device.Handle, &fence, null, &done), "vkCreateFence");
-            _fence = done;
+            for (int i = 0; i < Most; i++)
+            {
+                Fence done;
+                VulkanException.Check(device.Api.CreateFence(device.Handle, &fence, null, &done), "vkCreateFence");
+                _fences[i] = done;
+            }
             _once = NewBuffer();
         }
         catch
@@ -62,23 +69,51 @@ internal sealed unsafe class CommandLane : IDisposable
 
     public void Free(CommandBuffer commands) => _device.Api.FreeCommandBuffers(_device.Handle, _pool, 1, &commands);
 
-    /// <summary>Sends what was recorded; <see cref="Wait"/> before the next.</summary>
-    public void Start(CommandBuffer commands, string what)
+    /// <summary>Sends what was recorded, which must not be under way; gives its number, for <see cref="WaitFor"/>.</summary>
+    public long Start(CommandBuffer commands, string what)
     {
-        _device.Submit(commands, _fence, what);
-        _running = true;
+        if (_sent - _over == Most) WaitForOldest(what);
+        _device.Submit(commands, _fences[(_sent + 1) % Most], what);
+        return ++_sent;
     }
 
-    /// <summary>Waits for what was sent.</summary>
+    /// <summary>Waits for all that was sent.</summary>
     public void Wait(string what)
     {
-        if (!_running) return;
-        _running = false;
-        Fence fence = _fence;
+        while (_over < _sent) WaitForOldest(what);
+    }
+
+    /// <summary>Waits for all that was sent, whatever comes of it.</summary>
+    public void Settle()
+    {
+        try
+        {
+            Wait("ending");
+        }
+        catch (VulkanException)
+        {
+            // What failed first is what is told.
+        }
+    }
+
+    /// <summary>Waits for what was sent under a number, and all before.</summary>
+    /// <exception cref="VulkanException">It has failed, or something before; nothing is under way any more.</exception>
+    public void WaitFor(long number, string what)
+    {
+        while (_over < number) WaitForOldest(what);
+        if (_failure is { } failure && number >= failure.First && number <= failure.Last) throw new VulkanException("vkWaitForFences", failure.Result, what);
+    }
+
+    private void WaitForOldest(string what)
+    {
+        Fence fence = _fences[(_over + 1) % Most];
         // A step of decode is over within a millisecond or a few; to be woken up takes its while.
         for (long until = _device.Traits.IsSoftware ? 0 : Stopwatch.GetTimestamp() + Stopwatch.Frequency / PollsOfSecond; Stopwatch.GetTimestamp() < until;)
             if (_device.Api.GetFenceStatus(_device.Handle, fence) != Result.NotReady) break;
-        VulkanException.Check(_device.Api.WaitForFences(_device.Handle, 1, &fence, true, ulong.MaxValue), "vkWaitForFences", what);
+        Result result = _device.Api.WaitForFences(_device.Handle, 1, &fence, true, ulong.MaxValue);
+        if (result != Result.Success) Abandon(result);
+        VulkanException.Check(result, "vkWaitForFences", what);
+        _over++;
         VulkanException.Check(_device.Api.ResetFences(_device.Handle, 1, &fence), "vkResetFences", what);
     }
 
@@ -128,10 +163,19 @@ internal sealed unsafe class CommandLane : IDisposable
 
     public void Dispose()
     {
-        try { Wait("ending"); }
-        catch (VulkanException) { }   // a device that is lost has nothing to wait for
-        if (_fence.Handle != 0) _device.Api.DestroyFence(_device.Handle, _fence, null);
+        Settle();
+        foreach (Fence fence in _fences)
+            if (fence.Handle != 0) _device.Api.DestroyFence(_device.Handle, fence, null);
         _device.Api.DestroyCommandPool(_device.Handle, _pool, null);
+    }
+
+    /// <summary>A wait has failed: whatever the device still does must be over before memory it uses is given back. One that is lost does nothing.</summary>
+    private void Abandon(Result result)
+    {
+        _failure = (_over + 1, _sent, result);
+        _device.Settle();
+        fixed (Fence* all = _fences) _device.Api.ResetFences(_device.Handle, Most, all);
+        _over = _sent;
     }
 
     private CommandBuffer NewBuffer()

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Silk.NET.Vulkan;
 
 namespace MambaRT.Backends.Vulkan;
@@ -6,6 +7,8 @@ namespace MambaRT.Backends.Vulkan;
 /// <summary>What a device is and offers, read once from its driver.</summary>
 internal sealed unsafe class DeviceTraits
 {
+    private const string ExtMemoryBudget = "VK_EXT_memory_budget";
+
     /// <summary>Buffers that a shader of ours is given at most.</summary>
     public const int MostBindings = 13;
 
@@ -18,13 +21,19 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Threads that hold a matrix together, and its sides, as Shaders/glsl/matrices.comp has them.</summary>
     private const int MatrixLanes = 32, MatrixSide = 16;
 
+    /// <summary>What other programs and the driver itself hold, as a share of the memory, where the driver does not say what is free.</summary>
+    private const int ReservedShare = 10;
+
     private readonly PhysicalDeviceMemoryProperties _memory;
+    private readonly HashSet<string> _extensions;
 
     public DeviceTraits(Vk api, PhysicalDevice device)
     {
-        Handle = device;
+        (Api, Handle) = (api, device);
+        _extensions = Extensions(api, device);
         var subgroups = new PhysicalDeviceSubgroupProperties { SType = StructureType.PhysicalDeviceSubgroupProperties };
-        var driver = new PhysicalDeviceDriverProperties { SType = StructureType.PhysicalDeviceDriverProperties, PNext = &subgroups };
+        var ids = new PhysicalDeviceIDProperties { SType = StructureType.PhysicalDeviceIDProperties, PNext = &subgroups };
+        var driver = new PhysicalDeviceDriverProperties { SType = StructureType.PhysicalDeviceDriverProperties, PNext = &ids };
         var maintenance = new PhysicalDeviceMaintenance3Properties { SType = StructureType.PhysicalDeviceMaintenance3Properties, PNext = &driver };
         var properties = new PhysicalDeviceProperties2 { SType = StructureType.PhysicalDeviceProperties2, PNext = &maintenance };
         api.GetPhysicalDeviceProperties2(device, &properties);
@@ -39,6 +48,7 @@ internal sealed unsafe class DeviceTraits
         Name = Marshal.PtrToStringUTF8((nint)properties.Properties.DeviceName) ?? "unnamed";
         Driver = $"{Marshal.PtrToStringUTF8((nint)driver.DriverName)} {Marshal.PtrToStringUTF8((nint)driver.DriverInfo)}".Trim();
         ApiVersion = properties.Properties.ApiVersion;
+        Identity = IdentityOf(properties.Properties, ids);
         Rank = properties.Properties.DeviceType switch { PhysicalDeviceType.DiscreteGpu => 0, PhysicalDeviceType.IntegratedGpu => 1, PhysicalDeviceType.Cpu => 3, _ => 2 };
         SubgroupSize = (int)subgroups.SubgroupSize;
         HasSubgroupSums = subgroups.SupportedOperations.HasFlag(SubgroupFeatureFlags.ArithmeticBit | SubgroupFeatureFlags.ShuffleBit) && subgroups.SupportedStages.HasFlag(ShaderStageFlags.ComputeBit);
@@ -50,9 +60,12 @@ internal sealed unsafe class DeviceTraits
         SharedBytes = (int)Math.Min(limits.MaxComputeSharedMemorySize, int.MaxValue);
         LacksLimits = limits.MaxPerStageDescriptorStorageBuffers < MostBindings || limits.MaxPushConstantsSize < MostPushBytes
             || limits.MaxComputeSharedMemorySize < LeastSharedBytes || limits.MaxComputeWorkGroupInvocations < Threads || limits.MaxComputeWorkGroupSize[0] < Threads;
-        HasMatrices = SubgroupSize == MatrixLanes && HasSixteens(api, device);
+        HasMatrices = SubgroupSize == MatrixLanes && Has(Encoding.UTF8.GetString(MatrixExtension[..^1])) && HasSixteens(api, device);
         Family = ComputeFamily(api, device);
     }
+
+    /// <summary>Functions of the instance that it was found through.</summary>
+    public Vk Api { get; }
 
     public PhysicalDevice Handle { get; }
 
@@ -64,6 +77,9 @@ internal sealed unsafe class DeviceTraits
 
     /// <summary>The version of Vulkan it has, packed.</summary>
     public uint ApiVersion { get; }
+
+    /// <summary>Bytes that are others for another device or driver, or another version of it.</summary>
+    public byte[] Identity { get; }
 
     /// <summary>Its place among others, by its kind.</summary>
     public int Rank { get; }
@@ -106,19 +122,30 @@ internal sealed unsafe class DeviceTraits
     private bool LacksLimits { get; }
 
     /// <summary>Bytes of its largest heap of its own.</summary>
-    public long MemoryBytes
+    public long MemoryBytes => LargestHeap is int heap ? (long)_memory.MemoryHeaps[heap].Size : 0;
+
+    /// <summary>Whether its driver says what is free.</summary>
+    public bool TellsFreeMemory => Has(ExtMemoryBudget);
+
+    /// <summary>Bytes of that heap which are free now: as the driver says (memory_budget), else all but a share.</summary>
+    public long FreeBytes
     {
         get
         {
-            long bytes = 0;
-            for (int i = 0; i < _memory.MemoryHeapCount; i++)
-                if (_memory.MemoryHeaps[i].Flags.HasFlag(MemoryHeapFlags.DeviceLocalBit)) bytes = Math.Max(bytes, (long)_memory.MemoryHeaps[i].Size);
-            return bytes;
+            if (!TellsFreeMemory || LargestHeap is not int heap) return MemoryBytes - MemoryBytes / ReservedShare;
+            var budget = new PhysicalDeviceMemoryBudgetPropertiesEXT { SType = StructureType.PhysicalDeviceMemoryBudgetPropertiesExt };
+            var memory = new PhysicalDeviceMemoryProperties2 { SType = StructureType.PhysicalDeviceMemoryProperties2, PNext = &budget };
+            Api.GetPhysicalDeviceMemoryProperties2(Handle, &memory);
+            ulong all = budget.HeapBudget[heap], used = budget.HeapUsage[heap];
+            return (long)Math.Min(all > used ? all - used : 0, (ulong)MemoryBytes);
         }
     }
 
+    /// <summary>Whether the driver has an extension.</summary>
+    public bool Has(string extension) => _extensions.Contains(extension);
+
     /// <summary>What it lacks for these shaders, as a sentence that begins with what is missing; null for nothing.</summary>
-    public string? Lacks => ApiVersion < Vk.MakeVersion(1, VulkanLoader.ApiMinor) ? $"{Name} has Vulkan {ApiVersion >> 22}.{ApiVersion >> 12 & 0x3ff}, and 1.{VulkanLoader.ApiMinor} or newer is needed"
+    public string? Lacks => ApiVersion < Vk.MakeVersion(1, VulkanInstance.ApiMinor) ? $"{Name} has Vulkan {ApiVersion >> 22}.{ApiVersion >> 12 & 0x3ff}, and 1.{VulkanInstance.ApiMinor} or newer is needed"
         : !HasSmallStorage ? $"{Name} cannot read 8 and 16 bits from memory (8BitStorage, 16BitStorage)"
         : LacksLimits ? $"{Name} gives shaders fewer buffers, threads or shared memory than they need ({MostBindings} buffers, {Threads} threads, {LeastSharedBytes} bytes)"
         : Family is null ? $"{Name} has no queue for compute shaders" : null;
@@ -139,7 +166,6 @@ internal sealed unsafe class DeviceTraits
 
     private static bool HasSixteens(Vk api, PhysicalDevice device)
     {
-        if (!HasExtension(api, device, MatrixExtension)) return false;
         var halves = new PhysicalDeviceShaderFloat16Int8Features { SType = StructureType.PhysicalDeviceShaderFloat16Int8Features };
         var model = new PhysicalDeviceVulkanMemoryModelFeatures { SType = StructureType.PhysicalDeviceVulkanMemoryModelFeatures, PNext = &halves };
         var matrices = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, PNext = &model };
@@ -162,18 +188,42 @@ internal sealed unsafe class DeviceTraits
         return false;
     }
 
-    private static bool HasExtension(Vk api, PhysicalDevice device, ReadOnlySpan<byte> name)
+    private int? LargestHeap
+    {
+        get
+        {
+            int? largest = null;
+            for (int i = 0; i < _memory.MemoryHeapCount; i++)
+                if (_memory.MemoryHeaps[i].Flags.HasFlag(MemoryHeapFlags.DeviceLocalBit) && (largest is not int best || _memory.MemoryHeaps[i].Size > _memory.MemoryHeaps[best].Size)) largest = i;
+            return largest;
+        }
+    }
+
+    private static byte[] IdentityOf(in PhysicalDeviceProperties properties, in PhysicalDeviceIDProperties ids)
+    {
+        byte[] identity = new byte[4 * sizeof(uint) + 2 * (int)Vk.UuidSize];
+        ReadOnlySpan<uint> numbers = [properties.VendorID, properties.DeviceID, properties.DriverVersion, properties.ApiVersion];
+        MemoryMarshal.AsBytes(numbers).CopyTo(identity);
+        fixed (byte* cache = properties.PipelineCacheUuid, driver = ids.DriverUuid)
+        {
+            new ReadOnlySpan<byte>(cache, (int)Vk.UuidSize).CopyTo(identity.AsSpan(4 * sizeof(uint)));
+            new ReadOnlySpan<byte>(driver, (int)Vk.UuidSize).CopyTo(identity.AsSpan(4 * sizeof(uint) + (int)Vk.UuidSize));
+        }
+        return identity;
+    }
+
+    private static HashSet<string> Extensions(Vk api, PhysicalDevice device)
     {
         uint count = 0;
-        if (api.EnumerateDeviceExtensionProperties(device, (byte*)null, &count, null) != Result.Success) return false;
-        var extensions = new ExtensionProperties[count];
-        fixed (ExtensionProperties* to = extensions)
+        var names = new HashSet<string>();
+        if (api.EnumerateDeviceExtensionProperties(device, (byte*)null, &count, null) != Result.Success) return names;
+        var found = new ExtensionProperties[count];
+        fixed (ExtensionProperties* to = found)
         {
-            if (api.EnumerateDeviceExtensionProperties(device, (byte*)null, &count, to) != Result.Success) return false;
-            for (uint i = 0; i < count; i++)
-                if (new ReadOnlySpan<byte>(to[i].ExtensionName, name.Length).SequenceEqual(name)) return true;
+            if (api.EnumerateDeviceExtensionProperties(device, (byte*)null, &count, to) is not (Result.Success or Result.Incomplete)) return names;
+            for (int i = 0; i < count; i++) names.Add(Marshal.PtrToStringUTF8((nint)to[i].ExtensionName) ?? "");
         }
-        return false;
+        return names;
     }
 
     private static uint? ComputeFamily(Vk api, PhysicalDevice device)

@@ -3,11 +3,12 @@ using Buffer = Silk.NET.Vulkan.Buffer;
 
 namespace MambaRT.Backends.Vulkan;
 
-/// <summary>A buffer with memory of its own, and the owner of both.</summary>
+/// <summary>A buffer with its memory, and the owner of both.</summary>
 internal sealed unsafe class VulkanBuffer : IDisposable
 {
     private readonly VulkanDevice _device;
-    private DeviceMemory _memory;
+    private MemoryBlock? _block;
+    private long _at, _taken;
     private byte* _mapped;
 
     /// <param name="device">Whose memory.</param>
@@ -62,8 +63,8 @@ internal sealed unsafe class VulkanBuffer : IDisposable
     public void Dispose()
     {
         if (Handle.Handle != 0) _device.Api.DestroyBuffer(_device.Handle, Handle, null);
-        if (_memory.Handle != 0) _device.Api.FreeMemory(_device.Handle, _memory, null);
-        (Handle, _memory) = (default, default);
+        if (_block is not null) _device.Memory.Give(_block, _at, _taken);
+        (Handle, _block) = (default, null);
         _mapped = null;
     }
 
@@ -71,24 +72,10 @@ internal sealed unsafe class VulkanBuffer : IDisposable
     {
         MemoryRequirements needs;
         _device.Api.GetBufferMemoryRequirements(_device.Handle, Handle, &needs);
-        (uint type, bool map) = Choose(_device.Traits, needs.MemoryTypeBits, place);
-        var allocate = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, AllocationSize = needs.Size, MemoryTypeIndex = type };
-        DeviceMemory memory;
-        VulkanException.Check(_device.Api.AllocateMemory(_device.Handle, &allocate, null, &memory), "vkAllocateMemory", $"{what} ({Bytes:N0} bytes)");
-        _memory = memory;
-        VulkanException.Check(_device.Api.BindBufferMemory(_device.Handle, Handle, memory, 0), "vkBindBufferMemory", what);
-        if (!map) return;
-        IsCached = _device.Traits.IsCached(type);
-        void* mapped;
-        VulkanException.Check(_device.Api.MapMemory(_device.Handle, memory, 0, (ulong)Bytes, 0, &mapped), "vkMapMemory", what);
-        _mapped = (byte*)mapped;
-    }
-
-    private static (uint Type, bool Map) Choose(DeviceTraits traits, uint allowed, MemoryPlace place)
-    {
-        const MemoryPropertyFlags Seen = MemoryPropertyFlags.HostVisibleBit | MemoryPropertyFlags.HostCoherentBit;
-        if (place == MemoryPlace.Host) return (traits.MemoryType(allowed, Seen | MemoryPropertyFlags.HostCachedBit) ?? traits.MemoryType(allowed, Seen) ?? 0, true);
-        if (traits.MemoryType(allowed, Seen | MemoryPropertyFlags.DeviceLocalBit) is uint both && traits.IsWhole(both)) return (both, true);
-        return (traits.MemoryType(allowed, MemoryPropertyFlags.DeviceLocalBit) ?? 0, false);
+        _taken = (long)needs.Size;
+        (_block, _at) = _device.Memory.Take(needs, place, what);
+        VulkanException.Check(_device.Api.BindBufferMemory(_device.Handle, Handle, _block.Handle, (ulong)_at), "vkBindBufferMemory", what);
+        _mapped = _block.Address(_at);
+        IsCached = IsMapped && _device.Traits.IsCached(_block.Type);
     }
 }

@@ -9,14 +9,13 @@ internal sealed unsafe class VulkanDevice : IDisposable
     private readonly Lock _submitting = new();
 
     /// <param name="traits">What to open.</param>
-    /// <param name="plain">Whether to leave every optional capability unused.</param>
-    /// <param name="mostWeightBytes">What weights are bound in at most, where that is less than the device binds.</param>
-    /// <param name="emulatesMatrices">Whether shaders do what cooperative matrices would: for tests.</param>
-    public VulkanDevice(DeviceTraits traits, bool plain, long mostWeightBytes, bool emulatesMatrices)
+    /// <param name="settings">What of it is used.</param>
+    public VulkanDevice(DeviceTraits traits, VulkanSettings settings)
     {
-        (Api, Traits, MostWeightBytes) = (VulkanLoader.Api, traits, Math.Min(traits.MostBoundBytes, mostWeightBytes));
-        UsesSubgroups = !plain && traits.HasSubgroupSums;
-        Matrices = emulatesMatrices ? MatrixUse.Emulated : !plain && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
+        (Api, Traits, MostWeightBytes, MostWork) = (traits.Api, traits, Math.Min(traits.MostBoundBytes, settings.MostWeightBytes), settings.MostWork);
+        (UsesSubgroups, MapsItsMemory) = (settings.Subgroups && traits.HasSubgroupSums, settings.MappedMemory);
+        Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
+        Memory = new MemoryBlocks(this);
         uint family = traits.Family ?? throw new NotSupportedException($"Vulkan: {traits.Lacks}.");
         float priority = 1;
         var queue = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = family, QueueCount = 1, PQueuePriorities = &priority };
@@ -56,6 +55,15 @@ internal sealed unsafe class VulkanDevice : IDisposable
     /// <summary>Bytes of a weight that a shader is given at a time at most.</summary>
     public long MostWeightBytes { get; }
 
+    /// <summary>Work that is submitted at a time at most, see <see cref="Workload"/>.</summary>
+    public long MostWork { get; }
+
+    /// <summary>Where buffers get their memory.</summary>
+    public MemoryBlocks Memory { get; }
+
+    /// <summary>Whether the host writes into its memory where it sees all of that.</summary>
+    public bool MapsItsMemory { get; }
+
     /// <summary>Whether shaders add up within subgroups.</summary>
     public bool UsesSubgroups { get; }
 
@@ -72,6 +80,12 @@ internal sealed unsafe class VulkanDevice : IDisposable
         Result result;
         lock (_submitting) result = Api.QueueSubmit(_queue, 1, &submit, done);
         VulkanException.Check(result, "vkQueueSubmit", what);
+    }
+
+    /// <summary>Waits until nothing is under way, whatever the driver says to that.</summary>
+    public void Settle()
+    {
+        lock (_submitting) Api.DeviceWaitIdle(Handle);
     }
 
     public void Dispose()

@@ -1,8 +1,9 @@
-namespace MambaRT.Backends.Cuda;
+namespace MambaRT.Devices;
 
-/// <summary>A run that was started, and what came of it.</summary>
+/// <summary>A run that a device was given, and what came of it: for backends whose device picks tokens by itself.</summary>
+/// <remarks>One thread at a time; allocates nothing.</remarks>
 /// <param name="sequences">The most of a batch.</param>
-internal sealed class CudaRun(int sequences)
+public sealed class DeviceRun(int sequences)
 {
     private readonly SequenceSpan[] _spans = new SequenceSpan[sequences];
     private readonly int[] _picked = new int[sequences];
@@ -23,9 +24,6 @@ internal sealed class CudaRun(int sequences)
     /// <summary>Whether they are handed out.</summary>
     public bool WantsLogits { get; private set; }
 
-    /// <summary>Whether the kernel that makes logits looks whether they are finite.</summary>
-    public bool ChecksLogits { get; private set; }
-
     /// <summary>Whether nothing but picked tokens comes back, so that the next run may be started meanwhile.</summary>
     public bool OnlyPicks => _picks > 0 && !WantsLogits;
 
@@ -35,27 +33,33 @@ internal sealed class CudaRun(int sequences)
     /// <summary>See <see cref="RunOutput.IsFinite"/>.</summary>
     public bool? IsFinite { get; set; }
 
+    /// <summary>The sequences of the batch.</summary>
     public ReadOnlySpan<SequenceSpan> Spans => _spans.AsSpan(0, _sequences);
 
+    /// <summary>The token of each sequence, -1 where none was asked for; empty for a batch without picks.</summary>
     public ReadOnlySpan<int> Picked => _picked.AsSpan(0, _picks);
 
     /// <summary>Takes down what is needed of a batch when its run is over.</summary>
-    public void Begin(long number, int turn, scoped in Batch batch, int outputs, bool checksLogits)
+    /// <param name="number">Of the run.</param>
+    /// <param name="turn">0 or 1.</param>
+    /// <param name="batch">Checked.</param>
+    /// <param name="outputs">Rows of logits that it yields.</param>
+    public void Begin(long number, int turn, scoped in Batch batch, int outputs)
     {
         batch.Sequences.CopyTo(_spans);
         (Rows, _sequences, _picks) = (batch.Tokens.Length, batch.Sequences.Length, batch.Picks.Length);
-        (Number, Turn, Outputs, WantsLogits, ChecksLogits) = (number, turn, outputs, batch.WantsLogits, checksLogits);
+        (Number, Turn, Outputs, WantsLogits) = (number, turn, outputs, batch.WantsLogits);
         (Failure, IsFinite) = (null, null);
     }
 
     /// <summary>Takes over what the device has picked.</summary>
+    /// <param name="tokens">One a sequence: an id, -1 for none, less where there was nothing to pick from.</param>
+    /// <param name="isFinite">Whether the logits are finite; null where that was not looked at.</param>
+    /// <param name="table">The model's slots.</param>
     /// <exception cref="InvalidOperationException">There was nothing to pick from in a row of finite logits.</exception>
-    public void End(HostPicked results, HostLogits logits, SlotTable table)
+    public void End(scoped ReadOnlySpan<int> tokens, bool? isFinite, SlotTable table)
     {
-        if (WantsLogits) IsFinite = ChecksLogits ? logits.AreFinite : null;
-        else if (_picks > 0) IsFinite = results.AreFinite(Turn);
-        if (_picks == 0) return;
-        ReadOnlySpan<int> tokens = results.Read(Turn);
+        IsFinite = isFinite;
         for (int i = 0; i < _picks; i++)
         {
             _picked[i] = Math.Max(tokens[i], -1);

@@ -1,0 +1,29 @@
+namespace MambaRT.Backends.Vulkan;
+
+/// <summary>What of a device is used: by default all that it offers. Tests leave out one after the other.</summary>
+internal sealed record VulkanSettings
+{
+    /// <summary>Nothing that not every device has.</summary>
+    public static VulkanSettings Plain { get; } = new() { Subgroups = false, Matrices = false, MappedMemory = false, PipelineCache = false };
+
+    /// <summary>Whether subgroups add up by themselves.</summary>
+    public bool Subgroups { get; init; } = true;
+
+    /// <summary>Whether subgroups multiply matrices, where the device has that.</summary>
+    public bool Matrices { get; init; } = true;
+
+    /// <summary>Whether shaders do what these would, value by value: for tests.</summary>
+    public bool EmulatedMatrices { get; init; }
+
+    /// <summary>Whether the host writes into the device's memory where it sees all of that; else everything goes through memory that both see.</summary>
+    public bool MappedMemory { get; init; } = true;
+
+    /// <summary>Whether what the driver made of shaders is kept in a folder.</summary>
+    public bool PipelineCache { get; init; } = true;
+
+    /// <summary>Bytes of a weight that a shader is given at most, where that is less than the device binds.</summary>
+    public long MostWeightBytes { get; init; } = long.MaxValue;
+
+    /// <summary>Work that is submitted at a time, see <see cref="Workload"/>.</summary>
+    public long MostWork { get; init; } = Workload.MostOfASubmission;
+}
