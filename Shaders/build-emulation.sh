@@ -11,7 +11,6 @@ cxx=${CXX:-clang++-19}
 options=(-O2 -std=c++17 -fPIC -march=x86-64-v3 -ffp-contract=off -Wall -Wno-parentheses -Wno-unknown-pragmas -Iemulation -Icuda)
 objects=()
 for source in emulation/driver.cpp emulation/fibers.cpp cuda/*.cu; do
-  if grep -q "^// targets: sm_90a$" "$source"; then continue; fi   # its instructions are not emulated, and the device is one of 8.0
   object="$folder/$(basename "${source%.*}").o"
   "$cxx" "${options[@]}" -DEMULATED -x c++ -c "$source" -o "$object" &
   objects+=("$object")

@@ -14,7 +14,7 @@ internal sealed class BatchScan(CudaModel model, DeviceWeights weights, ArenaMem
 
     /// <summary>Whether there is one that makes dt itself: it is multiplied on tensor cores.</summary>
     public bool Takes(StepGroup group, SelectiveScanOp op) =>
-        Takes(op) && group.Linear is { } linear && model.HasTensorCores && weights.FormOf(linear.Weight).IsHalf && linear.X.Width % 8 == 0 && linear.X.Width <= MostRank;
+        Takes(op) && group.Linear is { } linear && model.HasTensorCores && !model.IsExact && weights.FormOf(linear.Weight).IsHalf && linear.X.Width % 8 == 0 && linear.X.Width <= MostRank;
 
     /// <summary>Adds the scan alone.</summary>
     public void Add(SelectiveScanOp op) => Add(op, Given, Arguments(op));

@@ -73,11 +73,11 @@ public sealed class CudaBackend : IBackend
 
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights) =>
-        PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, ChunkTokens, !_exact && _kernels.Capability >= 80).WhyNot(_context.FreeBytes);
+        PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, ChunkTokens, _kernels.Capability >= 80, _exact).WhyNot(_context.FreeBytes);
 
     /// <inheritdoc/>
     public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) =>
-        new MemoryNeed(plan, weights, options.ChunkTokens, !_exact && _kernels.Capability >= 80).Use(options.Slots);
+        new MemoryNeed(plan, weights, options.ChunkTokens, _kernels.Capability >= 80, _exact).Use(options.Slots);
 
     /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)

@@ -20,6 +20,9 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     private DeviceSlots Slots => model.Slots!;   // there until the model is disposed, and its executables before
     private Activation? _rounded;
+    private TensorProducts? _products;
+
+    private TensorProducts Products => _products ??= new TensorProducts(model, weights, arena, table, halves, Launches);
 
     /// <summary>Whether the first kernel brings the batch table, for the rows of the bucket.</summary>
     public bool BringsTable { get; init; }
@@ -86,8 +89,10 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         int width = op.Output.Width / arguments.Groups;
         bool wide = width % 4 == 0 && width <= MostThreads * ColumnsOfThread && IsWide(arguments.X) && IsWide(arguments.Y) && (arguments.Z.Data == 0 || IsWide(arguments.Z));
         int threads = MostThreads;
+        if (wide && arguments.Groups == 1) arguments.Parts = Products.Parted(op, Rows(op.Output));
         while (wide && threads > 64 && width <= threads / 2 * ColumnsOfThread) threads /= 2;
         Add(op, "norm", wide ? kernel + "_wide" : kernel, Rows(op.Output), arguments.Groups, threads, arguments);
+        if (arguments.Parts.To.Data != 0) Products.Hold(op.Output);
     }
 
     public void CausalConv(CausalConvOp op)
@@ -210,15 +215,14 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Rows = Domain(op.X),
             Pairs = IsPaired(y) && IsPaired(addTo) ? 1 : 0,
         };
-        var products = new TensorProducts(model, weights, arena, table, halves, Launches);
-        if (products.Takes(op, form, rows))
+        if (Products.Takes(op, form, rows))
         {
             arguments.Half = halves.Rounding(op.Output, rows);
             // Logits go straight to the host, where they are wanted there.
-            HostLogits? to = op.Output.Register == _plan.Logits?.Register && rows <= TensorTile.MostNarrow ? logits : null;
+            HostLogits? to = op.Output.Register == _plan.Logits?.Register && rows <= TensorTile.MostNarrow && !HalfParts.For(form, model.IsExact).AreSeveral ? logits : null;
             if (to is not null) arguments.Y = to.Rows;
             WroteLogits |= to is not null;
-            products.Multiply(op, form, arguments, rows, to?.NotFinite ?? 0);
+            Products.Multiply(op, form, arguments, rows, to?.NotFinite ?? 0);
             Wrote(op);
         }
         else if (rows > MostDirect) MultiplyTiles(op, form, arguments);
@@ -268,9 +272,10 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         Wrote(op);
     }
 
-    /// <summary>What an op writes over is no longer what was rounded; a value's memory may serve another register too.</summary>
-    private void Wrote(Op op)
+    /// <summary>What an op writes over is no longer what was rounded or split; a value's memory may serve another register too.</summary>
+    public void Wrote(Op op)
     {
+        _products?.Wrote(op);
         if (op is not LinearOp || op.Output.Register == _rounded?.Register) _rounded = null;
     }
 

@@ -254,7 +254,11 @@ internal sealed unsafe class CudaExecutable : IExecutable
         for (int i = 0; i < ops.Length;)
         {
             int count = 1;
-            if (steps?[i] is { } group && step.TryAdd(group)) count = group.Count;
+            if (steps?[i] is { } group && step.TryAdd(group))
+            {
+                count = group.Count;
+                foreach (Op op in ops.Slice(i, count)) compiler.Wrote(op);
+            }
             else ops[i].Accept(compiler);
             ends.AsSpan(i, count).Fill(compiler.Launches.Count);
             i += count;

@@ -20,17 +20,18 @@ internal sealed class CudaModel : ILoadedModel
         Plan = plan;
         _context = context;
         Kernels = kernels;
-        HasTensorCores = !exact && kernels.Capability >= 80;
+        HasTensorCores = kernels.Capability >= 80;
+        IsExact = exact;
         Observer = options.Observer;
         _chunk = options.ChunkTokens;
-        if (new MemoryNeed(plan, source, _chunk, HasTensorCores).WhyNot(context.FreeBytes) is string why) throw new NotSupportedException(why);
+        if (new MemoryNeed(plan, source, _chunk, HasTensorCores, exact).WhyNot(context.FreeBytes) is string why) throw new NotSupportedException(why);
         Stream = new CudaStream();
         Task compiling = Task.Run(() =>
         {
             WeightForm FormOf(WeightRef weight) => PlanKernels.FormOf(plan, weight, source) ?? default;
             Steps = kernels.Capability >= 80 ? StepRules.Groups(plan, FormOf) : null;
             IEnumerable<KernelModule> steps = Steps is null ? [] : StepCompiler.Modules(plan, Steps, FormOf, kernels.MultiProcessors);
-            kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, kernels).Select(m => new KernelModule(m)).Concat(steps));
+            kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, exact, kernels).Select(m => new KernelModule(m)).Concat(steps));
         });
         try
         {
@@ -54,8 +55,11 @@ internal sealed class CudaModel : ILoadedModel
 
     public KernelLibrary Kernels { get; }
 
-    /// <summary>Whether products of many rows go by tensor cores: the device has those of 8.0, and float32 activations were not asked for.</summary>
+    /// <summary>Whether products of many rows go by tensor cores: the device has those of 8.0.</summary>
     public bool HasTensorCores { get; }
+
+    /// <summary>Whether activations keep the precision of float32 beside float weights.</summary>
+    public bool IsExact { get; }
 
     public CudaStream Stream { get; }
 

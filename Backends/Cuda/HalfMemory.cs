@@ -36,17 +36,18 @@ internal sealed class HalfMemory : IDisposable
         Maps = new TensorMaps(model.Stream);
         RowCount = Math.Max(shape.Tokens, shape.Outputs);
         _values = new Value?[plan.Registers.Length];
+        Split = new SplitMemory(plan, weights, model.IsExact, model.HasTensorCores ? RowCount : 0);
         if (!model.HasTensorCores || RowCount <= TensorProducts.LeastDirectRows) return;
-        FindReaders(plan, weights);
-        FindMakers(plan, weights);
+        FindReaders(plan, weights, model.IsExact);
+        FindMakers(plan, weights, model.IsExact);
         int[] strides = Place(plan);
         long matrix = 0;
         foreach (Op op in plan.Ops)
-            if (op is LinearOp linear && weights.FormOf(linear.Weight).IsQuantized) matrix = Math.Max(matrix, (long)linear.X.Width * linear.Output.Width);
+            if (ProductOn(op, weights, model.IsExact) is { } product && weights.FormOf(product.Weight).IsQuantized) matrix = Math.Max(matrix, (long)product.X.Width * product.Output.Width);
         try
         {
             foreach (int stride in strides) _buffers.Add(new CudaDeviceMemory((long)RowCount * stride * sizeof(ushort), "activations of 16 bits"));
-            if (strides.Length > 0)
+            if (strides.Length > 0 || Split.Bytes > 0)
             {
                 _parts = new CudaDeviceMemory(PartsBytes, "the parts of split products");
                 model.Stream.Clear(Arrived, TensorTile.MostSplitTiles * sizeof(int));   // they count round
@@ -61,10 +62,13 @@ internal sealed class HalfMemory : IDisposable
         WritesFloats = model.Observer is not null;
     }
 
-    public long Bytes => _buffers.Sum(b => b.Bytes) + (_weights?.Bytes ?? 0) + (_parts?.Bytes ?? 0);
+    public long Bytes => _buffers.Sum(b => b.Bytes) + (_weights?.Bytes ?? 0) + (_parts?.Bytes ?? 0) + Split.Bytes;
 
     /// <summary>Maps of the matrices of halves, here and among the weights.</summary>
     public TensorMaps Maps { get; }
+
+    /// <summary>Room for factors in several halves.</summary>
+    public SplitMemory Split { get; }
 
     /// <summary>Rows that there is room for.</summary>
     public int RowCount { get; }
@@ -101,6 +105,7 @@ internal sealed class HalfMemory : IDisposable
         _buffers.Clear();
         _weights?.Dispose();
         _parts?.Dispose();
+        Split.Dispose();
         Maps.Dispose();
     }
 
@@ -109,11 +114,11 @@ internal sealed class HalfMemory : IDisposable
     /// <summary>What products with weights of a form read.</summary>
     public static HalfKind KindOf(WeightForm form) => form.IsQuantized ? HalfKind.Rounded : form.Kernels == "BF16" ? HalfKind.Bfloat : HalfKind.Half;
 
-    private void FindReaders(Plan plan, DeviceWeights weights)
+    private void FindReaders(Plan plan, DeviceWeights weights, bool exact)
     {
         for (int i = 0; i < plan.Ops.Length; i++)
         {
-            if (ProductOn(plan.Ops[i], weights) is not { } product) continue;
+            if (ProductOn(plan.Ops[i], weights, exact) is not { } product) continue;
             WeightForm form = weights.FormOf(product.Weight);
             Value value = _values[product.X.Register] ??= new Value(KindOf(form));
             value.LastRead = i;
@@ -122,7 +127,7 @@ internal sealed class HalfMemory : IDisposable
         }
         foreach (Op op in plan.Ops)
         {
-            LinearOp? product = ProductOn(op, weights);
+            LinearOp? product = ProductOn(op, weights, exact);
             foreach (Activation input in op.Inputs)
                 if ((input != product?.X || input == product.AddTo) && _values[input.Register] is { } read) read.HasOtherReaders = true;
         }
@@ -130,17 +135,18 @@ internal sealed class HalfMemory : IDisposable
             if (_values[carried.Register] is { } handedOn) handedOn.HasOtherReaders = true;
     }
 
-    private static LinearOp? ProductOn(Op op, DeviceWeights weights) =>
-        op is LinearOp linear && TensorProducts.CanTake(linear, weights.FormOf(linear.Weight)) ? linear : null;
+    /// <summary>The op where it is a product whose x is rounded to one half.</summary>
+    private static LinearOp? ProductOn(Op op, DeviceWeights weights, bool exact) =>
+        op is LinearOp linear && TensorProducts.CanTake(linear, weights.FormOf(linear.Weight), exact) && !HalfParts.For(weights.FormOf(linear.Weight), exact).AreSeveral ? linear : null;
 
-    private void FindMakers(Plan plan, DeviceWeights weights)
+    private void FindMakers(Plan plan, DeviceWeights weights, bool exact)
     {
         for (int i = 0; i < _values.Length; i++)
             if (_values[i] is { } any) any.Stride = (plan.Registers[i].Width + 7) / 8 * 8;
         foreach (Op op in plan.Ops)
         {
             if (_values[op.Output.Register] is not { } value) continue;
-            LinearOp? product = ProductOn(op, weights);
+            LinearOp? product = ProductOn(op, weights, exact);
             if (product is not null) value.DirectRows = Math.Max(value.DirectRows, TensorProducts.DirectRows(weights.FormOf(product.Weight)));
             value.IsDelivered = !value.IsMixed && (HasWholeBlocks(op) || (value.Kind != HalfKind.Rounded && (product is not null || op is GatedRmsNormOp or SelectiveScanOp)));
         }

@@ -53,6 +53,15 @@ internal struct RoundingPointer
     public int Only;
 }
 
+/// <summary>Parted in parts.h: where the parts of a matrix go; no data for nowhere.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PartedPointer
+{
+    public HalfPointer To;
+    public ulong Back;
+    public int Apart, Count, Only;
+}
+
 /// <summary>HalfKind in halves.h.</summary>
 internal enum HalfKind
 {
@@ -135,6 +144,7 @@ internal struct NormArguments
     public float Epsilon;
     public int Rows, Groups;
     public RoundingPointer Half;
+    public PartedPointer Parts;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -242,6 +252,23 @@ internal struct PartsArguments
     public PartsPointer Parts;
 }
 
+/// <summary>Scaled in linear.h: of factors that are sums of halves.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ScaledPointer
+{
+    public ulong Rows, Outputs;
+    public int Apart;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct SplitArguments
+{
+    public BatchPointers Batch;
+    public MatrixPointer X;
+    public PartedPointer To;
+    public int Rows, Wide;
+}
+
 [StructLayout(LayoutKind.Sequential)]
 internal struct TensorArguments
 {
@@ -250,6 +277,7 @@ internal struct TensorArguments
     public PartsPointer Parts;
     public int RowTiles, Stored, Wide;
     public ulong Arrived, NotFinite;
+    public ScaledPointer Scaled;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -258,6 +286,7 @@ internal struct WgmmaArguments
     public LinearArguments Linear;
     public ulong X, W;
     public PartsPointer Parts;
+    public ScaledPointer Scaled;
 }
 
 [StructLayout(LayoutKind.Sequential)]

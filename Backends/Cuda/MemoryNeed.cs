@@ -18,19 +18,20 @@ internal sealed class MemoryNeed
     private readonly Plan _plan;
     private readonly IWeightSource _source;
     private readonly int _chunk;
-    private readonly bool _halves;
+    private readonly bool _tensorCores, _exact;
     private readonly long _weights, _rest;
 
     /// <param name="plan">The network.</param>
     /// <param name="source">Its weights.</param>
     /// <param name="chunk">Rows that prompts are fed in.</param>
-    /// <param name="halves">Whether products go by tensor cores, which read halves.</param>
-    public MemoryNeed(Plan plan, IWeightSource source, int chunk, bool halves)
+    /// <param name="tensorCores">Whether products go by tensor cores, which read halves.</param>
+    /// <param name="exact">As for <see cref="HalfParts.For"/>.</param>
+    public MemoryNeed(Plan plan, IWeightSource source, int chunk, bool tensorCores, bool exact)
     {
-        (_plan, _source, _chunk, _halves) = (plan, source, chunk, halves);
+        (_plan, _source, _chunk, _tensorCores, _exact) = (plan, source, chunk, tensorCores, exact);
         foreach (WeightSpec spec in plan.Weights)
             if (spec.TryFind(source, out TensorView view)) _weights += Piece(DeviceWeights.BytesOf(WeightForm.For(spec, view), view).Total);
-        _rest = Scratch(plan, source, Math.Max(chunk, 1), halves) + 2 * Piece(DeviceSlots.BytesOf(plan.States));   // a session's state, and the slot that belongs to none
+        _rest = Scratch(Math.Max(chunk, 1)) + 2 * Piece(DeviceSlots.BytesOf(plan.States));   // a session's state, and the slot that belongs to none
     }
 
     /// <summary>Bytes in all.</summary>
@@ -48,7 +49,7 @@ internal sealed class MemoryNeed
                 way = $"quantized to {name} it fits";
                 break;
             }
-        string split = SplitBackend.WayOut(_plan, piece => new MemoryNeed(piece, _source, _chunk, _halves).Total <= usable);
+        string split = SplitBackend.WayOut(_plan, piece => new MemoryNeed(piece, _source, _chunk, _tensorCores, _exact).Total <= usable);
         return $"The model needs {Mebibytes(Total)} MiB on the device and {usable >> 20:n0} MiB are free: {Mebibytes(Total - usable)} MiB are missing; {way}. Or {split}choose --backend cpu.";
     }
 
@@ -70,25 +71,27 @@ internal sealed class MemoryNeed
         return bytes;
     }
 
-    private static long Scratch(Plan plan, IWeightSource source, int rows, bool halves)
+    private long Scratch(int rows)
     {
         int widest = 0;
         long matrix = 0;
         bool quantized = false;
-        foreach (Op op in plan.Ops)
+        foreach (Op op in _plan.Ops)
         {
-            if (op is not LinearOp linear || !plan.Weights[linear.Weight.Index].TryFind(source, out TensorView view)) continue;
+            if (op is not LinearOp linear || !_plan.Weights[linear.Weight.Index].TryFind(_source, out TensorView view)) continue;
             widest = Math.Max(widest, linear.X.Width);
             if (!WeightForm.For(view.Type, view.Type.Name).IsQuantized) continue;
             quantized = true;
             matrix = Math.Max(matrix, (long)linear.X.Width * linear.Output.Width);
         }
         long ssd = 0;
-        foreach (Op op in plan.Ops)
+        foreach (Op op in _plan.Ops)
             if (op is SsdScanOp scan) ssd = Math.Max(ssd, SsdChunks.BytesOfRow(scan));
-        long bytes = Piece(rows * ssd) + Piece(ArenaMemory.BytesOf(plan, rows)) + 2 * Piece((long)plan.VocabularySize * sizeof(float)) + Piece(rows * 4L * sizeof(int));
+        long bytes = Piece(rows * ssd) + Piece(ArenaMemory.BytesOf(_plan, rows)) + 2 * Piece((long)_plan.VocabularySize * sizeof(float)) + Piece(rows * 4L * sizeof(int));
         if (quantized) bytes += Piece(RoundedMemory.BytesOf(rows, widest));
-        if (halves) bytes += HalfMemory.MostBuffers * Piece((long)rows * (widest + 8) * sizeof(ushort)) + Piece(HalfMemory.PartsBytes) + Piece(matrix * sizeof(ushort)) + Grain;
+        if (!_tensorCores) return bytes;
+        bytes += Piece(SplitMemory.BytesOf(_plan, weight => PlanKernels.FormOf(_plan, weight, _source), _exact, rows));
+        bytes += HalfMemory.MostBuffers * Piece((long)rows * (widest + 8) * sizeof(ushort)) + Piece(HalfMemory.PartsBytes) + Piece(matrix * sizeof(ushort)) + Grain;
         return bytes;
     }
 

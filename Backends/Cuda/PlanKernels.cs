@@ -26,7 +26,7 @@ internal static class PlanKernels
     }
 
     /// <summary>The modules, by the names of the files in Shaders/cuda.</summary>
-    public static IEnumerable<string> Modules(Plan plan, IWeightSource source, bool tensorCores, KernelLibrary kernels)
+    public static IEnumerable<string> Modules(Plan plan, IWeightSource source, bool tensorCores, bool exact, KernelLibrary kernels)
     {
         var modules = new SortedSet<string>(StringComparer.Ordinal) { "pick" };
         foreach (Op op in plan.Ops)
@@ -39,11 +39,11 @@ internal static class PlanKernels
                 case SelectiveScanOp: modules.Add("scan"); break;
                 case SsdScanOp ssd:
                     modules.Add("ssd");
-                    if (tensorCores && SsdChunks.CanTake(ssd, kernels)) modules.Add(SsdChunks.Module);
+                    if (tensorCores && !exact && SsdChunks.CanTake(ssd, kernels)) modules.Add(SsdChunks.Module);
                     break;
                 case SelectOutputsOp: modules.Add("select"); break;
                 case LinearOp linear:
-                    if (FormOf(plan, linear.Weight, source) is WeightForm form) modules.UnionWith(LinearModules(form, tensorCores, tensorCores && kernels.HasWgmma));
+                    if (FormOf(plan, linear.Weight, source) is WeightForm form) modules.UnionWith(LinearModules(form, tensorCores, exact, kernels.HasWgmma));
                     break;
                 default: throw new NotSupportedException($"Op '{op.Name}' is of kind {op.Kind}, whose kernels have no module here; name it.");
             }
@@ -58,11 +58,11 @@ internal static class PlanKernels
         return source.TryGet(name, out TensorView view) ? WeightForm.For(view.Type, name) : null;
     }
 
-    private static IEnumerable<string> LinearModules(WeightForm form, bool tensorCores, bool wgmma)
+    private static IEnumerable<string> LinearModules(WeightForm form, bool tensorCores, bool exact, bool wgmma)
     {
         string[] direct = form.IsQuantized ? ["quantize", QuantizedModule(form)] : ["matvec_floats"];
-        bool halves = tensorCores && (form.IsQuantized || form.IsHalf);
-        if (!halves) return form.IsQuantized ? direct : [.. direct, "matmul_floats"];
+        if (!tensorCores || (exact && form.IsQuantized)) return form.IsQuantized ? direct : [.. direct, "matmul_floats"];
+        if (HalfParts.For(form, exact).AreSeveral) return [.. direct, "halve", $"{(wgmma ? "wgmma" : "tensor")}_exact_{form.Kernels}"];
         string type = form.IsHalf ? form.Kernels : "F16";
         return [.. direct, "halve", $"narrow_{(TensorProducts.IsReadAsBytes(form) ? form.Kernels : type)}", wgmma ? $"wgmma_{type}" : $"tensor_{type}"];
     }

@@ -25,7 +25,7 @@ internal sealed class SsdChunks : IDisposable
     {
         Plan plan = model.Plan;
         KernelLibrary kernels = model.Kernels;
-        if (shape.Tokens < Rows || !model.HasTensorCores || MultipliesFloats(plan, weights)) return;
+        if (shape.Tokens < Rows || !model.HasTensorCores || model.IsExact || MultipliesFloats(plan, weights)) return;
         long parts = 0, pairs = 0;
         foreach (Op op in plan.Ops)
         {

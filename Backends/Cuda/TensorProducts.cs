@@ -8,6 +8,9 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     /// <summary>Rows that go directly, as one weight is read for four of them at a time. Tensor cores pay sooner where they take weights as they are stored.</summary>
     private const int MostDirect = 16, MostDirectStored = 8;
 
+    /// <summary>What lies in the room for factors in parts.</summary>
+    private Activation? _split;
+
     /// <summary>Most rows of a product that do not go by tiles.</summary>
     public static int DirectRows(WeightForm form) => form.IsHalf || IsReadAsBytes(form) ? MostDirectStored : MostDirect;
 
@@ -15,13 +18,14 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     public static int LeastDirectRows => MostDirectStored;
 
     /// <summary>Whether a product could go this way: weights are halves or become such, and their rows are whole pieces of sixteen bytes.</summary>
-    public static bool CanTake(LinearOp op, WeightForm form) => form.IsQuantized || (form.IsHalf && op.X.Width % 8 == 0);
+    public static bool CanTake(LinearOp op, WeightForm form, bool exact) => form.IsQuantized ? !exact : form.Kernels == "F32" || op.X.Width % 8 == 0;
 
     /// <summary>Whether products of few rows read a quantized form as it is.</summary>
     public static bool IsReadAsBytes(WeightForm form) => form.Kernels == "Q8_0";
 
     /// <summary>Whether it does: there are many rows.</summary>
-    public bool Takes(LinearOp op, WeightForm form, int rows) => model.HasTensorCores && rows > DirectRows(form) && CanTake(op, form);
+    public bool Takes(LinearOp op, WeightForm form, int rows) =>
+        model.HasTensorCores && rows > (HalfParts.For(form, model.IsExact).AreSeveral ? MostDirect : DirectRows(form)) && CanTake(op, form, model.IsExact);
 
     /// <summary>Adds the launches of a product.</summary>
     /// <param name="op">The product.</param>
@@ -31,18 +35,91 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     /// <param name="notFinite">What is set to 1 where an output is not finite, or 0; products of up to <see cref="TensorTile.MostNarrow"/> rows can.</param>
     public void Multiply(LinearOp op, WeightForm form, LinearArguments arguments, int rows, ulong notFinite = 0)
     {
+        HalfParts of = HalfParts.For(form, model.IsExact);
+        if (of.AreSeveral)
+        {
+            MultiplyParts(op, form, of, arguments, rows);
+            return;
+        }
         HalfPointer x = Halve(op, form, arguments.Rows, rows);
         // Outputs that cannot be accessed in pairs are left to the tiles that can do without.
         TensorTile tile = TensorTile.For(rows, op.Output.Width, op.X.Width, model.Kernels.MultiProcessors, model.Kernels.HasWgmma && arguments.Pairs != 0);
         bool stored = form.IsHalf || (tile.IsNarrow && IsReadAsBytes(form) && op.X.Width % tile.Depth == 0);
         if (!stored) arguments.Weights = Dequantize(op, form);
-        var parts = new PartsPointer { Data = halves.Parts, Rows = Parts(rows, tile.Rows) * tile.Rows, Stride = Parts(op.Output.Width, 4) * 4, Splits = tile.Splits };
-        if (tile.IsWgmma) ByWgmma(op, TypeOf(form), arguments, x, rows, tile, parts);
+        PartsPointer parts = SumsOf(op, rows, tile);
+        if (tile.IsWgmma) ByWgmma(op, TypeOf(form), arguments, x, rows, tile, default);
         else if (tile.IsNarrow) ByNarrow(op, stored ? form.Kernels : TypeOf(form), stored, arguments, x, rows, tile, parts, notFinite);
-        else ByMma(op, TypeOf(form), arguments, x, rows, tile);
-        const int SumThreads = 256;
-        if (tile.IsWgmma && tile.Splits > 1) Add(op, "halve", "sum_parts", Parts(op.Output.Width, SumThreads), rows, SumThreads, new PartsArguments { Linear = arguments, Parts = parts });
+        else ByMma(op, TypeOf(form), arguments, x, rows, tile, default);
     }
+
+    /// <summary>A product whose factors are sums of halves.</summary>
+    private void MultiplyParts(LinearOp op, WeightForm form, HalfParts parts, LinearArguments arguments, int rows)
+    {
+        const int EveryRow = -1;
+        PartedPointer x = halves.Split.X(op.X.Width, parts);
+        if (_split != op.X) Split(op, arena[op.X], x, rows, arguments.Rows);
+        _split = op.X;
+        var scaled = new ScaledPointer { Rows = x.Back, Apart = x.Apart };
+        if (parts.W > 1)
+        {
+            WeightPointer w = arguments.Weights;
+            PartedPointer to = halves.Split.Weights(w, parts);
+            Split(op, new MatrixPointer { Data = w.Data, Stride = (int)(w.Stride / sizeof(float)), Width = w.Columns }, to, w.Rows, EveryRow);
+            arguments.Weights = w with { Data = to.To.Data, Stride = to.To.Stride * sizeof(ushort) };
+            scaled.Outputs = to.Back;
+        }
+        TensorTile tile = TensorTile.For(parts, rows, op.Output.Width, op.X.Width, model.Kernels.MultiProcessors, model.Kernels.HasWgmma && arguments.Pairs != 0);
+        string type = $"exact_{form.Kernels}";
+        if (tile.IsWgmma) ByWgmma(op, type, arguments, x.To, rows, tile, scaled);
+        else ByMma(op, type, arguments, x.To, rows, tile, scaled);
+    }
+
+    private void Split(LinearOp op, MatrixPointer from, PartedPointer to, int rows, int domain)
+    {
+        const int MostThreads = 256, LeastThreads = 32, ColumnsOfThread = 8;
+        int threads = MostThreads;
+        while (threads > LeastThreads && to.To.Stride <= threads / 2 * ColumnsOfThread) threads /= 2;
+        Add(op, "halve", "split", rows, 1, threads, new SplitArguments { Batch = table.Pointers, X = from, To = to, Rows = domain, Wide = IsWide(from) && from.Width % 4 == 0 ? 1 : 0 });
+    }
+
+    /// <summary>Where an op leaves its output in parts, as the next product that reads such reads it; no data for nowhere.</summary>
+    public PartedPointer Parted(Op op, int rows)
+    {
+        ReadOnlySpan<Op> ops = model.Plan.Ops;
+        for (int i = ops.IndexOf(op) + 1; i < ops.Length; i++)
+        {
+            if (ops[i] is not LinearOp next) continue;
+            WeightForm form = weights.FormOf(next.Weight);
+            HalfParts parts = HalfParts.For(form, model.IsExact);
+            if (!parts.AreSeveral || !Takes(next, form, rows)) continue;
+            return next.X == op.Output ? halves.Split.X(op.Output.Width, parts) with { Only = IsReadBy(op.Output, next) && model.Observer is null ? 1 : 0 } : default;
+        }
+        return default;
+    }
+
+    /// <summary>Whether nothing else reads a value.</summary>
+    private bool IsReadBy(Activation value, LinearOp product)
+    {
+        foreach (Op op in model.Plan.Ops)
+            foreach (Activation input in op.Inputs)
+                if (input.Register == value.Register && (op != product || input != product.X || input == product.AddTo)) return false;
+        foreach (Activation carried in model.Plan.CarriedOut)
+            if (carried.Register == value.Register) return false;
+        return true;
+    }
+
+    /// <summary>An op has left a value in parts.</summary>
+    public void Hold(Activation value) => _split = value;
+
+    /// <summary>What an op writes over is no longer what was split.</summary>
+    public void Wrote(Op op)
+    {
+        if (op.Output.Register == _split?.Register) _split = null;
+    }
+
+    /// <summary>Where the sums of a split tile lie until they are added up.</summary>
+    private PartsPointer SumsOf(LinearOp op, int rows, TensorTile tile) =>
+        new() { Data = halves.Parts, Rows = Parts(rows, tile.Rows) * tile.Rows, Stride = Parts(op.Output.Width, 4) * 4, Splits = tile.Splits };
 
     private HalfPointer Halve(LinearOp op, WeightForm form, int domain, int rows)
     {
@@ -66,18 +143,22 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
         return stored with { Data = halves.Weights, Scales = 0, Stride = stored.Columns * sizeof(ushort) };
     }
 
-    private void ByWgmma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, PartsPointer parts)
+    private void ByWgmma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, ScaledPointer scaled)
     {
+        const int SumThreads = 256;
         WeightPointer w = arguments.Weights;
+        PartsPointer parts = SumsOf(op, rows, tile);
         var product = new WgmmaArguments
         {
             Linear = arguments,
-            X = halves.Maps[x.Data, halves.RowCount, op.X.Width, x.Stride, tile.Rows],
-            W = halves.Maps[w.Data, w.Rows, w.Columns, (int)(w.Stride / sizeof(ushort)), tile.Columns],
+            X = halves.Maps[x.Data, halves.RowCount * tile.XParts, op.X.Width, x.Stride, tile.Rows],
+            W = halves.Maps[w.Data, w.Rows * tile.WParts, w.Columns, (int)(w.Stride / sizeof(ushort)), tile.Columns],
             Parts = parts,
+            Scaled = scaled,
         };
         int tiles = Parts(rows, tile.Rows) * Parts(op.Output.Width, tile.Columns) * tile.Splits;
         Add(op, $"wgmma_{type}", $"matmul_{type}_wgmma_{tile.Columns}", Math.Min(tiles, model.Kernels.MultiProcessors), 1, tile.Threads, product, tile.SharedBytes);
+        if (tile.Splits > 1) Add(op, "halve", "sum_parts", Parts(op.Output.Width, SumThreads), rows, SumThreads, new PartsArguments { Linear = arguments, Parts = parts });
     }
 
     private void ByNarrow(LinearOp op, string type, bool stored, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, PartsPointer parts, ulong notFinite)
@@ -99,8 +180,8 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
 
     private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
 
-    private void ByMma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile) =>
-        Add(op, $"tensor_{type}", NameOf(type, tile), Parts(op.Output.Width, tile.Columns), Parts(rows, tile.Rows), tile.Threads, new TensorArguments { Linear = arguments, X = x }, tile.SharedBytes);
+    private void ByMma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, ScaledPointer scaled) =>
+        Add(op, $"tensor_{type}", NameOf(type, tile), Parts(op.Output.Width, tile.Columns), Parts(rows, tile.Rows), tile.Threads, new TensorArguments { Linear = arguments, X = x, Scaled = scaled }, tile.SharedBytes);
 
     private static string NameOf(string type, TensorTile tile) => $"matmul_{type}_{tile.Rows}x{tile.Columns}";
 

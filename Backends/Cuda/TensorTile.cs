@@ -10,7 +10,9 @@ namespace MambaRT.Backends.Cuda;
 /// <param name="Stages">How many of those are on their way or in use.</param>
 /// <param name="IsWgmma">Whether it is a tile of compute capability 9.0, of which a multiprocessor has one at a time.</param>
 /// <param name="Splits">Parts of the inner dimension, added up where there are several: by a second kernel, or by a narrow tile's last block.</param>
-internal readonly record struct TensorTile(int Rows, int Columns, int Threads, int Depth, int Stages, bool IsWgmma, int Splits = 1)
+/// <param name="XParts">Halves that x is the sum of.</param>
+/// <param name="WParts">Halves that the weights are.</param>
+internal readonly record struct TensorTile(int Rows, int Columns, int Threads, int Depth, int Stages, bool IsWgmma, int Splits = 1, int XParts = 1, int WParts = 1)
 {
     /// <summary>Rows up to which narrow tiles serve a product: it takes the time of reading its weights.</summary>
     public const int MostNarrow = 64;
@@ -33,13 +35,22 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
 
     private static readonly TensorTile Narrow = new(128, 128, 384, 64, 5, true), Wide = new(128, 256, 384, 64, 4, true);
 
+    private static readonly TensorTile[] Split =
+    [
+        new(128, 128, 384, 64, 4, true, XParts: 2), new(128, 128, 256, 32, 3, false, XParts: 2),
+        new(128, 128, 384, 64, 3, true, XParts: 3), new(128, 128, 256, 32, 2, false, XParts: 3),
+        new(128, 128, 384, 64, 3, true, XParts: 2, WParts: 2), new(128, 128, 256, 32, 2, false, XParts: 2, WParts: 2),
+    ];
+
     /// <summary>Whether it is one of those for few rows.</summary>
     public bool IsNarrow => Rows <= MostNarrow;
 
     /// <summary>Shared memory of a block.</summary>
     public int SharedBytes => IsWgmma
-        ? 1024 + Stages * ((Rows + Columns) * Depth * sizeof(ushort) + 2 * sizeof(ulong))   // tiles lie on a multiple of 1,024; two barriers each
-        : (Rows + Columns) * (Depth + Padding) * Stages * sizeof(ushort);
+        ? 1024 + Stages * (RowsOfStage * Depth * sizeof(ushort) + 2 * sizeof(ulong))   // tiles lie on a multiple of 1,024; two barriers each
+        : RowsOfStage * (Depth + Padding) * Stages * sizeof(ushort);
+
+    private int RowsOfStage => Rows * XParts + Columns * WParts;
 
     /// <summary>The tile, and in how many parts the inner dimension, that take the least time.</summary>
     /// <param name="rows">Rows of the product.</param>
@@ -51,8 +62,20 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
     {
         if (rows <= MostNarrow || depth <= Shallow) return ForFew(rows, columns, depth, multiProcessors);
         if (!wgmma) return Large.Count(rows, columns) >= multiProcessors * 3 / 4 ? Large : ForFew(rows, columns, depth, multiProcessors);
-        (TensorTile best, double least) = (Narrow, double.MaxValue);
-        foreach (TensorTile tile in new[] { Narrow, Wide })
+        return Best([Narrow, Wide], rows, columns, depth, multiProcessors);
+    }
+
+    /// <summary>The same where factors are sums of halves.</summary>
+    public static TensorTile For(HalfParts parts, int rows, int columns, int depth, int multiProcessors, bool wgmma)
+    {
+        TensorTile tile = Array.Find(Split, tile => tile.IsWgmma == wgmma && (tile.XParts, tile.WParts) == (parts.X, parts.W));
+        return wgmma ? Best([tile], rows, columns, depth, multiProcessors) : tile;
+    }
+
+    private static TensorTile Best(ReadOnlySpan<TensorTile> tiles, int rows, int columns, int depth, int multiProcessors)
+    {
+        (TensorTile best, double least) = (tiles[0], double.MaxValue);
+        foreach (TensorTile tile in tiles)
             for (int splits = 1; splits <= MostSplits; splits++)
             {
                 if (splits > 1 && (splits * LeastSteps > Parts(depth, tile.Depth) || !tile.HasRoom(rows, columns, splits))) break;
@@ -90,10 +113,10 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
         return Math.Max(read, steps) + (splits == 1 ? 0 : Left + Added * splits * Columns / 64);
     }
 
-    /// <summary>As measured on an H100: 0.46 µs a step of 64 by 128 columns and 0.83 by 256, a few a tile, and what the parts' memory and their sum take.</summary>
+    /// <summary>As measured on an H100: 0.46 µs a step of 64 by 128 columns and 0.83 by 256, less a product where parts of x share the weights, a few a tile, and what the parts' memory and their sum take.</summary>
     private double Microseconds(int rows, int columns, int depth, int splits, int multiProcessors)
     {
-        double step = Columns == 256 ? 0.83 : 0.46, tile = Columns == 256 ? 4 : 2.5;
+        double step = XParts > 1 ? 0.385 * new HalfParts(XParts, WParts).Products : Columns == 256 ? 0.83 : 0.46, tile = Columns == 256 ? 4 : 2.5;
         int rounds = Parts(Count(rows, columns) * splits, multiProcessors), steps = Parts(Parts(depth, Depth), splits);
         double sum = splits == 1 ? 0 : 3 + (double)rows * columns * (2 * splits + 1) * sizeof(float) / 2.5e6;
         return rounds * (steps * step + tile) + sum;

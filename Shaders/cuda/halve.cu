@@ -1,5 +1,7 @@
 // What surrounds products on tensor cores.
+#include "fours.h"
 #include "linear.h"
+#include "parts.h"
 
 struct HalveArguments {
     Batch batch;
@@ -32,4 +34,24 @@ KERNEL(sum_parts, PartsArguments, 256) {
     _Pragma("unroll 4")
     for (int split = 0; split < a.parts.splits; split++) sum += a.parts.data[((s64)split * a.parts.rows + row) * a.parts.stride + column];
     finish_halved(a.linear, row, column, sum);
+}
+
+struct SplitArguments {
+    Batch batch;
+    Matrix x;
+    Parted to;
+    int rows;       // TokenRows or OutputRows, or -1: as many as there are blocks
+    int wide;       // whether x can be read sixteen bytes at a time
+};
+
+/// Rows of floats in parts. A block a row.
+KERNEL(split, SplitArguments, 256) {
+    SHARED float room[32];
+    int row = BLOCK_X;
+    if (a.rows >= 0 && row >= a.batch.counts[a.rows]) return;
+    const float* x = row_of(a.x, row);
+    float most = 0;
+    for (int c = THREAD * 4; c < a.x.width; c += THREADS * 4) most = larger(most, most_of(read_four(x + c, a.x.width - c, a.wide)));
+    float power = begin_parts(a.to, row, block_max(most, room));
+    for (int c = THREAD * 4; c < a.to.to.stride; c += THREADS * 4) put_parts(a.to, row, c, read_four(x + c, a.x.width - c, a.wide), power);
 }

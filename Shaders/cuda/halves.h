@@ -28,6 +28,14 @@ struct Bfloat {
     METHOD float widen(u32 bits) { return bfloat_to_float(bits & 0xffff); }
 };
 
+/// The power of two that brings the largest of some values to 2^14, where what a half leaves of the others is a half too; and the power that leads back.
+DEVICE u32 exponent_of(float largest) {
+    u32 e = __builtin_bit_cast(u32, largest) >> 23;
+    return e < 15 ? 15 : e > 253 ? 253 : e;
+}
+DEVICE float power_for(float largest) { return __builtin_bit_cast(float, (268u - exponent_of(largest)) << 23); }
+DEVICE float power_back(float largest) { return __builtin_bit_cast(float, (exponent_of(largest) - 14u) << 23); }
+
 DEVICE u32 rounded(const Rounding& r, float x) { return r.kind == AsBfloat ? Bfloat::round(x) : Half::round(x); }
 DEVICE u32 rounded_pair(const Rounding& r, float x, float y) { return rounded(r, x) | rounded(r, y) << 16; }
 /// x as the 8 bits of its block of 32 say, whose largest is `most`.

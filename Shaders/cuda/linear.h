@@ -79,6 +79,25 @@ template<int Count, bool Paired> TEMPLATE_DEVICE void store_strip(const LinearAr
         if (column + 8 * j < columns) *(F2*)(y + 8 * j) = F2{sums[4 * j], sums[4 * j + 1]};
 }
 
+/// Factors that are sums of halves, each row scaled to their range by a power of two (parts.h).
+struct Scaled {
+    const float *rows, *outputs;    // what leads back, of rows of x and of the weights'; no outputs where the weights are as stored
+    int apart;                      // rows from one part of x to the next
+};
+/// Before anything is added to the sums.
+template<int Count, bool Weights> TEMPLATE_DEVICE void unscale_strip(const LinearArguments& a, const Scaled& s, int row, int column, float* sums) {
+    float back = s.rows[row];
+    UNROLL
+    for (int j = 0; j < Count; j++)
+        UNROLL
+        for (int i = 0; i < 2; i++) {
+            int output = column + 8 * j + i;
+            sums[4 * j + i] *= !Weights ? back : back * (output < a.weights.rows ? s.outputs[output] : 0.f);
+        }
+}
+/// Columns of x whose products are summed up on tensor cores, which cut off what a sum cannot hold; then they go to sums that are rounded.
+static constexpr int Together = 256;
+
 /// The sums of a product whose inner dimension is split between blocks: added up by sum_parts, always in the same order.
 struct Parts {
     float* data;    // [splits, rows, stride]

@@ -1,5 +1,5 @@
 // RmsNorm, and GatedRmsNorm over groups of columns. A block a row (and group).
-#include "halves.h"
+#include "parts.h"
 
 struct NormArguments {
     Batch batch;
@@ -9,6 +9,7 @@ struct NormArguments {
     int rows;               // TokenRows or OutputRows
     int groups;
     Rounding half;          // of y
+    Parted parts;           // of y, where that is one group
 };
 
 static constexpr int MostFours = 5;
@@ -54,13 +55,24 @@ template<bool Gated> TEMPLATE_DEVICE void norm_wide(const NormArguments& a) {
         sum += v[i].x * v[i].x + v[i].y * v[i].y + v[i].z * v[i].z + v[i].w * v[i].w;
     }
     float scale = root_reciprocal(block_sum(sum, room) / (float)width + a.epsilon);
+    float most = 0;
     UNROLL
     for (int i = 0; i < MostFours; i++) {
         int column = (i * THREADS + THREAD) * 4;
         bool there = column < width;
         if (i * THREADS * 4 >= width) break;
         F4 w = a.weight && there ? *(const F4*)(a.weight + first + column) : F4{1, 1, 1, 1};
-        deliver_four(a.y, a.half, row, first + column, F4{v[i].x * scale * w.x, v[i].y * scale * w.y, v[i].z * scale * w.z, v[i].w * scale * w.w}, there);
+        v[i] = F4{v[i].x * scale * w.x, v[i].y * scale * w.y, v[i].z * scale * w.z, v[i].w * scale * w.w};
+        if (!a.parts.only) deliver_four(a.y, a.half, row, first + column, v[i], there);
+        most = larger(most, most_of(v[i]));
+    }
+    if (!a.parts.to.data) return;
+    sync();     // the room has been read
+    float power = begin_parts(a.parts, row, block_max(most, room));
+    UNROLL
+    for (int i = 0; i < MostFours; i++) {
+        int column = (i * THREADS + THREAD) * 4;
+        if (column < a.parts.to.stride) put_parts(a.parts, row, column, v[i], power);
     }
 }
 KERNEL(rms_norm_wide, NormArguments, 256) { norm_wide<false>(a); }

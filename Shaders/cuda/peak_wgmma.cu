@@ -11,7 +11,7 @@ KERNEL_ROOMY(wgmma_peak, ProductPeakArguments, Groups * 128) {
     int group = THREAD >> 7;
     for (int i = THREAD; i < (Groups * 64 + Columns) * Depth / 2; i += THREADS) *(u32*)(memory + skipped + i * 4) = some_halves(i);
     sync();
-    asm volatile("fence.proxy.async;" ::: "memory");
+    stores_ready();
     u64 x = tile_at(base + group * 64 * Depth * 2), w = tile_at(base + Groups * 64 * Depth * 2);
     float sums[Columns / 2];
     UNROLL

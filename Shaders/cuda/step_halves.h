@@ -21,13 +21,8 @@ template<class Type> struct HalfTiles {
         return there ? load_ahead(w.data + (u64)(u32)row * (u32)(SIZE(Columns) * 2) + column * 2) : U4{0, 0, 0, 0};
     }
 
-    /// A power of two that brings the largest value to 2^14 and its second half to where halves are exact.
-    METHOD float scale(float largest) { return __builtin_bit_cast(float, (268u - exponent(largest)) << 23); }
-    METHOD float unscale(float largest) { return __builtin_bit_cast(float, (exponent(largest) - 14u) << 23); }
-    METHOD u32 exponent(float largest) {
-        u32 e = __builtin_bit_cast(u32, largest) >> 23;
-        return e < 15 ? 15 : e > 253 ? 253 : e;
-    }
+    METHOD float scale(float largest) { return power_for(largest); }
+    METHOD float unscale(float largest) { return power_back(largest); }
 
     /// Of four columns both halves, in the order in which the tensor cores take them.
     METHOD void put(char* row, int column, F4 v, bool there) {

@@ -2,6 +2,10 @@
 #pragma once
 #include "halves.h"
 
+/// Names a tile of 64 columns whose rows of 128 bytes lie end to end, in the order that bulk copies swizzle them.
+DEVICE u64 tile_at(u32 address) { return (u64)((address & 0x3ffff) >> 4) | (u64)1 << 16 | (u64)(1024 >> 4) << 32 | (u64)1 << 62; }
+
+#ifndef EMULATED
 DEVICE u32 shared_address(const void* p) { return (u32)(u64)(__attribute__((address_space(3))) const void*)p; }
 DEVICE void barrier_init(u32 barrier, int arrivals) { asm volatile("mbarrier.init.shared.b64 [%0], %1;" :: "r"(barrier), "r"(arrivals) : "memory"); }
 DEVICE void barriers_ready() { asm volatile("fence.mbarrier_init.release.cluster; fence.proxy.async.shared::cta;" ::: "memory"); }
@@ -16,8 +20,8 @@ DEVICE void copy_box(u32 to, const void* map, int column, int row, u32 barrier) 
     asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];"
         :: "r"(to), "l"(map), "r"(column), "r"(row), "r"(barrier) : "memory");
 }
-/// Names a tile of 64 columns whose rows of 128 bytes lie end to end, in the order that bulk copies swizzle them.
-DEVICE u64 tile_at(u32 address) { return (u64)((address & 0x3ffff) >> 4) | (u64)1 << 16 | (u64)(1024 >> 4) << 32 | (u64)1 << 62; }
+/// What was stored to shared memory can be multiplied.
+DEVICE void stores_ready() { asm volatile("fence.proxy.async;" ::: "memory"); }
 DEVICE void multiply_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 DEVICE void commit_multiply() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template<int Left> TEMPLATE_DEVICE void wait_multiply() { asm volatile("wgmma.wait_group.sync.aligned %0;" :: "n"(Left) : "memory"); }
@@ -55,3 +59,4 @@ template<> struct Multiply<128, Half> { METHOD void by(float* s, u64 x, u64 w) {
 template<> struct Multiply<256, Half> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_256("f16"); } };
 template<> struct Multiply<128, Bfloat> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_128("bf16"); } };
 template<> struct Multiply<256, Bfloat> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_256("bf16"); } };
+#endif

@@ -166,6 +166,16 @@ API cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned, unsigned threads
     if (gx == 0 || gy == 0 || gy > 65535 || threads == 0 || threads > function->threads) return InvalidValue;
     return submit(Node{nullptr, 0, function, (int)gx, (int)gy, (int)threads, parameters[0], nullptr, nullptr, 0, 0});
 }
+struct LaunchConfig { unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes; void *stream, *attributes; unsigned attributeCount; };
+API cuLaunchKernelEx(const LaunchConfig* c, void* f, void** parameters, void** extra) {
+    return cuLaunchKernel(f, c->gridX, c->gridY, 1, c->blockX, 1, 1, c->sharedBytes, c->stream, parameters, extra);
+}
+API cuTensorMapEncodeTiled(void* map, int, unsigned, u64 address, const u64* sizes, const u64* strides, const unsigned* box, const unsigned*, int, int, int, int) {
+    TRY("cuTensorMapEncodeTiled");
+    const u64 words[5] = { address, sizes[1], sizes[0], strides[0], box[0] | (u64)box[1] << 32 };    // an EmulatedMap
+    memcpy(map, words, sizeof words);
+    return Success;
+}
 API cuStreamBeginCapture_v2(void*, int) { TRY("cuStreamBeginCapture"); count(1); capturing = (Graph*)calloc(1, sizeof(Graph)); capturing->last = &capturing->first; return Success; }
 API cuStreamEndCapture(void*, void** g) { *g = capturing; capturing = nullptr; return Success; }
 API cuGraphExecDestroy(void* e) {

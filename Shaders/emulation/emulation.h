@@ -1,5 +1,5 @@
 // The names of common.h on a CPU: the threads of a block are fibers of one thread, so kernels can be run, and stepped through, without a GPU.
-// For correctness only. Kernels of 9.0a (wgmma, bulk copies) do not compile against it; mma.sync is there in software.
+// For correctness only. Tensor cores are there in software, and what they and bulk copies do beside a thread is done at once.
 #pragma once
 #include <math.h>
 #include <string.h>
@@ -107,3 +107,71 @@ template<class Type> inline void multiply(float sums[4], const u32 a[4], u32 b0,
     }
     emulated_share(own, sizeof own);
 }
+
+// What compute capability 9.0a has. A block's shared memory begins at address 0; a barrier is eight bytes there.
+struct EmulatedBarrier { u8 expected, arrived, phase, unused; int bytes; };
+/// What cuTensorMapEncodeTiled leaves.
+struct EmulatedMap { u64 address, rows, columns, stride; u32 boxColumns, boxRows; };
+extern "C" char* emulated_memory;
+/// To the next thread that can go on.
+extern "C" void emulated_yield();
+/// Waits for the other threads of four warps.
+extern "C" void emulated_meet_group();
+
+static inline u32 shared_address(void* memory) {
+    emulated_memory = (char*)memory;
+    return 0;
+}
+static inline EmulatedBarrier* barrier_at(u32 barrier) { return (EmulatedBarrier*)(emulated_memory + barrier); }
+static inline void barrier_turn(EmulatedBarrier* b) {
+    if (b->arrived < b->expected || b->bytes > 0) return;
+    b->arrived = 0;
+    b->phase ^= 1;
+}
+static inline void barrier_init(u32 barrier, int arrivals) { *barrier_at(barrier) = EmulatedBarrier{(u8)arrivals, 0, 0, 0, 0}; }
+static inline void barriers_ready() { }
+static inline void barrier_expect(u32 barrier, int bytes) {
+    barrier_at(barrier)->bytes += bytes;
+    barrier_at(barrier)->arrived++;
+}
+static inline void barrier_arrive(u32 barrier) {
+    barrier_at(barrier)->arrived++;
+    barrier_turn(barrier_at(barrier));
+}
+static inline void barrier_wait(u32 barrier, int parity) {
+    while (barrier_at(barrier)->phase == parity) emulated_yield();
+}
+/// Sixteen bytes of a tile lie where bits 7 to 9 of their address say.
+static inline u32 swizzled(u32 address) { return address ^ (address >> 3 & 0x70); }
+static inline void copy_box(u32 to, const void* map, int column, int row, u32 barrier) {
+    const EmulatedMap& m = *(const EmulatedMap*)map;
+    for (u32 r = 0; r < m.boxRows; r++)
+        for (u32 c = 0; c < m.boxColumns; c++) {
+            bool there = row + r < m.rows && column + c < m.columns;
+            *(u16*)(emulated_memory + swizzled(to + r * 128 + c * 2)) = there ? ((const u16*)(m.address + (row + r) * m.stride))[column + c] : 0;
+        }
+    barrier_at(barrier)->bytes -= m.boxRows * m.boxColumns * 2;
+    barrier_turn(barrier_at(barrier));
+}
+static inline void stores_ready() { }
+static inline void multiply_fence() { }
+static inline void commit_multiply() { }
+template<int Left> inline void wait_multiply() { emulated_meet_group(); }   // all four warps have read what they multiply
+template<int Registers> inline void give_registers() { }
+template<int Registers> inline void take_registers() { }
+/// sums += x [64, 16] · w [Columns, 16]ᵀ: a lane's part of the sums.
+template<int Columns, class Type> struct Multiply {
+    static float at(u64 tile, int row, int k) { return Type::widen(*(const u16*)(emulated_memory + swizzled(((u32)tile & 0x3fff) * 16 + row * 128 + k * 2))); }
+    static void by(float* sums, u64 x, u64 w) {
+        int row = (THREAD >> 5 & 3) * 16 + (THREAD & 31) / 4;
+        float own[2][16];
+        for (int k = 0; k < 16; k++) { own[0][k] = at(x, row, k); own[1][k] = at(x, row + 8, k); }
+        for (int j = 0; j < Columns / 8; j++)
+            for (int i = 0; i < 2; i++)
+                for (int k = 0; k < 16; k++) {
+                    float v = at(w, 8 * j + THREAD % 4 * 2 + i, k);
+                    sums[4 * j + i] += own[0][k] * v;
+                    sums[4 * j + 2 + i] += own[1][k] * v;
+                }
+    }
+};

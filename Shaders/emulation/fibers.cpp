@@ -6,6 +6,7 @@
 #include "fibers.h"
 
 EmulatedThread emulated;
+char* emulated_memory;
 
 namespace {
 constexpr int MostThreads = 1024, StackBytes = 64 << 10;
@@ -85,6 +86,29 @@ void run_thread() {
     if (alive > 0 && arrived == alive) release_block();
     leave();
 }
+}
+
+extern "C" void emulated_yield() {
+    int from = current, next = from;
+    for (int i = 1; i < threads && next == from; i++)
+        if (states[(from + i) % threads] == Ready) next = (from + i) % threads;
+    if (next == from) {
+        fprintf(stderr, "emulation: block %d,%d waits for a barrier that nobody turns\n", emulated.blockX, emulated.blockY);
+        abort();
+    }
+    current = emulated.thread = next;
+    switch_stacks(&stacks[from], stacks[next]);
+}
+
+extern "C" void emulated_meet_group() {
+    static int met[MostThreads / 128], times[MostThreads / 128];
+    int group = current / 128, before = times[group];
+    if (++met[group] < 128)
+        while (times[group] == before) emulated_yield();
+    else {
+        met[group] = 0;
+        times[group]++;
+    }
 }
 
 extern "C" void emulated_sync() {

@@ -96,6 +96,26 @@ public sealed class CudaBatchTests
                 }
     }
 
+    /// <summary>For each way to split factors there is a tile, which a multiprocessor has room for.</summary>
+    [Theory]
+    [InlineData("F32")]
+    [InlineData("F16")]
+    [InlineData("BF16")]
+    public void Tile_OfFactorsInParts_HasRoomOnAMultiprocessor(string form)
+    {
+        const int MostOfWgmma = 227 << 10, MostOfOlder = 99 << 10;
+        HalfParts parts = HalfParts.For(new WeightForm(form, WeightLayout.AsStored), exact: true);
+        Assert.True(parts.AreSeveral);
+        foreach (bool wgmma in new[] { false, true })
+            foreach (int depth in new[] { 8, 48, 768, 5120 })
+            {
+                TensorTile tile = TensorTile.For(parts, 2048, 80, depth, 132, wgmma);
+                Assert.Equal((parts.X, parts.W, wgmma), (tile.XParts, tile.WParts, tile.IsWgmma));
+                Assert.True(tile.SharedBytes <= (wgmma ? MostOfWgmma : MostOfOlder), $"{tile} needs {tile.SharedBytes} bytes");
+                if (tile.Splits > 1) Assert.True((long)tile.Splits * 2048 * 80 <= TensorTile.MostParts, $"{tile}: its parts have no room");
+            }
+    }
+
     private sealed record Result(float[] Logits, float[][] States);
 
     /// <summary>Slots run down by two, and before the last step each third one becomes a copy of the one before it.</summary>
