@@ -13,7 +13,7 @@ public sealed class BorrowedTeamTests
 
     [Theory]
     [MemberData(nameof(JobSystems))]
-    public void Run_AnyJobSystem_DoesEachUnitOnceAndInStepOrder(string system)
+    public async Task Run_AnyJobSystem_DoesEachUnitOnceAndInStepOrder(string system)
     {
         var late = new List<Task>();
         using var team = new BorrowedTeam(Members, (count, body) => Call(system, count, body, late));
@@ -26,7 +26,7 @@ public sealed class BorrowedTeamTests
             team.Run(steps, CancellationToken.None);
             foreach (CountingStep step in steps) step.Check(run);
         }
-        Task.WaitAll(late);
+        await Task.WhenAll(late);
     }
 
     [Fact]
