@@ -41,7 +41,7 @@ public static class HostBench
         HostDelay delay = Delay(plain, cancel);
         options.Progress($"host: {frames} steps of {Frame.TotalMilliseconds} ms");
         ModelRecord model = new Workload(file, plain.Plan).Model;
-        return new HostRecord(options.Version, $"{Probes.ProcessorName}, {threads} threads", $"{model.Name}, {model.Type}", backend.Name, decodes, first, delay, Frames(plain, frames, cancel));
+        return new HostRecord(options.Version, $"{Probes.ProcessorName}, {threads} thread{(threads == 1 ? "" : "s")}", $"{model.Name}, {model.Type}", backend.Name, decodes, first, delay, Frames(plain, frames, cancel));
     }
 
     private static HostDecode Decode(IBackend backend, Model model, GgufFile file, int conversations, TimeSpan budget, CancellationToken cancel)

@@ -87,6 +87,7 @@ public sealed class ChatMiddlewareTests : IDisposable
         ChatResponse first = await client.GetResponseAsync("One", new ChatOptions { ConversationId = "a" });
         ChatResponse second = await client.GetResponseAsync("Two", new ChatOptions { ConversationId = first.ConversationId });
         Assert.True(second.Usage!.InputTokenCount > first.Usage!.InputTokenCount + 20);   // always told
+        Assert.True(second.Usage.CachedInputTokenCount >= first.Usage.InputTokenCount);   // up to where the first turn ended
         Assert.Same(_host, client.GetService<ModelHost>());
     }
 
