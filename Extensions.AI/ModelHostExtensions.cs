@@ -17,7 +17,7 @@ public static class ModelHostExtensions
     /// be continued, and contents that are no text. What only allows or hints is left alone: tools that may be called, ModelId, Reasoning, background
     /// responses. So the middleware for functions runs, and finds no call.</para>
     /// <para>Without a ConversationId a request is all of the conversation. With one, the client keeps the turns: the first request of an id begins it, a later one brings
-    /// only what is new, and what the host keeps of the state is gone on with. Requests of one id take turns; one that does not end in an answer changes nothing.</para>
+    /// only what is new. What the host keeps of states is gone on with either way, and told as CachedInputTokenCount. Requests of one id take turns; one that does not end in an answer changes nothing.</para>
     /// <para>GetService finds the host, its model and <see cref="ChatClientMetadata"/>; the last update of an answer has its <see cref="GenerationStats"/> as RawRepresentation.</para>
     /// </remarks>
     /// <param name="host">What computes the answers; somebody else drives it where it is manual.</param>

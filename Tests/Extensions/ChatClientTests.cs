@@ -93,10 +93,14 @@ public sealed class ChatClientTests : IDisposable
     public async Task Penalties_Large_LetNoTokenComeTwice(float frequency, float presence)
     {
         IChatClient client = Client(new MambaChatClientOptions { Sampling = TinyModel.Printable(1) with { RepeatLastN = -1, Temperature = 0 } });
-        string plain = (await client.GetResponseAsync("abc", Forty)).Text;
+        string said = string.Concat(Enumerable.Repeat("abc", 100));   // long enough to be kept, and not to be fed for the second answer
+        string plain = (await client.GetResponseAsync(said, Forty)).Text;
         Assert.True(plain.Distinct().Count() < plain.Length, plain);
-        string text = (await client.GetResponseAsync("abc", new ChatOptions { MaxOutputTokens = 40, FrequencyPenalty = frequency, PresencePenalty = presence })).Text;
+        ChatResponse response = await client.GetResponseAsync(said, new ChatOptions { MaxOutputTokens = 40, FrequencyPenalty = frequency, PresencePenalty = presence });
+        Assert.Equal(256, response.Usage!.CachedInputTokenCount);   // always told
+        string text = response.Text;
         Assert.Equal(40, text.Distinct().Count());
+        Assert.DoesNotContain(text, "userassistantabc".Contains);   // nor one of the prompt
     }
 
     [Fact]

@@ -40,6 +40,21 @@ public sealed class ChatConversationTests : IDisposable
         Assert.True(other.Usage!.InputTokenCount < 30);
     }
 
+    /// <summary>The states of earlier turns are the host's to keep: a conversation is cheap whether the client keeps its turns or the caller sends them.</summary>
+    [Fact]
+    public async Task Request_ThatGoesOn_FeedsWhatIsNewAlone()
+    {
+        using var host = new ModelHost(_tiny.Model);
+        IChatClient client = host.AsChatClient(new MambaChatClientOptions { Sampling = TinyModel.Printable(5) });
+        var question = new Message(ChatRole.User, new string('x', 300));
+        UsageDetails first = (await client.GetResponseAsync(question, Of("evening"))).Usage!;   // always told
+        UsageDetails second = (await client.GetResponseAsync("And?", Of("evening"))).Usage!;
+        Assert.Equal(0, first.CachedInputTokenCount);
+        Assert.InRange(second.InputTokenCount!.Value - second.CachedInputTokenCount!.Value, 1, 60);
+        ChatResponse again = await client.GetResponseAsync([question, new(ChatRole.Assistant, "This."), new(ChatRole.User, "Why?")], Of(null));
+        Assert.True(again.Usage!.CachedInputTokenCount > 250);
+    }
+
     [Fact]
     public async Task Requests_OfOneIdAtOnce_TakeTurns()
     {
