@@ -79,6 +79,10 @@ internal sealed class CheckpointFolder
             _note?.Invoke($"A kept state was dropped: {e.Message}");
             Delete(file);
         }
+        catch (IOException e) when (FileLock.IsHeld(e))
+        {
+            return false;   // another program is just putting it in its place
+        }
         catch (FileNotFoundException)
         {
             // Another program let it go.

@@ -92,6 +92,19 @@ public sealed class CheckpointFolderTests : IDisposable
         Assert.Equal(96, second.Ask(prompt).Stats.CachedTokens);
     }
 
+    /// <summary>A file has its name a moment before its writer lets it go.</summary>
+    [Fact]
+    public void Start_FilesHeldByAnotherProgram_GoesOnAndFindsThemLater()
+    {
+        (string first, _) = Ask();
+        FileStream[] held = [.. Files.Select(file => new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None))];
+        (string second, GenerationStats stats) = Ask();
+        Assert.Equal((first, 0), (second, stats.CachedTokens));
+        foreach (FileStream file in held) file.Dispose();
+        Assert.Empty(_notes);
+        Assert.Equal(96, Ask().Stats.CachedTokens);
+    }
+
     [Fact]
     public void Open_FolderIsAFile_IsRefusedAndLeavesTheModelClosed()
     {
