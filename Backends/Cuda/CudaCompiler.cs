@@ -181,11 +181,12 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             SsdByRows(op, arguments);
             return;
         }
-        int states = SsdChunks.StatesOf(op), pieces = Parts(bucket.Rows, SsdChunks.Rows) * SsdChunks.PairsOfChunk * op.NGroups;
+        int pieces = Parts(bucket.Rows, SsdChunks.Rows) * SsdChunks.PairsOfChunk * op.NGroups;
         if (!IsWide(x) || !IsWide(y) || op.HeadDim % 4 != 0) arguments.Wide = 0;
-        var chunks = new SsdChunkArguments { Scan = arguments, Parts = ssdChunks.PartsAddress, Pairs = ssdChunks.PairsAddress };
-        Add(op, SsdChunks.Module, $"ssd_pairs_{states}", pieces, bucket.Sequences, SsdChunks.PairThreads, chunks);
-        Add(op, SsdChunks.Module, $"ssd_chunks_{states}", (long)op.NHeads * Parts(op.HeadDim, SsdChunks.Channels), bucket.Sequences, SsdChunks.Threads, chunks, SsdChunks.SharedBytes(op));
+        var chunks = new SsdChunkArguments { Scan = arguments, Parts = ssdChunks.PartsAddress, Pairs = ssdChunks.PairsAddress, Back = ssdChunks.BackAddress };
+        string module = SsdChunks.Module(ssdChunks.IsExact);
+        Add(op, module, ssdChunks.Kernel("pairs", op), pieces, bucket.Sequences, SsdChunks.PairThreads, chunks);
+        Add(op, module, ssdChunks.Kernel("chunks", op), (long)op.NHeads * Parts(op.HeadDim, SsdChunks.Channels), bucket.Sequences, SsdChunks.Threads, chunks, SsdChunks.SharedBytes(op));
     }
 
     private void SsdByRows(SsdScanOp op, in SsdArguments arguments)

@@ -196,7 +196,7 @@ internal struct SsdArguments
 internal struct SsdChunkArguments
 {
     public SsdArguments Scan;
-    public ulong Parts, Pairs;
+    public ulong Parts, Pairs, Back;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -39,7 +39,7 @@ internal static class PlanKernels
                 case SelectiveScanOp: modules.Add("scan"); break;
                 case SsdScanOp ssd:
                     modules.Add("ssd");
-                    if (tensorCores && !exact && SsdChunks.CanTake(ssd, kernels)) modules.Add(SsdChunks.Module);
+                    if (tensorCores && SsdChunks.CanTake(ssd, kernels)) modules.Add(SsdChunks.Module(exact));
                     break;
                 case SelectOutputsOp: modules.Add("select"); break;
                 case LinearOp linear:

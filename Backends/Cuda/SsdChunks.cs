@@ -1,15 +1,12 @@
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>SsdScan of many rows as products of matrices on tensor cores (ssd_chunks.cu): which ops go that way, and the room that they need for B and C.</summary>
+/// <summary>SsdScan of many rows as products of matrices on tensor cores (ssd_chunks.h): which ops go that way, and the room that they need for B and C.</summary>
 /// <remarks>
-/// Floats are sums of two BF16 values there, 16 bits: up to 1.7e-5 of a model's largest logit, where float32 stays below 1e-6. So it is for models whose products
-/// round x to 16 bits or less anyway, and not for weights in F32 or cuda:exact.
+/// Floats are sums of two BF16 values there, 16 bits: up to 1.7e-5 of a model's largest logit. So that is for models whose products round x to 16 bits or less
+/// anyway; for weights in F32 and cuda:exact they are sums of two F16 values, 22 bits, brought to the range of these.
 /// </remarks>
 internal sealed class SsdChunks : IDisposable
 {
-    /// <summary>The module with its kernels.</summary>
-    public const string Module = "ssd_chunks";
-
     /// <summary>Rows of a chunk. With fewer a sequence on average, the scan that takes one row after the other is faster.</summary>
     public const int Rows = 64;
 
@@ -19,23 +16,25 @@ internal sealed class SsdChunks : IDisposable
     private const int MostStates = 128, Padding = 8, Parts = 4;
 
     private readonly CudaDeviceMemory? _memory;
-    private readonly long _pairs;
+    private readonly long _pairs, _back;
 
     public SsdChunks(CudaModel model, DeviceWeights weights, BatchShape shape)
     {
         Plan plan = model.Plan;
         KernelLibrary kernels = model.Kernels;
-        if (shape.Tokens < Rows || !model.HasTensorCores || model.IsExact || MultipliesFloats(plan, weights)) return;
-        long parts = 0, pairs = 0;
+        if (shape.Tokens < Rows || !model.HasTensorCores) return;
+        IsExact = model.IsExact || MultipliesFloats(plan, weights);
+        long parts = 0, pairs = 0, back = 0;
         foreach (Op op in plan.Ops)
         {
             if (op is not SsdScanOp ssd || !CanTake(ssd, kernels)) continue;
             parts = Math.Max(parts, PartBytes(ssd) * shape.Tokens);
             pairs = Math.Max(pairs, PairBytes(ssd) * shape.Tokens);
+            back = Math.Max(back, BackBytes(ssd) * shape.Tokens);
         }
         if (parts == 0) return;
-        _pairs = parts;
-        _memory = new CudaDeviceMemory(parts + pairs, $"B and C of {shape.Tokens} rows in 16 bits");
+        (_pairs, _back) = (parts, parts + pairs);
+        _memory = new CudaDeviceMemory(parts + pairs + back, $"B and C of {shape.Tokens} rows in 16 bits");
     }
 
     public long Bytes => _memory?.Bytes ?? 0;
@@ -46,28 +45,42 @@ internal sealed class SsdChunks : IDisposable
     /// <summary>Their products within a chunk.</summary>
     public ulong PairsAddress => PartsAddress + (ulong)_pairs;
 
+    /// <summary>What leads back from them, where they are brought to the range of their halves.</summary>
+    public ulong BackAddress => PartsAddress + (ulong)_back;
+
+    /// <summary>Whether floats keep 22 bits.</summary>
+    public bool IsExact { get; }
+
+    /// <summary>The module with the kernels.</summary>
+    public static string Module(bool exact) => exact ? "ssd_exact" : "ssd_chunks";
+
+    /// <summary>The name of one of them for an op.</summary>
+    public string Kernel(string part, SsdScanOp op) => $"{(IsExact ? "ssd_exact" : "ssd")}_{part}_{StatesOf(op)}";
+
     /// <summary>Whether an op goes this way where a batch has enough rows: a device of 8.0 or later with as much shared memory.</summary>
     public static bool CanTake(SsdScanOp op, KernelLibrary kernels) => op.DState <= MostStates && kernels.Capability >= 80 && SharedBytes(op) <= kernels.MostSharedBytes;
 
     /// <summary>Whether it does in batches of a bucket.</summary>
     public bool Takes(SsdScanOp op, KernelLibrary kernels, Bucket bucket) => _memory is not null && CanTake(op, kernels) && bucket.Rows >= Rows * (long)bucket.Sequences;
 
-    /// <summary>States a channel that kernels are there for, and the names of these end in.</summary>
-    public static int StatesOf(SsdScanOp op) => op.DState <= 64 ? 64 : MostStates;
+    /// <summary>States a channel that kernels are there for.</summary>
+    private static int StatesOf(SsdScanOp op) => op.DState <= 64 ? 64 : MostStates;
 
     /// <summary>Bytes for a row at most.</summary>
-    public static long BytesOfRow(SsdScanOp op) => op.DState <= MostStates ? PartBytes(op) + PairBytes(op) : 0;
+    public static long BytesOfRow(SsdScanOp op) => op.DState <= MostStates ? PartBytes(op) + PairBytes(op) + BackBytes(op) : 0;
 
     /// <summary>Shared memory of a block of the second kernel: two stages of a chunk, and two of the state.</summary>
     public static int SharedBytes(SsdScanOp op)
     {
-        int row = StatesOf(op) + Padding, numbers = 4 * Rows * sizeof(float) + 16;
+        const int Slices = 4;
+        int row = StatesOf(op) + Padding, numbers = 5 * Rows * sizeof(float) + 16, powers = 2 * (Rows + Slices) * sizeof(float);
         int stage = Parts * Rows * (row + Channels + Padding) * sizeof(ushort) + numbers;
-        return 2 * stage + 2 * 2 * Channels * row * sizeof(ushort);
+        return 2 * stage + 2 * 2 * Channels * row * sizeof(ushort) + powers;
     }
 
     public void Dispose() => _memory?.Dispose();
 
+    /// <summary>Whether a plan's large products are of weights in F32.</summary>
     private static bool MultipliesFloats(Plan plan, DeviceWeights weights)
     {
         foreach (Op op in plan.Ops)
@@ -76,6 +89,8 @@ internal sealed class SsdChunks : IDisposable
     }
 
     private static long PartBytes(SsdScanOp op) => (long)op.NGroups * Parts * StatesOf(op) * sizeof(ushort);
+
+    private static long BackBytes(SsdScanOp op) => (long)op.NGroups * 2 * sizeof(float);
 
     private static long PairBytes(SsdScanOp op) => (long)op.NGroups * Rows * sizeof(float);
 }

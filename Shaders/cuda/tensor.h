@@ -47,9 +47,9 @@ DEVICE u32 pack(float x, float y, Half) { u32 r; asm("cvt.rn.f16x2.f32 %0, %1, %
 DEVICE u32 pack(float x, float y, Bfloat) { u32 r; asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x)); return r; }
 #endif
 
-/// Two floats in sixteen bits of fraction: the nearest bfloats, and those of what is left.
+/// Two floats as sums: the nearest halves, and those of what is left.
 struct Split { u32 high, low; };
-DEVICE Split split(float x, float y) {
-    u32 high = pack(x, y, Bfloat());
-    return Split{high, pack(x - __builtin_bit_cast(float, high << 16), y - __builtin_bit_cast(float, high & 0xffff0000u), Bfloat())};
+template<class Type> TEMPLATE_DEVICE Split split(float x, float y) {
+    u32 high = pack(x, y, Type());
+    return Split{high, pack(x - Type::widen(high), y - Type::widen(high >> 16), Type())};
 }
