@@ -30,7 +30,7 @@ internal sealed class CudaModel : ILoadedModel
         {
             WeightForm FormOf(WeightRef weight) => PlanKernels.FormOf(plan, weight, source) ?? default;
             Steps = kernels.Capability >= 80 ? StepRules.Groups(plan, FormOf) : null;
-            IEnumerable<KernelModule> steps = Steps is null ? [] : StepCompiler.Modules(plan, Steps, FormOf, kernels.MultiProcessors);
+            IEnumerable<KernelModule> steps = Steps is null ? [] : StepCompiler.Modules(plan, Steps, FormOf, kernels);
             kernels.Load(PlanKernels.Modules(plan, source, HasTensorCores, exact, kernels).Select(m => new KernelModule(m)).Concat(steps));
         });
         try

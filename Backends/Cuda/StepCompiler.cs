@@ -35,7 +35,7 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
 
     private bool TryAddProduct(StepGroup group)
     {
-        if (ShapeOf(group, _plan, weights.FormOf, Sequences(bucket.Rows), model.Kernels.MultiProcessors) is not StepShape shape) return false;
+        if (ShapeOf(group, _plan, weights.FormOf, Sequences(bucket.Rows), model.Kernels) is not StepShape shape) return false;
         if (group.Linear is not { } linear || Rows(linear) == 0) return true;
         // Logits go straight to the host, if that is where they are wanted.
         HostLogits? to = linear.Output.Register == _plan.Logits?.Register ? logits : null;
@@ -60,28 +60,27 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
             arguments.TapBias = weights.Vector(conv.Bias);
             arguments.Window = _plan.States.Entries[conv.Window.Index].CanonicalOffset;
         }
-        var module = new KernelModule($"step_{weights.FormOf(linear.Weight).Kernels}", shape.Sizes);
+        KernelModule module = shape.Module(weights.FormOf(linear.Weight));
         Add(linear, module, module.Name, shape.Blocks, 1, shape.Threads, arguments, shape.SharedBytes);
         return true;
     }
 
     /// <summary>The modules that steps of one sequence need.</summary>
-    public static IEnumerable<KernelModule> Modules(Plan plan, StepGroups groups, Func<WeightRef, WeightForm> formOf, int multiProcessors)
+    public static IEnumerable<KernelModule> Modules(Plan plan, StepGroups groups, Func<WeightRef, WeightForm> formOf, KernelLibrary kernels)
     {
         for (int i = 0; i < plan.Ops.Length; i++)
         {
             if (groups[i] is not { } group) continue;
             if (group.Scan is { } scan) yield return ModuleOf(group, scan, formOf, 1);
             else if (group.Ssd is { } ssd) yield return ModuleOf(ssd, 1);
-            else if (ShapeOf(group, plan, formOf, 1, multiProcessors) is StepShape shape && group.Linear is { } linear)
-                yield return new KernelModule($"step_{formOf(linear.Weight).Kernels}", shape.Sizes);
+            else if (ShapeOf(group, plan, formOf, 1, kernels) is StepShape shape && group.Linear is { } linear) yield return shape.Module(formOf(linear.Weight));
         }
     }
 
     /// <summary>One sequence has kernels of its own; more share those for several.</summary>
     private static int Sequences(int rows) => rows == 1 ? 1 : MostRows;
 
-    private static StepShape? ShapeOf(StepGroup group, Plan plan, Func<WeightRef, WeightForm> formOf, int sequences, int multiProcessors)
+    private static StepShape? ShapeOf(StepGroup group, Plan plan, Func<WeightRef, WeightForm> formOf, int sequences, KernelLibrary kernels)
     {
         if (group.Linear is not { } linear) return null;
         WeightForm form = formOf(linear.Weight);
@@ -96,7 +95,7 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
             Taps = group.Conv?.DConv ?? 0,
             ConvFirst = group.Conv is { } conv ? conv.X.Offset - linear.Output.Offset : 0,
             ConvCount = group.Conv?.X.Width ?? 0,
-        }, multiProcessors);
+        }, kernels.MultiProcessors, kernels.MostSharedBytes);
     }
 
     private static KernelModule ModuleOf(StepGroup group, SelectiveScanOp scan, Func<WeightRef, WeightForm> formOf, int sequences)

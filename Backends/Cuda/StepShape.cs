@@ -6,9 +6,10 @@ namespace MambaRT.Backends.Cuda;
 /// <param name="Sizes">The kernel's constants.</param>
 /// <param name="Blocks">Of the grid.</param>
 /// <param name="SharedBytes">Of a block.</param>
-internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int SharedBytes)
+/// <param name="IsWhole">Whether all weights of a block come to its shared memory (Shaders/cuda/step_whole.h).</param>
+internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int SharedBytes, bool IsWhole = false)
 {
-    private const int MostShared = 227 << 10, MostSplit = 16, MostSpans = 4, MostVectors = 5;
+    private const int MostSplit = 16, MostSpans = 4, MostVectors = 5, MostWarps = 16;
 
     /// <summary>What a lane reads at a time, as Shaders/cuda/step_*.h have it: rows of weights a tile, columns a step, steps on their way at most, bytes and registers a step.</summary>
     private readonly record struct Kind(int Rows, int Columns, int Depth, int Bytes, int Registers)
@@ -25,21 +26,57 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
 
     public int Threads => Sizes.Warps * 32;
 
+    /// <summary>The module that has the kernel, of its name.</summary>
+    public KernelModule Module(WeightForm form) => new($"{(IsWhole ? "whole" : "step")}_{form.Kernels}", Sizes);
+
     /// <summary>Of all ways to share the work out the quickest by a rough count of cycles; null where none fits.</summary>
     /// <param name="form">Of the weights.</param>
     /// <param name="sizes">What is known: columns, outputs, sequences, what goes before and after.</param>
     /// <param name="multiProcessors">Of the device.</param>
-    public static StepShape? For(WeightForm form, KernelSizes sizes, int multiProcessors)
+    /// <param name="mostShared">Shared memory of a block.</param>
+    public static StepShape? For(WeightForm form, KernelSizes sizes, int multiProcessors, int mostShared)
     {
         StepShape? best = null;
         double least = double.PositiveInfinity;
-        Try(form, sizes, 1, multiProcessors, ref best, ref least);
+        if (form.Kernels is "Q4_K" or "Q5_K" or "Q6_K")
+        {
+            foreach (int rows in (ReadOnlySpan<int>)[4, 8]) TryWhole(form, sizes, rows, multiProcessors, mostShared, ref best, ref least);
+            if (best is not null) return best;
+        }
+        Try(form, sizes, 1, multiProcessors, mostShared, ref best, ref least);
         if (form.IsQuantized)
-            foreach (int rows in (ReadOnlySpan<int>)[2, 4]) Try(form, sizes, rows, multiProcessors, ref best, ref least);
+            foreach (int rows in (ReadOnlySpan<int>)[2, 4]) Try(form, sizes, rows, multiProcessors, mostShared, ref best, ref least);
         return best;
     }
 
-    private static void Try(WeightForm form, KernelSizes sizes, int rows, int multiProcessors, ref StepShape? best, ref double least)
+    private static void TryWhole(WeightForm form, KernelSizes sizes, int rows, int multiProcessors, int mostShared, ref StepShape? best, ref double least)
+    {
+        const int LaneColumns = 64, MostUnits = 4, LeastStored = 11 << 10;   // of less, registers bring as much sooner (measured)
+        int step = 32 / rows * LaneColumns, all = Parts(sizes.Columns, step), own = Parts(Parts(sizes.Outputs, rows), multiProcessors);
+        for (int split = 1; split <= Math.Min(all, MostSplit); split++)
+            for (int units = 1; units <= MostUnits; units++)
+            {
+                int steps = Parts(all, split), abreast = Parts(own, units), warps = abreast * split, ofBlock = abreast * units * rows;
+                if (warps > MostWarps || (split - 1) * steps >= all || sizes.Columns > MostVectors * 128 * warps || (sizes.Taps > 0 && ofBlock > 32 * warps)) continue;
+                KernelSizes tried = sizes with { Warps = warps, Split = split, Abreast = abreast, Steps = steps, Units = units, TileRows = rows, Depth = steps, PerRound = 1, Spans = 1, Rounds = units };
+                int padded = split * steps * step, stored = ofBlock * (sizes.Columns / 256 * Kind.Of(form).Bytes / 4);
+                int shared = stored + padded + padded / 4 + MostWarps * sizeof(ulong) + (ofBlock * split + 2 * warps + 1) * sizeof(float);
+                double cycles = WholeCycles(tried, stored);
+                if (stored < LeastStored || shared > mostShared || cycles >= least) continue;
+                (least, best) = (cycles, new StepShape(tried, Parts(Parts(sizes.Outputs, rows), units * abreast), shared, true));
+            }
+    }
+
+    /// <summary>What a multiprocessor issues: for each step of a warp, by what it has of x and by row; but a warp's steps wait for themselves; x is brought by all threads.</summary>
+    private static double WholeCycles(KernelSizes s, int stored)
+    {
+        const double BytesACycle = 13, Row = 65, X = 25, Wait = 150, Vector = 60;
+        const int Schedulers = 4, WarpColumns = 128;
+        double issued = Parts(s.Warps, Schedulers) * s.Steps * (Row * s.Units + X), alone = s.Steps * (Row * s.Units + Wait);
+        return stored / BytesACycle + Math.Max(issued, alone) + Vector * Parts(s.Columns, WarpColumns * s.Warps) + 6 * s.Split + 12 * s.Warps;
+    }
+
+    private static void Try(WeightForm form, KernelSizes sizes, int rows, int multiProcessors, int mostShared, ref StepShape? best, ref double least)
     {
         Kind kind = Kind.Of(form);
         kind = kind with { Rows = kind.Rows * rows, Columns = kind.Columns / rows };
@@ -61,7 +98,7 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
                         };
                         var shape = new StepShape(tried, Parts(Parts(sizes.Outputs, kind.Rows), units * abreast), Shared(tried, form, kind));
                         double cycles = Cycles(tried, kind, form.IsHalf);
-                        if (shape.SharedBytes > MostShared || cycles >= least) continue;
+                        if (shape.SharedBytes > mostShared || cycles >= least) continue;
                         (least, best) = (cycles, shape);
                     }
                 }

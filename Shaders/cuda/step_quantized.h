@@ -30,7 +30,7 @@ struct RoundedRow {
 DEVICE int dot16(U4 w, U4 x) { return dot4(w.x, x.x, dot4(w.y, x.y, dot4(w.z, x.z, dot4(w.w, x.w, 0)))); }
 
 /// Lanes of a row of weights, and which of them this is.
-DEVICE int lanes() { return SIZE(TileRows) == 4 ? 8 : SIZE(TileRows) == 2 ? 16 : 32; }
+DEVICE int lanes() { return SIZE(TileRows) == 8 ? 4 : SIZE(TileRows) == 4 ? 8 : SIZE(TileRows) == 2 ? 16 : 32; }
 DEVICE u32 lane_of_row() { return THREAD & lanes() - 1; }
 
 /// The parts that all block formats share: a warp one, two or four rows of weights. Blocks says how a lane reads its columns of a step.

@@ -8,7 +8,6 @@ static inline void bytes_to_halves(u32* to, u32 bytes, u32 scale) {
 }
 template<class Type> inline u32 pack(float x, float y, Type) { return Type::round(x) | (u32)Type::round(y) << 16; }
 #else
-DEVICE u32 shared_address(const void* p) { return (u32)(u64)(__attribute__((address_space(3))) const void*)p; }
 /// Sixteen bytes from global to shared memory, or sixteen zeros.
 DEVICE void copy_async(void* to, const void* from, bool there) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" :: "r"(shared_address(to)), "l"(from), "r"(there ? 16 : 0) : "memory");

@@ -1,20 +1,14 @@
 // Tensor cores and bulk copies of compute capability 9.0a, where a group of four warps multiplies tiles that lie in shared memory.
 #pragma once
 #include "halves.h"
+#ifndef EMULATED
+#include "barriers.h"
+#endif
 
 /// Names a tile of 64 columns whose rows of 128 bytes lie end to end, in the order that bulk copies swizzle them.
 DEVICE u64 tile_at(u32 address) { return (u64)((address & 0x3ffff) >> 4) | (u64)1 << 16 | (u64)(1024 >> 4) << 32 | (u64)1 << 62; }
 
 #ifndef EMULATED
-DEVICE u32 shared_address(const void* p) { return (u32)(u64)(__attribute__((address_space(3))) const void*)p; }
-DEVICE void barrier_init(u32 barrier, int arrivals) { asm volatile("mbarrier.init.shared.b64 [%0], %1;" :: "r"(barrier), "r"(arrivals) : "memory"); }
-DEVICE void barriers_ready() { asm volatile("fence.mbarrier_init.release.cluster; fence.proxy.async.shared::cta;" ::: "memory"); }
-/// Arrives, and lets the barrier wait for as many bytes of copies.
-DEVICE void barrier_expect(u32 barrier, int bytes) { asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" :: "r"(barrier), "r"(bytes) : "memory"); }
-DEVICE void barrier_arrive(u32 barrier) { asm volatile("mbarrier.arrive.shared.b64 _, [%0];" :: "r"(barrier) : "memory"); }
-DEVICE void barrier_wait(u32 barrier, int parity) {
-    asm volatile("{ .reg .pred p; again: mbarrier.try_wait.parity.shared.b64 p, [%0], %1; @!p bra again; }" :: "r"(barrier), "r"(parity) : "memory");
-}
 /// A box of a matrix, as its map describes it, to shared memory; zeros where it reaches beyond.
 DEVICE void copy_box(u32 to, const void* map, int column, int row, u32 barrier) {
     asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];"

@@ -78,6 +78,7 @@ internal static class OpCases
                 foreach (int outputs in new[] { 1, 33, 48, 256 })
                     yield return Row($"linear {type} in={width} out={outputs}", bound, b =>
                         b.Plan.Linear("linear", b.Input(width), b.Matrix("weight", type, outputs, width)));
+            if (type.BlockLength == 256) yield return Row($"linear {type} in=5120 out=33", bound, b => b.Plan.Linear("linear", b.Input(5120), b.Matrix("weight", type, 33, 5120)));
             int columns = inputs[^2];
             yield return Row($"linear {type} in={columns} out=1552 bias", bound, b =>
                 b.Plan.Linear("linear", b.Input(columns), b.Matrix("weight", type, 1552, columns), b.Vector("bias", 1552, -1, 1)));
