@@ -119,6 +119,10 @@ internal sealed class ModelArguments(bool keepsStates = false)
         return opened;
     }
 
+    /// <summary>Opens the model to look at it: where nothing is asked for, on the CPU, which uses weights where the file is mapped and brings nothing to a GPU.</summary>
+    public OpenedModel OpenToLook(ParseResult arguments, Terminal terminal) =>
+        arguments.GetResult(_layers) is null ? OpenOn(arguments, OrCpu(arguments), CheckedCpu(arguments), terminal) : Open(arguments, terminal);
+
     /// <summary>Opens the model a second time, on another backend; threads are those asked for, where it has any.</summary>
     public OpenedModel OpenOn(ParseResult arguments, string backend, Terminal terminal) =>
         Open(arguments, Locate(arguments), new BackendChoice(backend, null, BackendSelector.HasThreads(backend) ? Cpu(arguments) : new CpuOptions()), terminal, null);
@@ -131,8 +135,14 @@ internal sealed class ModelArguments(bool keepsStates = false)
             if (name is not null && !BackendSelector.ShowsOps(name))
                 throw new NotSupportedException($"The {name} backend cannot show what single operations yield; choose cpu or reference for a trace.");
         if (arguments.GetResult(_layers) is not null) throw new NotSupportedException("A model on two devices cannot show what single operations yield; leave out --gpu-layers for a trace.");
-        string backend = arguments.GetValue(_backend) is null or "auto" ? BackendSelector.Names[0] : arguments.GetValue(_backend)!;   // given
-        OpenedModel opened = Open(arguments, Locate(arguments), new BackendChoice(backend, null, CheckedCpu(arguments)), terminal, null);
+        return OpenOn(arguments, OrCpu(arguments), CheckedCpu(arguments), terminal);
+    }
+
+    private string OrCpu(ParseResult arguments) => arguments.GetValue(_backend) is string name and not "auto" ? name : BackendSelector.Names[0];
+
+    private OpenedModel OpenOn(ParseResult arguments, string backend, CpuOptions cpu, Terminal terminal)
+    {
+        OpenedModel opened = Open(arguments, Locate(arguments), new BackendChoice(backend, null, cpu), terminal, null);
         Answer(arguments, terminal, opened.Model);
         return opened;
     }

@@ -47,13 +47,13 @@ internal sealed class InfoCommand : Verb
         return damaged is { Count: > 0 } || trace is { IsGood: false } ? Program.BadInput : Program.Ok;
     }
 
-    /// <summary>Opens the model as a run would; a file that cannot be run can still be looked at.</summary>
+    /// <summary>Opens the model, by which what a run would refuse is found; a file that cannot be run can still be looked at.</summary>
     private Plan? Record(ParseResult arguments, out long budget, out string? refusal)
     {
         budget = 0;
         try
         {
-            using OpenedModel opened = _model.Open(arguments, Terminal);
+            using OpenedModel opened = _model.OpenToLook(arguments, Terminal);
             refusal = null;
             budget = opened.Model.StateBudget;
             return opened.Model.Plan;

@@ -32,6 +32,17 @@ public sealed class CudaFailureTests : IDisposable
         EmulatedCuda.Resize(DeviceBytes);
     }
 
+    [MachineFact(Needs.EmulatedCuda)]
+    public void Info_UnderAuto_BringsNothingToTheDevice()
+    {
+        CommandLine asked = CommandLine.Run(["info", "--backend", "cuda"]);
+        EmulatedCuda.Fail("cuMemAlloc", 0, OutOfMemory);
+        CommandLine auto = CommandLine.Run(["info"]), cuda = CommandLine.Run(["info", "--backend", "cuda"]);
+        Assert.Equal((0, 0), (asked.Code, auto.Code));
+        Assert.Equal(asked.Output, auto.Output);
+        Assert.Contains("CUDA_ERROR_OUT_OF_MEMORY", cuda.Error, StringComparison.Ordinal);
+    }
+
     [MachineTheory(Needs.EmulatedCuda)]
     [InlineData("cuMemAlloc", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
     [InlineData("cuMemAllocHost", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
