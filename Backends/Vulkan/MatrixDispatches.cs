@@ -3,19 +3,36 @@ namespace MambaRT.Backends.Vulkan;
 /// <summary>Products of many rows by matrices of halves (matrices.comp).</summary>
 internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weights, ArenaMemory arena, HalfScratch scratch, DispatchList list, Bucket bucket)
 {
-    private const int Threads = 64, LargeTile = 128, SmallTile = 64;
+    private const int Threads = 64, Tile = 64;
 
-    /// <summary>Workgroups that keep a large device busy: with fewer, tiles are small.</summary>
-    private const int Enough = 96;
+    private LinearOp? _next, _halved;
+    private bool _isOnlyReader;
+
+    /// <summary>Notes whether the op behind one is a product by matrices of all that it yields: its shader may write the halves then.</summary>
+    public void ReadsNext(Plan plan, int i)
+    {
+        Op op = plan.Ops[i];
+        _next = i + 1 < plan.Ops.Length && plan.Ops[i + 1] is LinearOp linear && linear.X == op.Output && linear.X.Width == HalfScratch.StrideOf(linear.X.Width)
+            && scratch.Takes(weights[linear.Weight], Rows(linear)) ? linear : null;
+        _isOnlyReader = _next is not null && plan.Registers[op.Output.Register].Last == i + 1 && _next.AddTo?.Register != op.Output.Register;
+    }
+
+    /// <summary>What the op has to write; for those that can.</summary>
+    public HalvesYield Yield()
+    {
+        _halved = _next;
+        return _next is null ? new HalvesYield(HalvesYield.Floats, list.OrTable(default), BufferAccess.Reads, 0)
+            : new HalvesYield(_isOnlyReader ? HalvesYield.Halves : HalvesYield.Both, scratch.Rows, BufferAccess.Writes, (uint)HalfScratch.StrideOf(_next.X.Width));
+    }
 
     /// <summary>Adds a product, unless it goes otherwise.</summary>
     public bool TryMultiply(LinearOp op)
     {
         WeightPlace place = weights[op.Weight];
-        int rows = op.X.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs, stride = HalfScratch.StrideOf(op.X.Width);
+        int rows = Rows(op), stride = HalfScratch.StrideOf(op.X.Width);
         if (!scratch.Takes(place, rows)) return false;
         RowsPlace x = arena[op.X];
-        list.Add(op, new ShaderKey("halve"), DispatchList.Parts(stride / 8, Threads), rows,
+        if (_halved != op) list.Add(op, new ShaderKey("halve"), DispatchList.Parts(stride / 8, Threads), rows,
             new HalvePush { From = x.Pushed, Width = (uint)op.X.Width, Stride = (uint)stride, Domain = VulkanCompiler.Domain(op.X) },
             [new(1, x.Memory), new(2, scratch.Rows, BufferAccess.Writes)]);
         if (!place.Form.IsQuantized)
@@ -34,13 +51,12 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
         return true;
     }
 
+    private int Rows(LinearOp op) => op.X.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
+
     private void Multiply(LinearOp op, WeightPlace place, BufferSlice halves, int first, int count, int rows, int stride)
     {
         RowsPlace y = arena[op.Output], residual = op.AddTo is Activation a ? arena[a] : default;
-        bool small = DispatchList.Parts(rows, LargeTile) * DispatchList.Parts(count, LargeTile) < Enough;
-        int tile = small ? SmallTile : LargeTile;
-        string shader = (small ? "matrices.small" : "matrices") + (device.Matrices == MatrixUse.Emulated ? ".emulated" : "");
-        list.Add(op, new ShaderKey(shader), DispatchList.Parts(rows, tile), DispatchList.Parts(count, tile),
+        list.Add(op, new ShaderKey(device.Matrices == MatrixUse.Emulated ? "matrices.emulated" : "matrices"), DispatchList.Parts(rows, Tile), DispatchList.Parts(count, Tile),
             new TilesPush
             {
                 Weights = place.Pushed(first, count),

@@ -9,19 +9,17 @@ namespace MambaRT.Backends.Vulkan;
 /// <param name="Lanes">Those threads.</param>
 /// <param name="Depth">Units of a row that a thread has on their way at once.</param>
 /// <param name="Chunk">Columns of x in shared memory at a time.</param>
+/// <param name="Threads">Threads of a workgroup.</param>
 /// <param name="Addends">Partial sums of a workgroup.</param>
-internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int Lanes, int Depth, int Chunk, int Addends)
+internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int Lanes, int Depth, int Chunk, int Threads, int Addends)
 {
-    /// <summary>Threads of a workgroup.</summary>
-    public const int Threads = 128;
-
     /// <summary>Rows of x that are multiplied at once at most.</summary>
     public const int MostTokens = 8;
 
-    private const int LeastLanes = 32, WideColumns = 2048;
+    private const int LeastLanes = 32, MostLanes = 128, WideColumns = 2048;
 
     /// <summary>Groups of lanes that keep a large device busy.</summary>
-    private const int Enough = 512;
+    private const int Enough = 512, EnoughOfOneRow = 2000;
 
     /// <summary>Shared memory of a workgroup beyond which too few of them run beside each other, in bytes; one row of x may take more.</summary>
     private const int FewBytes = 16 << 10;
@@ -40,18 +38,19 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
         int unit = wide && place.Form.IsHalf ? 8 : 16, tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
         int units = DispatchList.Parts(place.Columns, unit), lanes = Math.Max(LeastLanes, subgroup);
         while (tokens > 1 && tokens * lanes * unit * sizeof(float) > FewBytes / 2) tokens /= 2;
-        while (tokens == 1 && lanes < Threads && (long)place.Rows * lanes / LeastLanes < Enough && units >= 4 * lanes) lanes *= 2;
+        while (tokens == 1 && lanes < MostLanes && (long)place.Rows * lanes / LeastLanes < EnoughOfOneRow && units >= 4 * lanes) lanes *= 2;
         bool prefetches = unit == 8 || place.Form.IsQuantized;
-        int ofThread = tokens > 1 ? 4 : place.Columns < WideColumns ? 2 : 1;
+        bool many = tokens == 1 && place.Columns >= WideColumns;   // columns, for which larger workgroups were quicker
+        int threads = many ? 2 * MostLanes : MostLanes, ofThread = tokens > 1 ? 4 : many ? 2 : 1;
         if (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough) ofThread = 1;
-        int ahead = !prefetches ? 1 : Math.Max(1, (unit == 8 ? 8 : 6) / ofThread), addends = Threads / subgroup;
+        int ahead = !prefetches ? 1 : Math.Max(1, (unit == 8 ? 8 : 6) / ofThread), addends = threads / subgroup;
         for (int rounds = 1; ; rounds++)
         {
             int chunk = rounds == 1 ? units : DispatchList.Parts(DispatchList.Parts(units, rounds), lanes) * lanes;
             int steps = DispatchList.Parts(chunk, lanes), depth = DispatchList.Parts(steps, DispatchList.Parts(steps, ahead));
             long bytes = sizeof(float) * ((long)tokens * DispatchList.Parts(steps, depth) * depth * lanes * unit + addends * (ofThread * tokens + 1));
             if (bytes <= (tokens > 1 ? Math.Min(FewBytes, sharedBytes) : sharedBytes) || chunk <= lanes)
-                return new ProductShape(unit, tokens, ofThread, lanes, depth, chunk * unit, addends);
+                return new ProductShape(unit, tokens, ofThread, lanes, depth, chunk * unit, threads, addends);
         }
     }
 }

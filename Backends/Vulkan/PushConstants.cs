@@ -69,7 +69,7 @@ internal struct StepPush
 internal struct NormPush
 {
     public Rows From, Gate, To;
-    public uint Width, Domain;
+    public uint Width, Domain, HalvesStride;
     public float Epsilon;
 }
 
@@ -77,14 +77,14 @@ internal struct NormPush
 internal struct ConvPush
 {
     public Rows From, To;
-    public uint Channels, TapCount, HasBias;
+    public uint Channels, HasBias, HalvesStride;
 }
 
 [StructLayout(LayoutKind.Sequential)]
 internal struct ScanPush
 {
     public Rows U, Dt, B, C, Z, To;
-    public uint Channels, HeadDim, HeadsOfGroup;
+    public uint Channels, HeadDim, HeadsOfGroup, HalvesStride;
 }
 
 [StructLayout(LayoutKind.Sequential)]

@@ -9,7 +9,7 @@ internal readonly record struct ScanShape(int Own, int Lanes, int Steps)
     /// <summary>Threads of a workgroup.</summary>
     public const int Threads = 128;
 
-    private const int AtOnce = 8, MostSteps = 32, MostReads = 8, ManyChannels = 3072;
+    private const int AtOnce = 8, MostSteps = 32, MostReads = 16, ManyChannels = 3072;
 
     /// <summary>Channels of a workgroup.</summary>
     public int Channels => Threads / Lanes;

@@ -60,7 +60,7 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         while (lanes < most && lanes < states) lanes *= 2;
         WeightPlace place = projection is null ? default : weights[projection.Weight];
         uint rank = projection is null ? 0u : (uint)projection.X.Width, wide = projection is not null && projection.X.Width % 4 == 0 && dt.IsWide ? 1u : 0;
-        list.Add(op, new ShaderKey(Named("step"), FormNumber.Of(place.Form), place.IsWide, ssd ? 1u : 0, (uint)states, (uint)lanes, rank, wide),
+        list.Add(op, new ShaderKey(Named("step"), FormNumber.Of(place.Form), place.IsWide, ssd ? 1u : 0, (uint)states, (uint)lanes, rank, wide, bucket.Rows == 1 ? 1u : 0),
             DispatchList.Parts(channels, ScanThreads / lanes), bucket.Sequences, push with { Weights = place.Pushed(0, place.Rows) },
             [new(1, list.OrTable(place.Data)), new(2, list.OrTable(place.Scales)), new(3, dt.Memory), .. bindings]);
     }
@@ -77,7 +77,7 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         var shape = ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes);
         uint input = group.Gate is not null ? 2u : group.Norm is not null ? 1u : 0;
         var shader = new ShaderKey(Named("linear"), FormNumber.Of(place.Form), place.IsWide, (uint)place.Columns, (uint)shape.Tokens, (uint)shape.Rows, (uint)shape.Lanes, (uint)shape.Depth,
-            (uint)shape.Chunk, input, (uint)(group.Conv?.DConv ?? 0), wide ? 1u : 0, ProductShape.Threads, (uint)shape.Addends, (uint)shape.Unit);
+            (uint)shape.Chunk, input, (uint)(group.Conv?.DConv ?? 0), wide ? 1u : 0, (uint)shape.Threads, (uint)shape.Addends, (uint)shape.Unit, bucket.Rows == 1 ? 1u : 0);
         BufferSlice window = group.Conv is { } kept ? slots[kept.Window] : default;
         BufferBinding[] bindings =
         [

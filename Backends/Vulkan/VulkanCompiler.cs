@@ -36,13 +36,13 @@ internal sealed class VulkanCompiler : IScanContract
             StepGroup? group = _bucket.Single && _bucket.Rows <= StepDispatches.MostRows ? groups[i] : null;
             if (group is null)
             {
-                plan.Ops[i++].Accept(this);
+                Add(plan, i++);
                 continue;
             }
             int end = i + group.Count;
             if (!_steps.Takes(group))
             {
-                while (plan.Ops[i] != group.Linear) plan.Ops[i++].Accept(this);
+                while (plan.Ops[i] != group.Linear) Add(plan, i++);
                 group = group with { Select = null, Norm = null, Gate = null };
             }
             _steps.Add(group);
@@ -55,6 +55,13 @@ internal sealed class VulkanCompiler : IScanContract
     {
         const int Threads = 64;
         _list.AddFirst("picked tokens", new ShaderKey("resolve"), DispatchList.Parts(_bucket.Sequences, Threads), new ResolvePush { LastPick = Batch.LastPick }, [new(1, _slots.LastPicks)]);
+    }
+
+    /// <summary>Adds an op, which writes halves where the next one is a product by matrices that reads them.</summary>
+    private void Add(Plan plan, int i)
+    {
+        _matrices.ReadsNext(plan, i);
+        plan.Ops[i].Accept(this);
     }
 
     public void Embed(EmbedOp op)
@@ -104,16 +111,18 @@ internal sealed class VulkanCompiler : IScanContract
 
     public void CausalConv(CausalConvOp op)
     {
-        const int Threads = 64;
+        const int Threads = 64, RowsOfThread = 8, FewRows = 64;
         RowsPlace x = _arena[op.X], y = _arena[op.Output];
-        var push = new ConvPush { From = x.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, TapCount = (uint)op.DConv, HasBias = op.Bias is null ? 0u : 1 };
+        HalvesYield yield = _matrices.Yield();
+        var push = new ConvPush { From = x.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, HasBias = op.Bias is null ? 0u : 1, HalvesStride = yield.Stride };
         BufferBinding read = new(1, x.Memory), taps = new(2, _weights.Vector(op.Weight)), bias = new(3, _list.Vector(_weights, op.Bias)), written = new(5, y.Memory, BufferAccess.Writes);
         BufferSlice window = _slots[op.Window];
         int blocks = DispatchList.Parts(op.X.Width, Threads);
         bool keeps = window.Bytes > 0;   // a convolution of one tap keeps nothing
         BufferBinding changed = new(4, _list.OrTable(window), keeps ? BufferAccess.Reads | BufferAccess.Writes : BufferAccess.Reads);
-        _list.Add(op, new ShaderKey("conv", _bucket.Single ? 1u : 0), blocks, _bucket.Rows, push, [read, taps, bias, changed, written]);
-        if (keeps && !_bucket.Single) _list.Add(op, new ShaderKey("conv.window"), blocks, _bucket.Sequences, push, [read, changed]);
+        int rows = _bucket.Single || _bucket.Rows <= FewRows ? 1 : RowsOfThread;
+        _list.Add(op, new ShaderKey("conv", _bucket.Single ? 1u : 0, yield.Kind, (uint)op.DConv, (uint)rows), blocks, DispatchList.Parts(_bucket.Rows, rows), push, [read, taps, bias, changed, written, new(6, yield.Memory, yield.Access)]);
+        if (keeps && !_bucket.Single) _list.Add(op, new ShaderKey("conv.window", 0, 0, (uint)op.DConv), blocks, _bucket.Sequences, push, [read, changed]);
     }
 
     public void SelectiveScan(SelectiveScanOp op)
@@ -154,17 +163,19 @@ internal sealed class VulkanCompiler : IScanContract
 
     private void Norm(Op op, Activation input, Activation? gate, WeightRef? weight, int groups, float epsilon)
     {
+        HalvesYield yield = _matrices.Yield();
         RowsPlace x = _arena[input], z = gate is Activation g ? _arena[g] : x, y = _arena[op.Output];
-        _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1), Rows(input), groups,
-            new NormPush { From = x.Pushed, Gate = z.Pushed, To = y.Pushed, Width = (uint)(input.Width / groups), Domain = Domain(input), Epsilon = epsilon },
-            [new(1, x.Memory), new(2, z.Memory), new(3, _list.Vector(_weights, weight)), new(4, y.Memory, BufferAccess.Writes)]);
+        _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1, yield.Kind), Rows(input), groups,
+            new NormPush { From = x.Pushed, Gate = z.Pushed, To = y.Pushed, Width = (uint)(input.Width / groups), Domain = Domain(input), HalvesStride = yield.Stride, Epsilon = epsilon },
+            [new(1, x.Memory), new(2, z.Memory), new(3, _list.Vector(_weights, weight)), new(4, y.Memory, BufferAccess.Writes), new(5, yield.Memory, yield.Access)]);
     }
 
     private void Scan(Op op, int states, int channels, int channelsOfGroup, bool ssd, in ScanPush push, BufferBinding[] bindings)
     {
+        HalvesYield yield = _matrices.Yield();
         var shape = ScanShape.For(states, channels, channelsOfGroup, ssd, _device.Traits.SharedBytes);
-        _list.Add(op, new ShaderKey("scan", ssd ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps),
-            DispatchList.Parts(channels, shape.Channels), _bucket.Sequences, push, bindings);
+        _list.Add(op, new ShaderKey("scan", ssd ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps, yield.Kind),
+            DispatchList.Parts(channels, shape.Channels), _bucket.Sequences, push with { HalvesStride = yield.Stride }, [.. bindings, new(11, yield.Memory, yield.Access)]);
     }
 
     private int Rows(Activation a) => a.Rows == RowDomain.Tokens ? _bucket.Rows : _bucket.Outputs;

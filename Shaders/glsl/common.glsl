@@ -9,7 +9,7 @@ struct Rows { uint at, stride; };   // the first float of a value's first row, a
 
 uint countOf(uint domain) { return batch[domain]; }   // 0: rows of tokens, 1: rows of outputs
 uint sequences() { return batch[2]; }
-uint slotOf(uint sequence) { return batch[batch[3] + sequence]; }
+uint slotOf(uint sequence) { return batch[16 + sequence]; }   // the first list, so that a step finds its states at once
 uint startOf(uint sequence) { return batch[batch[4] + sequence]; }
 uint lengthOf(uint sequence) { return batch[batch[5] + sequence]; }
 uint outputRow(uint row) { return batch[batch[6] + row]; }

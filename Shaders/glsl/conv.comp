@@ -1,11 +1,16 @@
 #version 450
 // variants: window
 // Causal convolution and SiLU. Rows of a prompt are independent of each other given the window, which is therefore brought up to date behind them, in a
-// dispatch of its own (variant window); one row a sequence does both.
+// dispatch of its own (variant window); one row a sequence does both. A thread goes through ROWS rows of a channel, whose values before it keeps.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
+#include "halves.glsl"
 
 layout(constant_id = 1) const uint STEP = 0;
+layout(constant_id = 2) const uint YIELDS = AsFloats;
+layout(constant_id = 3) const uint TAPS = 4;
+layout(constant_id = 4) const uint ROWS = 1;
 
 layout(local_size_x = 64) in;
 layout(binding = 1, std430) readonly buffer X { float x[]; };
@@ -14,17 +19,18 @@ layout(binding = 4, std430) buffer State { float state[]; };   // of each slot [
 layout(binding = 2, std430) readonly buffer Taps { float taps[]; };
 layout(binding = 3, std430) readonly buffer Bias { float bias[]; };
 layout(binding = 5, std430) writeonly buffer Y { float y[]; };
+layout(binding = 6, std430) writeonly buffer Halves { uint16_t halves[]; };
 #endif
-layout(push_constant) uniform Push { Rows from, to; uint channels, tapCount, hasBias; };
+layout(push_constant) uniform Push { Rows from, to; uint channels, hasBias, halvesStride; };
 
 // Value number at of a channel, counted from the beginning of its window.
 float valueAt(uint at, uint c, uint window, uint start) {
-  uint past = tapCount - 1;
+  uint past = TAPS - 1;
   return at < past ? state[window + at] : x[from.at + (start + at - past) * from.stride + c];
 }
 
 void moveWindow(uint c, uint window, uint start, uint length) {
-  for (uint k = 0; k + 1 < tapCount; k++) state[window + k] = valueAt(length + k, c, window, start);
+  for (uint k = 0; k + 1 < TAPS; k++) state[window + k] = valueAt(length + k, c, window, start);
 }
 
 void main() {
@@ -33,14 +39,24 @@ void main() {
 #ifdef WINDOW
   uint sequence = gl_WorkGroupID.y;
   if (sequence >= sequences()) return;
-  moveWindow(c, (slotOf(sequence) * channels + c) * (tapCount - 1), startOf(sequence), lengthOf(sequence));
+  moveWindow(c, (slotOf(sequence) * channels + c) * (TAPS - 1), startOf(sequence), lengthOf(sequence));
 #else
-  uint row = gl_WorkGroupID.y;
-  if (row >= countOf(0)) return;
-  uint sequence = sequenceOf(row), start = startOf(sequence), window = (slotOf(sequence) * channels + c) * (tapCount - 1);
-  float sum = hasBias != 0 ? bias[c] : 0.0;
-  for (uint k = 0; k < tapCount; k++) sum += taps[c * tapCount + k] * valueAt(row - start + k, c, window, start);
-  y[to.at + row * to.stride + c] = silu(sum);
-  if (STEP != 0) moveWindow(c, window, start, 1);
+  uint firstRow = gl_WorkGroupID.y * ROWS, rows = min(countOf(0), firstRow + ROWS), before = 0;
+  float tap[TAPS], value[TAPS], first = hasBias != 0 ? bias[c] : 0.0;
+  [[unroll]] for (uint k = 0; k < TAPS; k++) tap[k] = taps[c * TAPS + k];
+  for (uint row = firstRow; row < rows; row++) {
+    uint sequence = sequenceOf(row), start = startOf(sequence), window = (slotOf(sequence) * channels + c) * (TAPS - 1);
+    if (row == firstRow || sequence != before)
+      [[unroll]] for (uint k = 0; k + 1 < TAPS; k++) value[k + 1] = valueAt(row - start + k, c, window, start);
+    before = sequence;
+    [[unroll]] for (uint k = 0; k + 1 < TAPS; k++) value[k] = value[k + 1];
+    value[TAPS - 1] = x[from.at + row * from.stride + c];
+    float sum = first;
+    [[unroll]] for (uint k = 0; k < TAPS; k++) sum += tap[k] * value[k];
+    float v = silu(sum);
+    if (YIELDS != AsHalves) y[to.at + row * to.stride + c] = v;
+    if (YIELDS != AsFloats) halves[row * halvesStride + c] = halfOf(v);
+    if (STEP != 0) moveWindow(c, window, start, 1);
+  }
 #endif
 }

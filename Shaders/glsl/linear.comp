@@ -22,6 +22,8 @@ layout(constant_id = 12) const uint THREADS = 128;
 layout(constant_id = 13) const uint ADDENDS = 128;      // partial sums of a workgroup: its subgroups, or threads without these
 layout(constant_id = 14) const uint UNIT = 16;          // columns that a thread takes at a time: 8 where W is halves read sixteen bytes at a time
 
+layout(constant_id = 15) const uint ONE = 0;            // whether there is one row of x: nothing is asked of the table first
+
 layout(local_size_x_id = 12) in;
 layout(binding = 3, std430) readonly buffer X { float x[]; };
 layout(binding = 3, std430) readonly buffer WideX { vec4 x4[]; };
@@ -81,11 +83,25 @@ vec4 bring(uint row, uint column, inout float square) {
   return v;
 }
 
-uint rowOfX(uint token) { return selects != 0 ? outputRow(token) : token; }
+// The bytes of sixteen, each plus RAISED: as low bits of halves of 1,024 and more they take few instructions to become floats. Sums lose ten bits by that,
+// which is far less than such weights do.
+const float RAISED = 1024.0 + 128.0;
+void raise(Sixteen s, out float v[16]) {
+  [[unroll]] for (uint i = 0; i < 4; i++) {
+    uint biased = s.q[i] ^ 0x80808080u;
+    vec2 even = unpackHalf2x16(biased & 0x00ff00ffu | 0x64006400u), odd = unpackHalf2x16(biased >> 8 & 0x00ff00ffu | 0x64006400u);
+    v[4 * i] = even.x;
+    v[4 * i + 1] = odd.x;
+    v[4 * i + 2] = even.y;
+    v[4 * i + 3] = odd.y;
+  }
+}
+
+uint rowOfX(uint token) { return ONE != 0 || selects == 0 ? token : outputRow(token); }
 
 void main() {
-  uint firstToken = gl_WorkGroupID.y * TOKENS, tokens = countOf(domain);
-  if (firstToken >= tokens) return;
+  uint firstToken = gl_WorkGroupID.y * TOKENS, tokens = ONE != 0 ? 1 : countOf(domain);
+  if (ONE == 0 && firstToken >= tokens) return;
   Weights w = weightsOf();
   uint id = threadNumber(), lane = id % LANES, firstOfGroup = gl_WorkGroupID.x * GROUPS * ROWS, firstRow = firstOfGroup + id / LANES * ROWS;
 
@@ -133,16 +149,25 @@ void main() {
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
           float own[16];
           if (HALVES) halves8(raw[d * ROWS + r].q, 0, own);
-          else if (BLOCKS) spread(raw[d * ROWS + r], own);
+          else if (BLOCKS) raise(raw[d * ROWS + r], own);
           else floats16(w, min(firstRow + r, w.count - 1), min(chunk / UNIT + lane + (step + d) * LANES, UNITS - 1), own);
           [[unroll]] for (uint i = 0; i < UNIT; i++) v[r * 16 + i] = own[i];
         }
-        [[unroll]] for (uint t = 0; t < TOKENS; t++)
+        [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+          float made[ROWS], all = 0.0;   // all: what the values of x come to, which bytes have too much or beside their scale
+          [[unroll]] for (uint r = 0; r < ROWS; r++) made[r] = 0.0;
           [[unroll]] for (uint q = 0; q < QUADS; q++) {
             vec4 f = xs[t * PADDED * QUADS + q * PADDED + lane + (step + d) * LANES];
+            if (BLOCKS) all += f.x + f.y + f.z + f.w;
             [[unroll]] for (uint r = 0; r < ROWS; r++)
-              sums[r * TOKENS + t] += v[r * 16 + 4 * q] * f.x + v[r * 16 + 4 * q + 1] * f.y + v[r * 16 + 4 * q + 2] * f.z + v[r * 16 + 4 * q + 3] * f.w;
+              made[r] += v[r * 16 + 4 * q] * f.x + v[r * 16 + 4 * q + 1] * f.y + v[r * 16 + 4 * q + 2] * f.z + v[r * 16 + 4 * q + 3] * f.w;
           }
+          [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            if (BLOCKS) made[r] = raw[d * ROWS + r].scale * (made[r] - RAISED * all);
+            if (OFFSETS) made[r] += raw[d * ROWS + r].offset * all;
+            sums[r * TOKENS + t] += made[r];
+          }
+        }
       }
     }
   }

@@ -6,12 +6,14 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
+#include "halves.glsl"
 
 layout(constant_id = 1) const uint SSD = 0;         // Mamba-2: a decay a head, B and C a group; else a gate
 layout(constant_id = 2) const uint STATES = 16;     // of a channel
 layout(constant_id = 3) const uint OWN = 2;         // of a thread
 layout(constant_id = 4) const uint LANES = 8;       // threads of a channel: OWN * LANES are not fewer than STATES
 layout(constant_id = 5) const uint STEPS = 32;      // a multiple of AtOnce
+layout(constant_id = 6) const uint YIELDS = AsFloats;
 
 const uint THREADS = 128, AtOnce = 8, CHANNELS = THREADS / LANES, PADDED = OWN * LANES;
 const uint INPUTS = STEPS / LANES > 0 ? STEPS / LANES : 1, READS = (STEPS * PADDED + THREADS - 1) / THREADS;   // that a thread brings for a tile: of its channel, and of B and C
@@ -26,7 +28,8 @@ layout(binding = 7, std430) readonly buffer D { float d[]; };
 layout(binding = 8, std430) readonly buffer DtBias { float dtBias[]; };
 layout(binding = 9, std430) buffer State { float state[]; };   // of each slot [channels, STATES]
 layout(binding = 10, std430) writeonly buffer Y { float y[]; };
-layout(push_constant) uniform Push { Rows uRows, dtRows, bRows, cRows, zRows, to; uint channels, headDim, headsOfGroup; };
+layout(binding = 11, std430) writeonly buffer Halves { uint16_t halves[]; };
+layout(push_constant) uniform Push { Rows uRows, dtRows, bRows, cRows, zRows, to; uint channels, headDim, headsOfGroup, halvesStride; };
 
 shared vec2 inputs[STEPS * CHANNELS];        // of a step and channel: delta, or for a head its decay, and delta * u
 shared vec4 reads[STEPS * PADDED / 2];       // of a step and two states: B and C, B and C
@@ -99,7 +102,9 @@ void main() {
       if (k >= STEPS || step >= length || !owns) continue;
       float sum = skip * ownU[j];
       for (uint l = 0; l < LANES; l++) sum += parts[k * THREADS + l * CHANNELS + of];
-      y[to.at + (start + step) * to.stride + channel] = SSD != 0 ? sum : sum * silu(ownZ[j]);
+      if (SSD == 0) sum *= silu(ownZ[j]);
+      if (YIELDS != AsHalves) y[to.at + (start + step) * to.stride + channel] = sum;
+      if (YIELDS != AsFloats) halves[(start + step) * halvesStride + channel] = halfOf(sum);
     }
   }
   if (!owns) return;

@@ -13,6 +13,8 @@ layout(constant_id = 5) const uint LANES = 8;       // a power of two; not more 
 layout(constant_id = 6) const uint RANK = 0;        // columns of dt's projection, in W; 0 where dt is made already
 layout(constant_id = 7) const uint WIDE_X = 0;      // whether what that reads is read sixteen bytes at a time
 
+layout(constant_id = 8) const uint ONE = 0;         // whether there is one sequence: nothing is asked of the table first but its slot
+
 const uint THREADS = 128, CHANNELS = THREADS / LANES, OWN = (STATES + LANES - 1) / LANES;
 layout(local_size_x = THREADS) in;
 layout(binding = 3, std430) readonly buffer Dt { float dt[]; };             // or what its projection reads
@@ -69,9 +71,9 @@ float projected(uint channel, uint lane, uint at) {
 
 void main() {
   uint sequence = gl_WorkGroupID.y, id = threadNumber();
-  if (sequence >= sequences()) return;
+  if (ONE == 0 && sequence >= sequences()) return;
   uint lane = id % LANES, numbered = gl_WorkGroupID.x * CHANNELS + id / LANES, channel = min(numbered, channels - 1);
-  uint row = startOf(sequence), states = (slotOf(sequence) * channels + channel) * STATES;
+  uint row = ONE != 0 ? 0 : startOf(sequence), states = (slotOf(sequence) * channels + channel) * STATES;
   uint head = SSD != 0 ? channel / headDim : channel, bc = SSD != 0 ? head / headsOfGroup * STATES : 0;
   float h[OWN], decays[OWN], drives[OWN], reads[OWN];
   for (uint i = 0; i < OWN; i++) {

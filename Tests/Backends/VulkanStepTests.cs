@@ -66,8 +66,8 @@ public sealed class VulkanStepTests
                     int chunks = (columns + s.Chunk - 1) / s.Chunk, steps = (s.Chunk / s.Unit + s.Lanes * s.Depth - 1) / (s.Lanes * s.Depth) * s.Depth;
                     long bytes = 4 * ((long)s.Tokens * steps * s.Lanes * s.Unit + s.Addends * (s.Rows * s.Tokens + 1));
                     Assert.True(bytes <= sharedBytes && chunks * (long)s.Chunk >= columns && (chunks - 1) * (long)s.Chunk < columns, $"{bytes} bytes, {columns} columns: {s}");
-                    Assert.True(s.Chunk % s.Unit == 0 && s.Rows * s.Tokens <= s.Lanes && s.Lanes % subgroup == 0 && ProductShape.Threads % s.Lanes == 0, s.ToString());
-                    Assert.Equal(ProductShape.Threads / subgroup, s.Addends);
+                    Assert.True(s.Chunk % s.Unit == 0 && s.Rows * s.Tokens <= s.Lanes && s.Lanes % subgroup == 0 && s.Threads % s.Lanes == 0 && s.Threads <= 256, s.ToString());
+                    Assert.Equal(s.Threads / subgroup, s.Addends);
                 }
     }
 
@@ -89,6 +89,48 @@ public sealed class VulkanStepTests
     [MachineTheory(Needs.Vulkan)]
     [MemberData(nameof(Models))]
     public void FeedBatch_OfAnyCount_EqualsTheReference(string backend, string model, string type) => StepBatches.EqualTheReference(backend, model, QuantTypes.ByName(type)!, 1e-5);
+
+    /// <summary>An op before a product by matrices writes the halves that this reads, and floats where something else reads them.</summary>
+    [MachineTheory(Needs.Vulkan)]
+    [InlineData("norm")]
+    [InlineData("gated norm")]
+    [InlineData("conv")]
+    [InlineData("conv, read twice")]
+    [InlineData("selective scan")]
+    [InlineData("ssd scan")]
+    public void Linear_ByMatricesBehindAnOp_ObeysTheContract(string maker)
+    {
+        const int Width = 64;
+        var rounded = new Bound(OpBounds.HalfInputs, "inputs of the product are rounded to F16");
+        var floats = new Bound(OpBounds.Floats, "the op before reads floats");
+        var op = new OpCase(maker, rounded, floats,
+        [
+            new BatchCut("70 rows", [[new Piece(0, 70)]]),
+            new BatchCut("two sequences in turn", [[new Piece(0, 20), new Piece(1, 3)], [new Piece(1, 1), new Piece(0, 1)], [new Piece(0, 1), new Piece(1, 19)]]),
+        ], b =>
+        {
+            Activation x = b.Input(4 * Width), y = Made(b, maker.Split(',')[0], x);
+            Activation product = b.Plan.Linear("linear", y, b.Matrix("weight", QuantTypes.F16, Width, Width));
+            return maker.EndsWith("twice", StringComparison.Ordinal) ? b.Plan.GatedRmsNorm("again", product, y, b.Vector("again", Width, 0.5f, 1.5f), 1, 1e-5f) : product;
+        });
+        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true });
+        ContractCheck.Obeys(backend, "vulkan, matrices", op, roundsToHalves: true);
+
+        static Activation Made(CaseBuilder b, string maker, Activation x)
+        {
+            Activation first = x.Columns(0, Width), second = x.Columns(Width, Width), third = x.Columns(2 * Width, Width), small = x.Columns(3 * Width, 16), other = x.Columns(3 * Width + 16, 16);
+            return maker switch
+            {
+                "norm" => b.Plan.RmsNorm("norm", first, b.Vector("norm", Width, 0.5f, 1.5f), 1e-5f),
+                "gated norm" => b.Plan.GatedRmsNorm("norm", first, second, b.Vector("norm", Width, 0.5f, 1.5f), 1, 1e-5f),
+                "conv" => b.Plan.CausalConv("conv", first, b.Small("taps", Width, 4, -1, 1), b.Vector("bias", Width, -1, 1), b.Plan.ConvWindow("conv", Width, 4)),
+                "selective scan" => b.Plan.SelectiveScan("scan", first, second, small, other, third, b.Small("A", Width, 16, -8, -0.1f), b.Vector("D", Width, -1, 1),
+                    b.Vector("dt_bias", Width, -4, 1), b.Plan.ScanState("scan", Width, 16)),
+                _ => b.Plan.SsdScan("scan", first, x.Columns(Width, 4), small, other, b.Vector("A", 4, -8, -0.1f), b.Vector("D", 4, -1, 1), b.Vector("dt_bias", 4, -4, 1),
+                    b.Plan.ScanState("scan", Width, 16), 1),
+            };
+        }
+    }
 
     /// <summary>Where a device has no cooperative matrices, shaders do what these would; all around them is what runs with them.</summary>
     [MachineTheory(Needs.Vulkan)]

@@ -15,6 +15,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
         (Api, Traits, MostWeightBytes, MostWork) = (traits.Api, traits, Math.Min(traits.MostBoundBytes, settings.MostWeightBytes), settings.MostWork);
         (UsesSubgroups, MapsItsMemory) = (settings.Subgroups && traits.HasSubgroupSums, settings.MappedMemory);
         Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
+        if (Matrices == MatrixUse.Cooperative) MostWork *= Workload.QuickerByMatrices;
         Memory = new MemoryBlocks(this);
         uint family = traits.Family ?? throw new NotSupportedException($"Vulkan: {traits.Lacks}.");
         float priority = 1;
