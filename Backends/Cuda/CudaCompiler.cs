@@ -117,10 +117,13 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Add(op, "conv", wide ? "conv_step_4" : "conv_step", wide ? Parts(op.X.Width, 4 * Threads) : blocks, bucket.Sequences, Threads, arguments);
             return;
         }
-        if (op.DConv > MostTaps) Add(op, "conv", "conv_rows", blocks, rowBlocks, Threads, arguments);
+        if (op.DConv > MostTaps)
+        {
+            Add(op, "conv", "conv_rows", blocks, rowBlocks, Threads, arguments);
+            Add(op, "conv", "conv_window", blocks, bucket.Sequences, Threads, arguments);
+        }
         else if (op.X.Width % WholeWarps == 0 && IsWide(x) && IsWide(y)) Add(op, "conv", "conv_rows_4", Parts(op.X.Width, 4 * Threads), rowBlocks, Threads, arguments);
         else Add(op, "conv", "conv_rows_1", blocks, rowBlocks, Threads, arguments);
-        if (op.DConv > 1) Add(op, "conv", "conv_window", blocks, bucket.Sequences, Threads, arguments);
     }
 
     public void SelectiveScan(SelectiveScanOp op)

@@ -66,7 +66,8 @@ EARLY_KERNEL(conv_step_4, ConvArguments, 128) {
         silu(bias.z + t2.x * w1.z + t2.y * w1.w + t2.z * w2.x + t2.w * x.z), silu(bias.w + t3.x * w2.y + t3.y * w2.z + t3.z * w2.w + t3.w * x.w)}, true);
 }
 
-/// Any rows, V channels a thread, whole warps of them where they are rounded to 8 bits; the windows are left as they are. Inputs of the rows before are kept in registers, at most three of them.
+/// Any rows, V channels a thread, whole warps of them where they are rounded to 8 bits. Inputs of the rows before are kept in registers, at most three of them.
+/// Whoever has a sequence's first row moves its window on: nobody else reads that.
 template<int V> TEMPLATE_DEVICE void conv_tile(const ConvArguments& a) {
     struct alignas(4 * V) Values { float v[V]; };
     int channel = (BLOCK_X * THREADS + THREAD) * V, rows = a.batch.counts[TokenRows];
@@ -97,6 +98,19 @@ template<int V> TEMPLATE_DEVICE void conv_tile(const ConvArguments& a) {
                     UNROLL
                     for (int v = 0; v < V; v++)
                         before[k - 1][v] = k < a.taps ? input(a, window_of(a, sequence, channel + v), channel + v, start, t, k) : 0.f;
+                if (t == start) {
+                    float moved[V][MostTaps - 1];    // all are on their way before the first is written
+                    UNROLL
+                    for (int v = 0; v < V; v++)
+                        UNROLL
+                        for (int j = 0; j < MostTaps - 1; j++)
+                            moved[v][j] = j < a.taps - 1 ? input(a, window_of(a, sequence, channel + v), channel + v, start, next - 1, a.taps - 2 - j) : 0.f;
+                    UNROLL
+                    for (int v = 0; v < V; v++)
+                        UNROLL
+                        for (int j = 0; j < MostTaps - 1; j++)
+                            if (j < a.taps - 1) window_of(a, sequence, channel + v)[j] = moved[v][j];
+                }
             }
             Values y;
             UNROLL
@@ -114,7 +128,12 @@ template<int V> TEMPLATE_DEVICE void conv_tile(const ConvArguments& a) {
         }
     }
 }
-KERNEL(conv_rows_4, ConvArguments, 128) { conv_tile<4>(a); }
+/// Four blocks have room on a multiprocessor.
+EARLY_KERNEL(conv_rows_4, ConvArguments, 128, 4) {
+    start_dependents();
+    wait_for_inputs();
+    conv_tile<4>(a);
+}
 KERNEL(conv_rows_1, ConvArguments, 128) { conv_tile<1>(a); }
 
 /// Any rows and taps.

@@ -154,17 +154,11 @@ template<class Type, int States> struct Chunks {
         int lane = THREAD % 32, tile = THREAD / 32, own = tile * 16 + lane / 4, p = lane % 4 * 2;
         float D = a.D[at.head];
         if (Scaled<Type>) sync();
+        F2 pairs[Steps][4];
+        ask(t, at, pairs, 0, own, p);
         for (int chunk = 0; chunk < at.chunks; chunk++) {
             int first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
             sync();     // it is prepared
-            F2 pairs[Steps][4];
-            UNROLL
-            for (int k = 0; k < Steps; k++)
-                UNROLL
-                for (int i = 0; i < 4; i++) {
-                    int row = own + i % 2 * 8, column = k * 16 + i / 2 * 8 + p;
-                    pairs[k][i] = k <= tile && row < left ? *(const F2*)(t.pairs + ((s64)(first + row) * a.groups + at.group) * Chunk + column) : F2{0, 0};
-                }
             const Stage& s = m.stages[chunk & 1];
             float sums[Tiles][4] = {}, y[Tiles][4] = {};
             _Pragma("unroll SlicesAtOnce")
@@ -210,7 +204,7 @@ template<class Type, int States> struct Chunks {
             }
             UNROLL
             for (int k = 0; k < Steps; k++) {
-                if (k > tile) break;
+                if (k > tile) continue;
                 u32 weights[2][4], x[2][Tiles / 2][4];
                 UNROLL
                 for (int i = 0; i < 4; i++) {
@@ -245,7 +239,19 @@ template<class Type, int States> struct Chunks {
                     }
                 }
             }
+            ask(t, at, pairs, chunk + 1, own, p);   // before the barrier, behind which B and C come in: they would be waited for
         }
+    }
+    /// A lane's part of the products within a chunk.
+    METHOD void ask(const SsdChunkArguments& t, const Place& at, F2 (*pairs)[4], int chunk, int own, int p) {
+        int first = at.start + chunk * Chunk, left = at.length - chunk * Chunk, tile = THREAD / 32;
+        UNROLL
+        for (int k = 0; k < Steps; k++)
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                int row = own + i % 2 * 8, column = k * 16 + i / 2 * 8 + p;
+                pairs[k][i] = k <= tile && row < left ? *(const F2*)(t.pairs + ((s64)(first + row) * t.scan.groups + at.group) * Chunk + column) : F2{0, 0};
+            }
     }
     METHOD void multiply_all(float (*sums)[4], const u32 a[2][4], const u32 b[2][Tiles / 2][4]) {
         UNROLL
