@@ -1,3 +1,3 @@
 // targets: sm_80 sm_90a
 #include "step_whole.h"
-EARLY_KERNEL(whole_Q6_K, StepArguments, 512, 2) { step_whole<WholeQ6K>(a); }
+EARLY_KERNEL(whole_Q6_K, StepArguments, 512, 1) { step_whole<WholeQ6K>(a); }
