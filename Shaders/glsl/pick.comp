@@ -258,7 +258,7 @@ uint pickToken() {
   bool finite;
   uint first = firstToken(finite);
   if (!finite && thread() == 0) picked[sequencesAtMost] = 1;
-  if (!finite || first >= tokens || pick.scale == 0.0 || pick.topK == 1) return first;
+  if (!finite || first >= tokens || floatBitsToUint(pick.scale) == 0 || pick.topK == 1) return first;   // by its bits: a scale near 0 may count as 0 otherwise
   maxBits = logitOf(first);
   bool topK = pick.topK > 0 && pick.topK < tokens;
   Limit limit = Limit(~0u, tokens);
