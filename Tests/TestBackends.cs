@@ -1,5 +1,6 @@
 using MambaRT.Backends.Auto;
 using MambaRT.Backends.Cpu;
+using MambaRT.Backends.Vulkan;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -53,10 +54,18 @@ internal static class TestBackends
     public static bool ShowsOps(string name) => !IsPair(name) && BackendSelector.ShowsOps(name);
 
     /// <summary>Whether the backend rounds activations to 16 bits beside weights of 16 bits where there are many rows, as the text on LinearOp allows.</summary>
-    public static bool RoundsToHalves(string name) => HasCuda(name) && name != "cuda:exact";
+    public static bool RoundsToHalves(string name) => HasCuda(name) ? name != "cuda:exact" : _matrices.Contains(name.Split('+')[^1]);
 
     /// <summary>Whether it is two devices.</summary>
     public static bool IsPair(string name) => name.Contains('+');
+
+    private static readonly HashSet<string> _matrices = [.. Devices.Where(BackendSelector.IsVulkan).Where(MultipliesByMatrices)];
+
+    private static bool MultipliesByMatrices(string name)
+    {
+        using IBackend backend = Create(name);
+        return backend is VulkanBackend { MultipliesByMatrices: true };
+    }
 
     private static bool HasCuda(string name) => BackendSelector.IsCuda(name.Split('+')[^1]);
 }

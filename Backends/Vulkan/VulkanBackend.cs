@@ -74,6 +74,9 @@ public sealed class VulkanBackend : IBackend
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Chunk, _device.Traits.FreeBytes, _device.Matrices);
 
+    /// <summary>Whether products of many rows are of cooperative matrices, beside which x is rounded to 16 bits.</summary>
+    internal bool MultipliesByMatrices => _device.Matrices != MatrixUse.None;
+
     private int Chunk => _device.Matrices == MatrixUse.None ? ChunkTokens : ChunkOfMatrices;
 
     /// <inheritdoc/>

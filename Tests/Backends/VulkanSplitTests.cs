@@ -90,7 +90,8 @@ public sealed class VulkanSplitTests
                     moved.Restore(session.Save());
                     return moved.Feed([4]).ToArray();
                 })];
-                new Tolerance(1e-4, "sums in another order").Check($"{name}, {type}", logits[0], logits[1]);
+                bool halves = !settings.Matrices && TestBackends.RoundsToHalves("vulkan");
+                (halves ? new Tolerance(2e-3, "x rounded to 16 bits beside matrices: measured 1.6e-4") : new Tolerance(1e-4, "sums in another order")).Check($"{name}, {type}", logits[0], logits[1]);
             }
     }
 
@@ -102,6 +103,7 @@ public sealed class VulkanSplitTests
         return (session.Feed(Prompt).ToArray(), driver.Submissions - before);
     }
 
+    /// <summary>Without matrices: a device that has them is given more at a time.</summary>
     private static TinyRun Run(FailingVulkan driver, long mostWork, string name) =>
-        new(() => new VulkanBackend(driver.Instance, 0, new VulkanSettings { MostWork = mostWork }), name, QuantTypes.F32);
+        new(() => new VulkanBackend(driver.Instance, 0, new VulkanSettings { MostWork = mostWork, Matrices = false }), name, QuantTypes.F32);
 }
