@@ -18,11 +18,12 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
     }
 
     /// <summary>What the op has to write; for those that can.</summary>
-    public HalvesYield Yield()
+    /// <param name="floats">Where its floats go: named as that of the halves too where there are none, as validation layers take a shader for writing there.</param>
+    public HalvesYield Yield(BufferSlice floats)
     {
         _halved = _next;
-        return _next is null ? new HalvesYield(HalvesYield.Floats, list.OrTable(default), BufferAccess.Reads, 0)
-            : new HalvesYield(_isOnlyReader ? HalvesYield.Halves : HalvesYield.Both, scratch.Rows, BufferAccess.Writes, (uint)HalfScratch.StrideOf(_next.X.Width));
+        return _next is null ? new HalvesYield(HalvesYield.Floats, floats, 0)
+            : new HalvesYield(_isOnlyReader ? HalvesYield.Halves : HalvesYield.Both, scratch.Rows, (uint)HalfScratch.StrideOf(_next.X.Width));
     }
 
     /// <summary>Adds a product, unless it goes otherwise.</summary>

@@ -83,8 +83,8 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         [
             new(3, x.Memory), new(4, group.Conv is { } biased ? list.Vector(weights, biased.Bias) : list.OrTable(residual.Memory)), new(5, list.Vector(weights, op.Bias)),
             new(6, y.Memory, BufferAccess.Writes), new(7, list.Vector(weights, group.Norm?.Weight ?? group.Gate?.Weight)), new(8, list.OrTable(z.Memory)),
-            new(9, list.Vector(weights, group.Conv?.Weight)), window.Bytes > 0 ? new(10, window, BufferAccess.Reads | BufferAccess.Writes) : new(10, list.OrTable(default)),
-            group.Conv is null ? new(11, list.OrTable(default)) : new(11, u.Memory, BufferAccess.Writes),
+            new(9, list.Vector(weights, group.Conv?.Weight)), window.Bytes > 0 ? new(10, window, BufferAccess.Reads | BufferAccess.Writes) : new(10, y.Memory, BufferAccess.Writes),   // as validation layers take it
+            group.Conv is null ? new(11, y.Memory, BufferAccess.Writes) : new(11, u.Memory, BufferAccess.Writes),
         ];
         foreach (var part in place.Parts(device, Math.Min((long)device.Traits.MostGroups * shape.RowsOfGroup, Workload.MostRows(rows, place.Columns, device.MostWork))))
             list.Add(op, shader, DispatchList.Parts(part.Count, shape.RowsOfGroup), DispatchList.Parts(rows, shape.Tokens),

@@ -113,7 +113,7 @@ internal sealed class VulkanCompiler : IScanContract
     {
         const int Threads = 64, RowsOfThread = 8, FewRows = 64;
         RowsPlace x = _arena[op.X], y = _arena[op.Output];
-        HalvesYield yield = _matrices.Yield();
+        HalvesYield yield = _matrices.Yield(y.Memory);
         var push = new ConvPush { From = x.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, HasBias = op.Bias is null ? 0u : 1, HalvesStride = yield.Stride };
         BufferBinding read = new(1, x.Memory), taps = new(2, _weights.Vector(op.Weight)), bias = new(3, _list.Vector(_weights, op.Bias)), written = new(5, y.Memory, BufferAccess.Writes);
         BufferSlice window = _slots[op.Window];
@@ -121,7 +121,7 @@ internal sealed class VulkanCompiler : IScanContract
         bool keeps = window.Bytes > 0;   // a convolution of one tap keeps nothing
         BufferBinding changed = new(4, _list.OrTable(window), keeps ? BufferAccess.Reads | BufferAccess.Writes : BufferAccess.Reads);
         int rows = _bucket.Single || _bucket.Rows <= FewRows ? 1 : RowsOfThread;
-        _list.Add(op, new ShaderKey("conv", _bucket.Single ? 1u : 0, yield.Kind, (uint)op.DConv, (uint)rows), blocks, DispatchList.Parts(_bucket.Rows, rows), push, [read, taps, bias, changed, written, new(6, yield.Memory, yield.Access)]);
+        _list.Add(op, new ShaderKey("conv", _bucket.Single ? 1u : 0, yield.Kind, (uint)op.DConv, (uint)rows), blocks, DispatchList.Parts(_bucket.Rows, rows), push, [read, taps, bias, changed, written, new(6, yield.Memory, BufferAccess.Writes)]);
         if (keeps && !_bucket.Single) _list.Add(op, new ShaderKey("conv.window", 0, 0, (uint)op.DConv), blocks, _bucket.Sequences, push, [read, changed]);
     }
 
@@ -163,19 +163,19 @@ internal sealed class VulkanCompiler : IScanContract
 
     private void Norm(Op op, Activation input, Activation? gate, WeightRef? weight, int groups, float epsilon)
     {
-        HalvesYield yield = _matrices.Yield();
         RowsPlace x = _arena[input], z = gate is Activation g ? _arena[g] : x, y = _arena[op.Output];
+        HalvesYield yield = _matrices.Yield(y.Memory);
         _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1, yield.Kind), Rows(input), groups,
             new NormPush { From = x.Pushed, Gate = z.Pushed, To = y.Pushed, Width = (uint)(input.Width / groups), Domain = Domain(input), HalvesStride = yield.Stride, Epsilon = epsilon },
-            [new(1, x.Memory), new(2, z.Memory), new(3, _list.Vector(_weights, weight)), new(4, y.Memory, BufferAccess.Writes), new(5, yield.Memory, yield.Access)]);
+            [new(1, x.Memory), new(2, z.Memory), new(3, _list.Vector(_weights, weight)), new(4, y.Memory, BufferAccess.Writes), new(5, yield.Memory, BufferAccess.Writes)]);
     }
 
     private void Scan(Op op, int states, int channels, int channelsOfGroup, bool ssd, in ScanPush push, BufferBinding[] bindings)
     {
-        HalvesYield yield = _matrices.Yield();
+        HalvesYield yield = _matrices.Yield(_arena[op.Output].Memory);
         var shape = ScanShape.For(states, channels, channelsOfGroup, ssd, _device.Traits.SharedBytes);
         _list.Add(op, new ShaderKey("scan", ssd ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps, yield.Kind),
-            DispatchList.Parts(channels, shape.Channels), _bucket.Sequences, push with { HalvesStride = yield.Stride }, [.. bindings, new(11, yield.Memory, yield.Access)]);
+            DispatchList.Parts(channels, shape.Channels), _bucket.Sequences, push with { HalvesStride = yield.Stride }, [.. bindings, new(11, yield.Memory, BufferAccess.Writes)]);
     }
 
     private int Rows(Activation a) => a.Rows == RowDomain.Tokens ? _bucket.Rows : _bucket.Outputs;

@@ -55,7 +55,7 @@ void main() {
     [[unroll]] for (uint k = 0; k < TAPS; k++) sum += tap[k] * value[k];
     float v = silu(sum);
     if (YIELDS != AsHalves) y[to.at + row * to.stride + c] = v;
-    if (YIELDS != AsFloats) halves[row * halvesStride + c] = halfOf(v);
+    if (YIELDS != AsFloats) halves[row * halvesStride + c] = uint16_t(halfOf(v));
     if (STEP != 0) moveWindow(c, window, start, 1);
   }
 #endif

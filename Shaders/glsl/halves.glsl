@@ -3,4 +3,5 @@
 
 const uint AsFloats = 0, AsBoth = 1, AsHalves = 2;
 
-uint16_t halfOf(float v) { return uint16_t(packHalf2x16(vec2(v, 0.0))); }
+// Its bits; what calls this makes 16 of them, where they are stored: a value of 16 bits anywhere else takes a feature that not every device has.
+uint halfOf(float v) { return packHalf2x16(vec2(v, 0.0)); }

@@ -47,6 +47,6 @@ void main() {
   for (uint i = id; i < width; i += THREADS) {
     float v = value(row, first + i) * scale * (WEIGHTED != 0 ? weight[first + i] : 1.0);
     if (YIELDS != AsHalves) y[to.at + row * to.stride + first + i] = v;
-    if (YIELDS != AsFloats) halves[row * halvesStride + first + i] = halfOf(v);
+    if (YIELDS != AsFloats) halves[row * halvesStride + first + i] = uint16_t(halfOf(v));
   }
 }

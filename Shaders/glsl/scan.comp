@@ -104,7 +104,7 @@ void main() {
       for (uint l = 0; l < LANES; l++) sum += parts[k * THREADS + l * CHANNELS + of];
       if (SSD == 0) sum *= silu(ownZ[j]);
       if (YIELDS != AsHalves) y[to.at + (start + step) * to.stride + channel] = sum;
-      if (YIELDS != AsFloats) halves[(start + step) * halvesStride + channel] = halfOf(sum);
+      if (YIELDS != AsFloats) halves[(start + step) * halvesStride + channel] = uint16_t(halfOf(sum));
     }
   }
   if (!owns) return;
