@@ -13,7 +13,7 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     private static readonly (int Capability, string Folder)[] Targets = [(90, "sm_90a"), (80, "sm_80"), (75, "sm_75")];
 
     private readonly Dictionary<KernelModule, CudaModule> _modules = [];
-    private readonly Dictionary<(KernelModule, string), CudaKernel> _functions = [];
+    private readonly Dictionary<(KernelModule, string), (CudaKernel Kernel, int SharedBytes)> _functions = [];
 
     /// <summary>The least compute capability there are kernels for.</summary>
     public static int Least => Targets[^1].Capability;
@@ -64,11 +64,18 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     public CudaKernel Function(KernelModule module, string kernel, int sharedBytes = 0)
     {
         const int FreelyGiven = 48 << 10;
-        if (_functions.TryGetValue((module, kernel), out CudaKernel known)) return known;
-        if (!_modules.ContainsKey(module)) Load([module]);
-        nint function = _modules[module].Function(kernel);
-        if (sharedBytes > FreelyGiven) CudaModule.AllowShared(function, sharedBytes, kernel);
-        return _functions[(module, kernel)] = new CudaKernel(function, kernel);
+        if (!_functions.TryGetValue((module, kernel), out (CudaKernel Kernel, int SharedBytes) known))
+        {
+            if (!_modules.ContainsKey(module)) Load([module]);
+            known = (new CudaKernel(_modules[module].Function(kernel), kernel), FreelyGiven);
+        }
+        if (sharedBytes > known.SharedBytes)   // the most that any launch asks for
+        {
+            CudaModule.AllowShared(known.Kernel.Handle, sharedBytes, kernel);
+            known.SharedBytes = sharedBytes;
+        }
+        _functions[(module, kernel)] = known;
+        return known.Kernel;
     }
 
     public void Dispose()
