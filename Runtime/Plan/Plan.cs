@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace MambaRT.Plans;
 
 /// <summary>An architecture, recorded once: a straight line of ops; or a piece of one, see <see cref="Cut"/>. Immutable and device-free; safe to share between threads.</summary>
@@ -83,8 +81,10 @@ public sealed class Plan
     {
         int together = 0;
         foreach (WeightSpec weight in _weights)
-            if (weight.Name == tensor) together = (int)BigInteger.GreatestCommonDivisor(together, BigInteger.GreatestCommonDivisor(weight.FirstColumn, BigInteger.GreatestCommonDivisor(weight.Columns, weight.TensorColumns)));
+            if (weight.Name == tensor) together = Common(Common(together, weight.FirstColumn), Common(weight.Columns, weight.TensorColumns));
         return together;
+
+        static int Common(int a, int b) => b == 0 ? a : Common(b, a % b);
     }
 
     /// <summary>Calls the device's method for each op, in order.</summary>
