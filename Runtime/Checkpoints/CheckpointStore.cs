@@ -69,17 +69,17 @@ internal sealed class CheckpointStore
     /// <summary>Keeps a state itself: its slot is the store's from now on.</summary>
     public void Take(TokenTrail trail, int slot, bool exact)
     {
-        if (IsKept(trail, exact)) _model.ReturnSlot(slot);
+        if (IsKept(trail, exact)) _model.Slots.Return(slot);
         else Add(trail, slot, exact);
     }
 
     /// <summary>A slot for a state that is to be kept by <see cref="Add"/>; null where it is kept, or there is no room.</summary>
     public int? Reserve(TokenTrail trail, bool exact)
     {
-        if (trail.Length == 0 || IsKept(trail, exact) || (_model.IsTight && Count == 0)) return null;
+        if (trail.Length == 0 || IsKept(trail, exact) || (_model.Slots.AreTight && Count == 0)) return null;
         try
         {
-            return _model.TakeSlot(clears: false);
+            return _model.Slots.Take(clears: false);
         }
         catch (StateBudgetException)
         {
@@ -126,7 +126,7 @@ internal sealed class CheckpointStore
         if (Reserve(trail, exact: false) is not int slot) return null;
         if (!_folder!.Read(trail, hash, slot))   // who calls looked into it
         {
-            _model.ReturnSlot(slot);
+            _model.Slots.Return(slot);
             return null;
         }
         Add(trail, slot, exact: false);
@@ -137,7 +137,7 @@ internal sealed class CheckpointStore
     {
         if (kept is null) return;
         Remove(kept);
-        _model.ReturnSlot(kept.Slot);
+        _model.Slots.Return(kept.Slot);
     }
 
     private void Remove(Checkpoint kept)

@@ -19,7 +19,7 @@ public static class Quantizer
     {
         Plan network = Architecture.Record(file.Metadata, file, options.Architectures);   // refuses what would not run afterwards
         Architecture.RefuseUnread(file.Metadata, file.Tensors, network);
-        Model.TokenizerOf(file.Metadata, network);
+        ModelTokens.TokenizerOf(file.Metadata, network);
         var used = new HashSet<QuantOverride>();
         var tensors = new List<PlannedTensor>();
         foreach (GgufTensorInfo tensor in file.Tensors) tensors.Add(Plan(file, tensor, network, options, used));

@@ -19,14 +19,12 @@ public sealed class Model : IDisposable
     private readonly IDisposable? _ownedSource;
     private readonly ILoadedModel _loaded;
     private readonly ExecutableCache _executables;
-    private readonly Stack<int> _freeSlots = new();
     private readonly IWeightSource _weights;
     private readonly (string Name, TensorView View) _embedding;
     private readonly ulong[] _finiteTokens;
     private UInt128? _fingerprint;
     private SequenceSpan[] _spans = new SequenceSpan[1];
     private volatile CancellationTokenSource _stop = new();
-    private int _usedSlots;
     private int _busy;        // 1 while a thread is inside, and for good once the model is disposed
     private int _inside;      // that thread
     private int _closing;
@@ -44,16 +42,17 @@ public sealed class Model : IDisposable
         Options = options;
         BackendName = backend.Name;
         if (tensors is not null) Architecture.RefuseUnread(metadata, tensors, Plan);
-        Tokenizer = TokenizerOf(metadata, Plan);
+        Tokenizer = ModelTokens.TokenizerOf(metadata, Plan);
         _weights = weights;
         _ownedSource = ownedSource;
         StateBudget = options.StateBudget ?? Math.Max(DeviceDescription.HostMemoryBytes / DefaultBudgetShare, LeastSessions * StateBytes);
         _loaded = backend.Load(Plan, weights, new LoadOptions
         {
-            Slots = 0, StateBudget = StateBudget, ChunkTokens = ChunkTokens, Observer = options.Observer, NeverPicked = NoTokens(Plan, Tokenizer),
-            EndTokens = EndTokens(Tokenizer),
+            Slots = 0, StateBudget = StateBudget, ChunkTokens = ChunkTokens, Observer = options.Observer, NeverPicked = ModelTokens.Unused(Plan, Tokenizer),
+            EndTokens = ModelTokens.Ends(Tokenizer),
             Subject = metadata.Subject, Progress = options.Progress, Memory = options.Memory,
         }, cancel);
+        Slots = new SessionSlots(this);
         _executables = new ExecutableCache(_loaded);
         _embedding = EmbeddingOf(Plan, weights);
         _finiteTokens = new ulong[Plan.VocabularySize / 64 + 1];
@@ -144,7 +143,7 @@ public sealed class Model : IDisposable
             () =>
             {
                 Model model = Open(path, backend, progress is null ? options : options with { Progress = progress }, cancel);
-                long bytes = new FileInfo(path).Length;
+                long bytes = (model._weights as GgufFile)!.FileBytes;   // it was opened from a path
                 progress?.Report(new LoadProgress("ready", bytes, bytes));
                 return model;
             }, cancel);
@@ -232,13 +231,13 @@ public sealed class Model : IDisposable
     /// <exception cref="InvalidOperationException">Another thread is inside the model.</exception>
     public Session StartSession()
     {
-        using (Enter()) return new Session(this, TakeSlot());
+        using (Enter()) return new Session(this, Slots.Take());
     }
 
     /// <summary>The same, but what is in its slot is anything until a state is set there.</summary>
     internal Session StartUnset()
     {
-        using (Enter()) return new Session(this, TakeSlot(clears: false));
+        using (Enter()) return new Session(this, Slots.Take(clears: false));
     }
 
     /// <summary>Feeds one token to each of several sessions at once: the weights are read once for all of them.</summary>
@@ -346,66 +345,11 @@ public sealed class Model : IDisposable
     /// <summary>What runs one token of one sequence; only within <see cref="Enter"/>.</summary>
     internal IExecutable Single => _executables.For(new BatchShape(1, 1, 1));
 
+    /// <summary>Where states lie.</summary>
+    internal SessionSlots Slots { get; }
+
     /// <summary>The kept states, or null where none are kept.</summary>
     internal CheckpointStore? Checkpoints { get; init; }
-
-    /// <summary>A slot in the zero state; only within <see cref="Enter"/>, so that no run still writes to it.</summary>
-    /// <exception cref="StateBudgetException">There is no room for another.</exception>
-    /// <param name="clears">Whether it is set to the zero state; else it is anything, and who takes it copies a state over it.</param>
-    internal int TakeSlot(bool clears = true)
-    {
-        lock (_freeSlots)
-        {
-            if (!_freeSlots.TryPop(out int slot)) slot = NewSlot();
-            try
-            {
-                if (clears) _loaded.ClearSlot(slot);
-                return slot;
-            }
-            catch
-            {
-                _freeSlots.Push(slot);
-                throw;
-            }
-        }
-    }
-
-    /// <summary>Whether half of the memory that the model may take is taken: kept states then get no more, so that there is room for what runs.</summary>
-    internal bool IsTight => Options.Memory is { } memory && memory.Taken > memory.Limit / 2;
-
-    /// <summary>A further slot, or that of a kept state where there is no room for one.</summary>
-    private int NewSlot()
-    {
-        if (IsTight && Checkpoints?.TryGiveUp(out int given) == true) return given;
-        try
-        {
-            Reserve(_usedSlots + 1);
-            return ++_usedSlots;
-        }
-        catch (StateBudgetException)
-        {
-            if (Checkpoints?.TryGiveUp(out int slot) == true) return slot;
-            throw;
-        }
-    }
-
-    private void Reserve(int slots)
-    {
-        try
-        {
-            _loaded.ReserveSlots(slots);
-        }
-        catch (InsufficientMemoryException e)
-        {
-            throw new StateBudgetException($"There is no memory for another state: {e.Message}", e);
-        }
-    }
-
-    /// <summary>Gives a slot back, from any thread at any time.</summary>
-    internal void ReturnSlot(int slot)
-    {
-        lock (_freeSlots) _freeSlots.Push(slot);
-    }
 
     /// <summary>The device's side; only within <see cref="Enter"/>.</summary>
     internal ILoadedModel Loaded => _loaded;
@@ -521,27 +465,4 @@ public sealed class Model : IDisposable
         _proven |= !output.Logits.IsEmpty || !output.Picked.IsEmpty;
         return output;
     }
-
-    /// <summary>Makes the tokenizer of a model, which must have a row for every token.</summary>
-    /// <exception cref="FormatException">A key is missing, has a wrong type, or contradicts another one or the plan.</exception>
-    /// <exception cref="NotSupportedException">The tokenizer's model or pre-tokenizer is not one of those known.</exception>
-    internal static ITokenizer TokenizerOf(GgufMetadata metadata, Plan plan)
-    {
-        ITokenizer tokenizer = Formats.Tokenizer.Create(metadata);
-        return tokenizer.VocabularySize <= plan.VocabularySize ? tokenizer
-            : throw new FormatException($"{metadata.Subject}: the vocabulary has {tokenizer.VocabularySize} tokens and 'token_embd.weight' {plan.VocabularySize} rows; every token needs a row. Re-convert the model.");
-    }
-
-    /// <summary>The tokens that end a text.</summary>
-    internal static int[] EndTokens(ITokenizer tokenizer)
-    {
-        var ends = new List<int>();
-        for (int token = 0; token < tokenizer.VocabularySize; token++)
-            if (tokenizer.IsEndOfGeneration(token)) ends.Add(token);
-        return [.. ends];
-    }
-
-    /// <summary>Rows of the head that stand for no token: beyond the vocabulary, or of tokens that are not used.</summary>
-    private static int[] NoTokens(Plan plan, ITokenizer tokenizer) =>
-        [.. tokenizer.UnusedTokens, .. Enumerable.Range(tokenizer.VocabularySize, plan.VocabularySize - tokenizer.VocabularySize)];
 }

@@ -157,7 +157,7 @@ public sealed class Session : IDisposable
         CheckOpen();
         using Model.Use use = Model.Enter();
         int slot = Slot;
-        int taken = Model.TakeSlot();
+        int taken = Model.Slots.Take();
         try
         {
             Model.Loaded.CopySlot(slot, taken, Position);
@@ -165,7 +165,7 @@ public sealed class Session : IDisposable
         }
         catch
         {
-            Model.ReturnSlot(taken);
+            Model.Slots.Return(taken);
             throw;
         }
     }
@@ -232,7 +232,7 @@ public sealed class Session : IDisposable
     public void Dispose()
     {
         int slot = Interlocked.Exchange(ref _slot, 0);
-        if (slot > 0) Model.ReturnSlot(slot);
+        if (slot > 0) Model.Slots.Return(slot);
         Stepping?.ReturnSpare();
     }
 

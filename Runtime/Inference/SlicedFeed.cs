@@ -27,7 +27,7 @@ public sealed class SlicedFeed : IDisposable
         _tokens = tokens;
         _goesOn = goesOn;
         _run = new SteppedRun(Model);
-        if (goesOn || session.Position > 0) _spare = Model.TakeSlot(clears: false);
+        if (goesOn || session.Position > 0) _spare = Model.Slots.Take(clears: false);
         session.Stepping = this;
     }
 
@@ -104,7 +104,7 @@ public sealed class SlicedFeed : IDisposable
     /// <summary>Gives back the second state; any thread.</summary>
     internal void ReturnSpare()
     {
-        if (Interlocked.Exchange(ref _spare, 0) is > 0 and int spare) Model.ReturnSlot(spare);
+        if (Interlocked.Exchange(ref _spare, 0) is > 0 and int spare) Model.Slots.Return(spare);
     }
 
     private void Begin()

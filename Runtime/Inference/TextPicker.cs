@@ -27,7 +27,7 @@ internal sealed class TextPicker
             Vocabulary--;
         }
         Unused = unused.ToArray();
-        _banned = ignoreEnds ? [.. Unused, .. Model.EndTokens(tokenizer)] : Unused;
+        _banned = ignoreEnds ? [.. Unused, .. ModelTokens.Ends(tokenizer)] : Unused;
     }
 
     /// <summary>Tokens up to the last that stands for something.</summary>

@@ -228,7 +228,7 @@ internal sealed class HostRun(Model model, int most, bool exact)
 
     private void GiveBackCopy()
     {
-        if (_copy > 0) model.ReturnSlot(_copy);
+        if (_copy > 0) model.Slots.Return(_copy);
         _copy = 0;
     }
 
