@@ -31,9 +31,9 @@ internal sealed class CheckpointFolder
             if (OperatingSystem.IsWindows()) Directory.CreateDirectory(_path);
             else Directory.CreateDirectory(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);   // it holds what was said; one that is there stays as it is
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"'{path}' cannot be made to keep states in; choose another folder.", e);
+            throw new IOException($"'{path}' cannot be made a folder to keep states in: {e.Message} Choose another.", e);
         }
     }
 

@@ -109,7 +109,7 @@ public sealed class CheckpointFolderTests : IDisposable
     public void Open_FolderIsAFile_IsRefusedAndLeavesTheModelClosed()
     {
         File.WriteAllText(_folder["kept"], "a file");
-        Assert.ThrowsAny<IOException>(() => Ask());
+        Assert.EndsWith("Choose another.", Assert.Throws<IOException>(() => Ask()).Message);
     }
 
     [Fact]
