@@ -31,16 +31,8 @@ public sealed class CudaStepTests
     {
         using TinyWeights weights = TinyModels.Make(model, QuantTypes.F16);
         Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
-        var groups = StepRules.Groups(plan, w => PlanKernels.FormOf(plan, w, weights.Weights) ?? default);
 
-        string found = "";
-        for (int i = 1, count; i < plan.Ops.Length && plan.Ops[i].Name.StartsWith("blk.0.", StringComparison.Ordinal); i += count)
-        {
-            count = groups[i]?.Count ?? 1;
-            found += " " + string.Join('+', plan.Ops.Slice(i, count).ToArray().Select(o => o.Name["blk.0.".Length..]));
-        }
-
-        Assert.Equal(expected, found.TrimStart());
+        Assert.Equal(expected, FoundGroups.OfTheFirstLayer(plan, StepRules.Groups(plan, w => PlanKernels.FormOf(plan, w, weights.Weights) ?? default)));
     }
 
     [Theory]
