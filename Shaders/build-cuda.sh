@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles Shaders/cuda/*.cu to PTX with clang-19 alone, packs it under Shaders/compiled/cuda and writes the manifest of source hashes.
+# Compiles Shaders/cuda/*.cu to PTX with clang-19 alone, without its comments, packs it with brotli under Shaders/compiled/cuda and writes the manifest of source hashes.
 #   build-cuda.sh            compile, pack, write the manifest
 #   build-cuda.sh --check    compile and compare with what is committed; with ptxas (PTXAS, or on PATH) assemble too, and fail on spills and on C75xx
 # A file names the targets it is compiled for in a line "// targets: ..."; without one it is sm_75, which every newer device runs.
@@ -16,7 +16,8 @@ for source in cuda/*.cu; do
   for target in $(targets_of "$source"); do
     mkdir -p "$made/$target"
     "$clang" -x cuda --cuda-device-only -nocudainc -nocudalib -O3 -std=c++17 -ffp-contract=fast -Wall -Werror -Wno-parentheses -Wno-pass-failed -S \
-      --cuda-gpu-arch="$target" -Xclang -target-feature -Xclang "+${features[$target]}" "$source" -o "$made/$target/$(basename "$source" .cu).ptx"
+      --cuda-gpu-arch="$target" -Xclang -target-feature -Xclang "+${features[$target]}" "$source" -o - |
+      sed -E 's|[ \t]*//.*$||; s/^[ \t]+//; /^$/d' > "$made/$target/$(basename "$source" .cu).ptx"
   done
 done
 
@@ -25,7 +26,7 @@ if [ "${1:-}" = "--check" ]; then
   ptxas=${PTXAS:-$(command -v ptxas || true)}
   for ptx in "$made"/*/*.ptx; do
     name=${ptx#"$made"/}
-    if ! gzip -dc "$out/$name.gz" 2> /dev/null | cmp -s - "$ptx"; then echo "build-cuda: $out/$name.gz is not what its source compiles to; run Shaders/build-cuda.sh" >&2; failed=1; fi
+    if ! brotli -dc "$out/$name.br" 2> /dev/null | cmp -s - "$ptx"; then echo "build-cuda: $out/$name.br is not what its source compiles to; run Shaders/build-cuda.sh" >&2; failed=1; fi
     [ -n "$ptxas" ] || continue
     sed -E -f sizes.sed "$ptx" > "$made/sized"
     said=$("$ptxas" -arch="$(dirname "$name")" -v "$made/sized" -o /dev/null 2>&1) || { echo "$said" >&2; failed=1; }
@@ -36,11 +37,7 @@ if [ "${1:-}" = "--check" ]; then
   exit $failed
 fi
 
-rm -rf "$out"
-for ptx in "$made"/*/*.ptx; do
-  packed="$out/${ptx#"$made"/}.gz"
-  mkdir -p "$(dirname "$packed")"
-  gzip -9nc "$ptx" > "$packed"
-done
+source pack.sh
+pack "$made" "$out"
 (cd cuda && sha256sum -- *.cu *.h) > "$out/manifest.sha256"
 du -sh "$out"

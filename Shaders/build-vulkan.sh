@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles Shaders/glsl/*.comp to SPIR-V with glslc, packs it under Shaders/compiled/vulkan and writes the manifest of source hashes.
+# Compiles Shaders/glsl/*.comp to SPIR-V with glslc, packs it with brotli under Shaders/compiled/vulkan and writes the manifest of source hashes.
 #   build-vulkan.sh            compile, pack, write the manifest
 #   build-vulkan.sh --check    compile and compare with what is committed, where glslc is the version that made it; with spirv-val validate
 # A shader names its variants in a line "// variants: ..."; each is compiled with its name in capitals defined (each part of a name with a point), besides the
@@ -40,7 +40,7 @@ if [ "${1:-}" = "--check" ]; then
   failed=0
   for spv in "$made"/*.spv; do
     name=$(basename "$spv")
-    if ! gzip -dc "$out/$name.gz" 2> /dev/null | cmp -s - "$spv"; then echo "build-vulkan: $out/$name.gz is not what its source compiles to; run Shaders/build-vulkan.sh" >&2; failed=1; fi
+    if ! brotli -dc "$out/$name.br" 2> /dev/null | cmp -s - "$spv"; then echo "build-vulkan: $out/$name.br is not what its source compiles to; run Shaders/build-vulkan.sh" >&2; failed=1; fi
   done
   exit $failed
 fi
@@ -52,11 +52,10 @@ if [ ${#left[@]} -gt 0 ]; then
       exit 1
     fi
   done
-  for spv in "${left[@]}"; do gzip -dc "$out/$spv.gz" > "$made/$spv"; done
+  for spv in "${left[@]}"; do brotli -dc "$out/$spv.br" > "$made/$spv"; done
 fi
-rm -rf "$out"
-mkdir -p "$out"
-for spv in "$made"/*.spv; do gzip -9nc "$spv" > "$out/$(basename "$spv").gz"; done
+source pack.sh
+pack "$made" "$out"
 echo -n "$version" > "$out/glslc.txt"
 (cd glsl && sha256sum -- *.comp *.glsl) > "$out/manifest.sha256"
 du -sh "$out"

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Text;
 
 namespace MambaRT.Backends.Cuda;
@@ -94,11 +93,8 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
         foreach ((int capability, string folder) in Targets)
         {
             if (capability > Capability || (capability == 90 && !HasWgmma)) continue;
-            using Stream? packed = typeof(KernelLibrary).Assembly.GetManifestResourceStream($"ptx/{folder}/{module.Name}.ptx");
-            if (packed is null) continue;
-            using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
-            using var reader = new StreamReader(unpacked);
-            string text = reader.ReadToEnd();
+            if (PackedResource.Read(typeof(KernelLibrary).Assembly, $"ptx/{folder}/{module.Name}.ptx") is not byte[] ptx) continue;
+            string text = Encoding.ASCII.GetString(ptx);
             if (module.Sizes is KernelSizes sizes) text = sizes.WriteInto(text);
             return Encoding.ASCII.GetBytes(WithWaits(text) + "\0");
         }

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.IO.Hashing;
 using System.Reflection;
 using Silk.NET.Vulkan;
@@ -144,12 +143,8 @@ internal sealed unsafe class PipelineLibrary : IDisposable
 
     private ShaderModule Load(string name)
     {
-        using Stream packed = Code.GetManifestResourceStream($"spv/{name}.spv")
-            ?? throw new NotSupportedException($"There is no shader '{name}'.");
-        using var unpacked = new GZipStream(packed, CompressionMode.Decompress);
-        using var code = new MemoryStream();
-        unpacked.CopyTo(code);
-        fixed (byte* words = code.GetBuffer())
+        byte[] code = PackedResource.Read(Code, $"spv/{name}.spv") ?? throw new NotSupportedException($"There is no shader '{name}'.");
+        fixed (byte* words = code)
         {
             var create = new ShaderModuleCreateInfo { SType = StructureType.ShaderModuleCreateInfo, CodeSize = (nuint)code.Length, PCode = (uint*)words };
             ShaderModule module;

@@ -24,8 +24,8 @@ public sealed class ShaderTests
 
     /// <summary>Variants of a shader have its name in front: "linear.subgroups".</summary>
     [Theory]
-    [InlineData("cuda", "*.cu", "cuda", ".ptx.gz")]
-    [InlineData("glsl", "*.comp", "vulkan", ".spv.gz")]
+    [InlineData("cuda", "*.cu", "cuda", ".ptx.br")]
+    [InlineData("glsl", "*.comp", "vulkan", ".spv.br")]
     public void Compiled_EveryKernelFile_IsThere(string sources, string kernels, string compiled, string packed)
     {
         string[] names = [.. Directory.EnumerateFiles(Path.Combine(Shaders, sources), kernels).Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
