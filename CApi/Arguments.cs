@@ -36,6 +36,10 @@ internal static unsafe class Arguments
     /// <summary>A text that ends with a zero, or null.</summary>
     public static string? TextOrNull(byte* text) => text == null ? null : Strict.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text));
 
+    /// <summary>A folder's name, or null.</summary>
+    public static string? FolderOrNull(byte* text, string name) => TextOrNull(text) is not "" and var folder ? folder
+        : throw new StatusException(Status.Argument, $"'{name}' is empty; a folder's name is needed, or NULL for none.");
+
     /// <summary>Hands out values where there is room for all of them; else none, and how many there are.</summary>
     public static void Give<T>(ReadOnlySpan<T> values, T* place, nuint capacity, nuint* count, string name) where T : unmanaged
     {

@@ -6,7 +6,7 @@ namespace MambaRT.CApi;
 /// <summary>The backend that options ask for, made when the network is known; and the threads of the program's that it may run on.</summary>
 internal sealed class Device : IDisposable
 {
-    private readonly string? _name;
+    private readonly string? _name, _pipelines;
     private readonly int _gpuLayers;
     private readonly bool _hasMemory;
     private readonly CpuOptions? _cpu;
@@ -20,6 +20,7 @@ internal sealed class Device : IDisposable
         if (options.Threads < 0) throw new StatusException(Status.Argument, $"'threads' is {options.Threads}; 0 (as many as there are cores) or more are needed.");
         if (options.GpuLayers < -1) throw new StatusException(Status.Argument, $"'gpu_layers' is {options.GpuLayers}; -1 (all) or more are needed.");
         _name = Arguments.TextOrNull(options.Backend);
+        _pipelines = Arguments.FolderOrNull(options.PipelineFolder, "pipeline_folder");
         _gpuLayers = options.GpuLayers;
         _hasMemory = options.MemoryLimit > 0 || options.Allocate != null;
         _threads = options.ParallelFor != null ? new LentThreads(options) : null;
@@ -39,8 +40,8 @@ internal sealed class Device : IDisposable
     private IBackend Make(Plans.Plan plan, IWeightSource weights)
     {
         if (_name is not (null or "auto"))
-            return _gpuLayers >= 0 && BackendSelector.IsGpu(_name) ? BackendSelector.CreateSplit(_name, _gpuLayers, plan, _cpu) : BackendSelector.Create(_name, _cpu);
+            return _gpuLayers >= 0 && BackendSelector.IsGpu(_name) ? BackendSelector.CreateSplit(_name, _gpuLayers, plan, _cpu, _pipelines) : BackendSelector.Create(_name, _cpu, _pipelines);
         if (_hasMemory) return BackendSelector.Create("cpu", _cpu);
-        return _gpuLayers >= 0 && BackendSelector.FirstGpu is { } gpu ? BackendSelector.CreateSplit(gpu, _gpuLayers, plan, _cpu) : BackendSelector.Choose(plan, weights, _cpu, out _);
+        return _gpuLayers >= 0 && BackendSelector.FirstGpu is { } gpu ? BackendSelector.CreateSplit(gpu, _gpuLayers, plan, _cpu, _pipelines) : BackendSelector.Choose(plan, weights, _cpu, out _, _pipelines);
     }
 }

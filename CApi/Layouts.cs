@@ -24,6 +24,8 @@ internal unsafe struct ModelOptionsLayout
     public void* AllocatorUser;
     public delegate* unmanaged[Cdecl]<void*, int, delegate* unmanaged[Cdecl]<void*, int, void>, void*, void> ParallelFor;
     public void* ParallelUser;
+    public byte* PipelineFolder;
+    public byte* StateFolder;
 
     public static ModelOptionsLayout Defaults => new() { Size = (uint)sizeof(ModelOptionsLayout), GpuLayers = -1 };
 }
@@ -145,4 +147,5 @@ internal struct TextStatsLayout
     public int GeneratedTokens;
     public long PromptMicroseconds;
     public long GenerationMicroseconds;
+    public int CachedTokens;
 }

@@ -22,7 +22,7 @@ internal static unsafe class ModelExports
     {
         try
         {
-            RequireWhole(options);
+            RequireUpTo(options, &options->ParallelFor);
             options->Allocate = allocate;
             options->Release = release;
             options->AllocatorUser = user;
@@ -36,7 +36,7 @@ internal static unsafe class ModelExports
     {
         try
         {
-            RequireWhole(options);
+            RequireUpTo(options, &options->PipelineFolder);
             options->ParallelFor = run;
             options->ParallelUser = user;
             return Status.Ok;
@@ -168,11 +168,13 @@ internal static unsafe class ModelExports
         catch (Exception e) { return LastError.Set(e); }
     }
 
-    private static void RequireWhole(ModelOptionsLayout* options)
+    /// <summary>Refuses options of a header that did not have the fields before <paramref name="end"/>.</summary>
+    private static void RequireUpTo(ModelOptionsLayout* options, void* end)
     {
         Arguments.Require(options, "options");
-        if (options->Size != sizeof(ModelOptionsLayout))
-            throw new StatusException(Status.Argument, $"The options say that they have {options->Size} bytes; {sizeof(ModelOptionsLayout)} are needed. Have them set by mrt_model_options_init.");
+        long needed = (byte*)end - (byte*)options;
+        if (options->Size < needed || options->Size > sizeof(ModelOptionsLayout))
+            throw new StatusException(Status.Argument, $"The options say that they have {options->Size} bytes; {needed} to {sizeof(ModelOptionsLayout)} are needed. Have them set by mrt_model_options_init.");
     }
 
     private static ModelOptions FileOptionsOf(in ModelOptionsLayout taken) =>
@@ -187,6 +189,7 @@ internal static unsafe class ModelExports
             ChunkTokens = taken.ChunkTokens > 0 ? taken.ChunkTokens : null,
             StateBudget = taken.StateBudget > 0 ? taken.StateBudget : null,
             Memory = MemoryOf(taken),
+            Checkpoints = new CheckpointOptions { Folder = Arguments.FolderOrNull(taken.StateFolder, "state_folder") },
         };
     }
 

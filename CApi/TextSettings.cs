@@ -21,6 +21,6 @@ internal static unsafe class TextSettings
     {
         Stop = stats.Reason switch { StopReason.EndOfGeneration => 1, StopReason.StopString => 2, StopReason.MaxTokens => 3, StopReason.Cancelled => 4, _ => 0 },
         PromptTokens = stats.PromptTokens, GeneratedTokens = stats.GeneratedTokens,
-        PromptMicroseconds = (long)stats.Prompt.TotalMicroseconds, GenerationMicroseconds = (long)stats.Generation.TotalMicroseconds,
+        PromptMicroseconds = (long)stats.Prompt.TotalMicroseconds, GenerationMicroseconds = (long)stats.Generation.TotalMicroseconds, CachedTokens = stats.CachedTokens,
     }, "sizeof(mrt_text_stats)");
 }

@@ -101,6 +101,9 @@ typedef struct mrt_model_options {
     void *allocator_user;
     mrt_parallel_for_fn parallel_for; /* these two: see mrt_set_parallel_for */
     void *parallel_user;
+    const char *pipeline_folder; /* where a GPU keeps what its driver makes of shaders, so that later starts are quick (Vulkan); made where there is none. NULL: nowhere */
+    const char *state_folder;    /* where hosts and chats keep states of what was fed, so that a later start does not feed it again: they hold what was said, and take up to
+                                    state_budget bytes, of all programs that share it; made where there is none. NULL: nowhere */
 } mrt_model_options;
 
 /* Sets the defaults. size: sizeof *options. Any thread. */
@@ -314,10 +317,11 @@ typedef struct mrt_text_options {
 typedef struct mrt_text_stats {
     uint32_t size;                  /* set by the caller: sizeof(mrt_text_stats) */
     int32_t stop;                   /* MRT_STOP_... */
-    int32_t prompt_tokens;
+    int32_t prompt_tokens;          /* tokens that were fed before the first was generated */
     int32_t generated_tokens;
     int64_t prompt_us;
     int64_t generation_us;
+    int32_t cached_tokens;          /* tokens before those that were not fed: the state had absorbed them, or one that had was kept */
 } mrt_text_stats;
 
 /* Sets the defaults. size: sizeof *options. Any thread. */

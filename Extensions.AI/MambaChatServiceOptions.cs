@@ -6,6 +6,9 @@ public sealed class MambaChatServiceOptions
     /// <summary>The backend by its name: "auto", "cpu", "cuda", "cuda:1", ...</summary>
     public string Backend { get; set; } = "auto";
 
+    /// <summary>Where a GPU keeps what its driver makes of shaders, so that later starts are quick (Vulkan); null for nowhere.</summary>
+    public string? PipelineFolder { get; set; }
+
     /// <summary>How the model is opened.</summary>
     public ModelOptions Model { get; set; } = new();
 

@@ -48,6 +48,9 @@ public sealed record BenchOptions
     /// <summary>The program's version line, for the record.</summary>
     public string Version { get; init; } = "";
 
+    /// <summary>Where a GPU keeps what its driver makes of shaders, as a program does; null for nowhere.</summary>
+    public string? CacheFolder { get; init; }
+
     /// <summary>Told what is being done, a line at a time.</summary>
     public Action<string> Progress { get; init; } = _ => { };
 }

@@ -73,7 +73,7 @@ public static class GenerateBench
     private static IBackend Create(string name, int threads, Plan plan, BenchOptions options)
     {
         var cpu = new CpuOptions { Threads = threads, Cores = name == Reference ? null : options.Cores?.Take(threads).ToArray(), MovesThreads = true };
-        return IsSplit(name, options) ? BackendSelector.CreateSplit(name, options.GpuLayers!.Value, plan, cpu) : BackendSelector.Create(name, cpu);   // given where it is split
+        return IsSplit(name, options) ? BackendSelector.CreateSplit(name, options.GpuLayers!.Value, plan, cpu, options.CacheFolder) : BackendSelector.Create(name, cpu, options.CacheFolder);   // given where it is split
     }
 
     /// <summary>Whether a backend runs some layers alone, beside the CPU.</summary>

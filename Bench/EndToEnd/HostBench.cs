@@ -25,7 +25,7 @@ public static class HostBench
     public static HostRecord Run(BenchOptions options, int frames, CancellationToken cancel = default)
     {
         int threads = options.Threads.Count > 0 ? options.Threads.Max() : options.Cores?.Count ?? Environment.ProcessorCount;
-        using IBackend backend = BackendSelector.Create(options.Backends[0], new CpuOptions { Threads = threads, Cores = options.Cores, MovesThreads = true });
+        using IBackend backend = BackendSelector.Create(options.Backends[0], new CpuOptions { Threads = threads, Cores = options.Cores, MovesThreads = true }, options.CacheFolder);
         using GgufFile file = GgufFile.Open(options.Path, new GgufOpenOptions { Offset = options.Model.Offset, Length = options.Model.Length, Overrides = options.Model.Overrides });
         using Model plain = Model.Open(options.Path, backend, options.Model with { Checkpoints = null }, cancel);
         using Model keeping = Model.Open(options.Path, backend, options.Model with { Checkpoints = new CheckpointOptions() }, cancel);

@@ -31,17 +31,19 @@ namespace MambaRT.Interop
 
         private MambaModel(ulong handle) => Handle = handle;
 
-        /// <summary>Opens a GGUF file, or a part of one.</summary>
-        public static MambaModel Open(string path, string backend = null, int threads = 0, long offset = 0, long length = 0, long stateBudget = 0)
+        /// <summary>Opens a GGUF file, or a part of one. pipelineFolder: where a GPU keeps what its driver makes of shaders; stateFolder: where hosts and chats keep states.</summary>
+        public static MambaModel Open(string path, string backend = null, int threads = 0, long offset = 0, long length = 0, long stateBudget = 0, string pipelineFolder = null, string stateFolder = null)
         {
             Native.ModelOptions options;
             Native.Check(Native.mrt_model_options_init(&options, (UIntPtr)sizeof(Native.ModelOptions)));
             options.Threads = threads;
             (options.Offset, options.Length, options.StateBudget) = (offset, length, stateBudget);
             ulong handle;
-            fixed (byte* file = Native.Text(path), name = Native.Text(backend))
+            fixed (byte* file = Native.Text(path), name = Native.Text(backend), pipelines = Native.Text(pipelineFolder), states = Native.Text(stateFolder))
             {
                 options.Backend = name;
+                options.PipelineFolder = pipelines;
+                options.StateFolder = states;
                 Native.Check(Native.mrt_model_open(file, &options, &handle));
             }
             return new MambaModel(handle);
@@ -275,6 +277,9 @@ namespace MambaRT.Interop
             return undone != 0;
         }
 
+        /// <summary>Counts and times of the answer at hand, or the last one.</summary>
+        public MambaStats Stats => Native.Stats(_handle, Native.mrt_chat_stats);
+
         /// <summary>Ends the answer, from any thread.</summary>
         public void Cancel() => Native.Check(Native.mrt_chat_cancel(_handle));
 
@@ -310,6 +315,29 @@ namespace MambaRT.Interop
         public int Finished { get; }
 
         public bool HasMore { get; }
+    }
+
+    /// <summary>Counts and times of an answer.</summary>
+    public readonly struct MambaStats
+    {
+        internal MambaStats(Native.TextStats stats) =>
+            (Stop, PromptTokens, CachedTokens, GeneratedTokens, PromptMicroseconds, GenerationMicroseconds) =
+            (stats.Stop, stats.PromptTokens, stats.CachedTokens, stats.GeneratedTokens, stats.PromptMicroseconds, stats.GenerationMicroseconds);
+
+        /// <summary>MRT_STOP_...: 0 while it goes on.</summary>
+        public int Stop { get; }
+
+        /// <summary>Tokens that were fed before the first was generated.</summary>
+        public int PromptTokens { get; }
+
+        /// <summary>Tokens before those that were not fed, as a state had absorbed them.</summary>
+        public int CachedTokens { get; }
+
+        public int GeneratedTokens { get; }
+
+        public long PromptMicroseconds { get; }
+
+        public long GenerationMicroseconds { get; }
     }
 
     /// <summary>Many answers at once: with a thread of its own or, where it is manual, by <see cref="Step"/> in each frame. Any thread.</summary>
@@ -366,6 +394,9 @@ namespace MambaRT.Interop
             return ended != 0 && text.Length == 0 ? null : text;
         }
 
+        /// <summary>Counts and times so far.</summary>
+        public MambaStats Stats => Native.Stats(_handle, Native.mrt_request_stats);
+
         /// <summary>Ends it within about a token's time.</summary>
         public void Cancel() => Native.Check(Native.mrt_request_cancel(_handle));
 
@@ -386,6 +417,15 @@ namespace MambaRT.Interop
         internal static void Check(int code)
         {
             if (code != 0) throw new MambaException(code, Marshal.PtrToStringUTF8((IntPtr)mrt_last_error()));
+        }
+
+        internal delegate int StatsOf(ulong handle, TextStats* stats);
+
+        internal static MambaStats Stats(ulong handle, StatsOf of)
+        {
+            var stats = new TextStats { Size = (uint)sizeof(TextStats) };
+            Check(of(handle, &stats));
+            return new MambaStats(stats);
         }
 
         internal static byte[] Text(string text) => text == null ? null : Encoding.UTF8.GetBytes(text + "\0");
@@ -417,6 +457,9 @@ namespace MambaRT.Interop
             public int ChunkTokens, GpuLayers, CopyToMemory;
             public long StateBudget, Offset, Length;
             public IntPtr Progress, User;
+            public long MemoryLimit;
+            public IntPtr Allocate, Release, AllocatorUser, ParallelFor, ParallelUser;
+            public byte* PipelineFolder, StateFolder;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -448,6 +491,15 @@ namespace MambaRT.Interop
         {
             public uint Size;
             public int Manual, MaxSequences, MaxQueue, Deterministic;
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        internal struct TextStats
+        {
+            public uint Size;
+            public int Stop, PromptTokens, GeneratedTokens;
+            public long PromptMicroseconds, GenerationMicroseconds;
+            public int CachedTokens;
         }
 
         [StructLayout(LayoutKind.Sequential)]
@@ -493,6 +545,7 @@ namespace MambaRT.Interop
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_next(ulong chat, byte* text, UIntPtr capacity, UIntPtr* length);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_undo(ulong chat, int* undone);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_cancel(ulong chat);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_stats(ulong chat, TextStats* stats);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_save(ulong chat, byte* path);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_load(ulong chat, byte* path);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_chat_close(ulong chat);
@@ -503,6 +556,7 @@ namespace MambaRT.Interop
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_host_close(ulong host);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_request_read(ulong request, byte* text, UIntPtr capacity, UIntPtr* length, int* ended);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_request_cancel(ulong request);
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_request_stats(ulong request, TextStats* stats);
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl)] internal static extern int mrt_request_close(ulong request);
     }
 }

@@ -61,6 +61,15 @@ std::string text(Call call)
     return result;
 }
 
+/// Counts and times.
+inline mrt_text_stats stats(mrt_status (*of)(std::uint64_t, mrt_text_stats *), std::uint64_t handle)
+{
+    mrt_text_stats result = mrt_text_stats();
+    result.size = sizeof result;
+    check(of(handle, &result));
+    return result;
+}
+
 /// Gives pieces to a function; an exception of it ends the text and goes on to the caller, behind the library.
 struct reader {
     const std::function<bool(const std::string &)> &take;
@@ -205,6 +214,7 @@ public:
     }
     void reset() { check(mrt_chat_reset(get())); }
     void cancel() { check(mrt_chat_cancel(get())); }
+    mrt_text_stats stats() const { return detail::stats(mrt_chat_stats, get()); }
     void save(const std::string &path) { check(mrt_chat_save(get(), path.c_str())); }
     void load(const std::string &path) { check(mrt_chat_load(get(), path.c_str())); }
 
@@ -226,6 +236,7 @@ public:
         return ended == 0;
     }
     void cancel() { check(mrt_request_cancel(get())); }
+    mrt_text_stats stats() const { return detail::stats(mrt_request_stats, get()); }
 
 private:
     detail::handle<mrt_request_close> handle_;

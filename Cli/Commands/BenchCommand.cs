@@ -79,6 +79,7 @@ internal sealed class BenchCommand : Verb
             Logits = arguments.GetValue(_logits),
             Check = !arguments.GetValue(_noCheck),
             Version = About.Version,
+            CacheFolder = CacheFolder.Path,
             Progress = Terminal.Note,
         };
         if (arguments.GetValue(_host)) return Host(arguments, options);

@@ -1,4 +1,4 @@
-/* What mambart.h promises, tried from C: contract MODEL.gguf SCRATCH-FOLDER [THREADS]. Prints what fails; the last line counts. */
+/* What mambart.h promises, tried from C: contract MODEL.gguf SCRATCH-FOLDER [THREADS], or what a GPU keeps: contract MODEL.gguf FOLDER 0 BACKEND. Prints what fails; the last line counts. */
 #define _POSIX_C_SOURCE 200809L
 #include "mambart.h"
 
@@ -153,6 +153,16 @@ static void wrong_arguments(mrt_model model, const char *path)
     OK(mrt_model_options_init(&options, offsetof(mrt_model_options, memory_limit)));
     CHECK(options.size == offsetof(mrt_model_options, memory_limit) && options.memory_limit == 0x5a5a5a5a5a5a5a5a && options.gpu_layers == -1);
     FAILS(MRT_ERROR_ARGUMENT, mrt_set_parallel_for(&options, NULL, NULL));
+    OK(mrt_model_options_init(&options, offsetof(mrt_model_options, pipeline_folder)));
+    OK(mrt_set_parallel_for(&options, NULL, NULL));
+    OK(mrt_set_allocator(&options, NULL, NULL, NULL));
+    OK(mrt_model_open(path, &options, &none));
+    OK(mrt_model_close(none));
+    OK(mrt_model_options_init(&options, sizeof options));
+    options.state_folder = "";
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    options.state_folder = path;   /* no folder */
+    FAILS(MRT_ERROR_IO, mrt_model_open(path, &options, &none));
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_describe(model, &unset));
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_metadata(model, "no.such.key", NULL, 0, &length));
     FAILS(MRT_ERROR_ARGUMENT, mrt_encode(model, "a", 1, 64, NULL, 0, &length));
@@ -292,7 +302,7 @@ static void many_handles(mrt_sampler sampler)
 static void generation(mrt_model model, mrt_sampler sampler, const int32_t *prompt, size_t count)
 {
     mrt_session session; mrt_generator generator; mrt_text_options options; static collected whole, polled, cut; char piece[64]; size_t length; int end = 0;
-    const char *stop[1]; mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 };
+    const char *stop[1]; mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0, 0 };
     OK(mrt_text_options_init(&options, sizeof options));
     options.max_tokens = 24;
     OK(mrt_session_start(model, &session));
@@ -345,7 +355,7 @@ static void generation(mrt_model model, mrt_sampler sampler, const int32_t *prom
 static void conversation(mrt_model model, mrt_sampler sampler, const char *folder)
 {
     mrt_chat chat, fork, other; mrt_text_options options; static collected first, again, forked; char file[512], piece[256]; size_t length; int32_t undone;
-    mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 };
+    mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0, 0 };
     OK(mrt_text_options_init(&options, sizeof options));
     options.max_tokens = 16;
     FAILS(MRT_ERROR_ARGUMENT, mrt_chat_create(model, sampler, "no-such-template", NULL, &options, &chat));
@@ -596,7 +606,7 @@ static void hosts(mrt_model model, mrt_sampler sampler, const int32_t *prompt, s
 {
     static collected alone, read[Asked], beside; static told_text told[2]; mrt_text_options text; mrt_host_options options; mrt_host host, other; mrt_request requests[Asked], more[2];
     mrt_session session; mrt_generator generator; mrt_progress progress = { sizeof progress, 0, 0, 0, 0 }; mrt_host_load load = { sizeof load, 0, 0 };
-    mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0 }; size_t length; int32_t ended; int i, over = 0, steps = 0; long absorbed = 0, generated = 0, finished = 0;
+    mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0, 0 }; size_t length; int32_t ended; int i, over = 0, steps = 0; long absorbed = 0, generated = 0, finished = 0;
     OK(mrt_text_options_init(&text, sizeof text));
     text.max_tokens = 24;
     OK(mrt_session_start(model, &session));
@@ -672,6 +682,52 @@ static void hosts(mrt_model model, mrt_sampler sampler, const int32_t *prompt, s
     OK(mrt_session_close(session));
 }
 
+/* A prompt that begins as one before is not fed again: in one model, and by its folder in another. */
+static void kept(const char *path, const char *folder, mrt_sampler sampler, const int32_t *prompt, size_t count)
+{
+    mrt_model_options options = usual; mrt_host_options manual; mrt_text_options text; mrt_model model; mrt_host host; mrt_request request; mrt_progress progress = { sizeof progress, 0, 0, 0, 0 };
+    mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0, 0 }; struct { mrt_text_stats stats; int64_t behind; } earlier; char states[512]; int start, asked;
+    snprintf(states, sizeof states, "%s/states-%ld", folder, (long)time(NULL));
+    options.state_folder = states;
+    OK(mrt_host_options_init(&manual, sizeof manual));
+    OK(mrt_text_options_init(&text, sizeof text));
+    manual.manual = 1; text.max_tokens = 0;
+    for (start = 0; start < 2; start++) {
+        OK(mrt_model_open(path, &options, &model));
+        OK(mrt_host_create(model, &manual, &host));
+        for (asked = start; asked < 2; asked++) {
+            OK(mrt_host_submit(host, prompt, count - (asked == 0), sampler, &text, NULL, NULL, &request));
+            do OK(mrt_host_step(host, 1000000, &progress)); while (progress.more);
+            OK(mrt_request_stats(request, &stats));
+            CHECK(stats.cached_tokens == (asked ? (int32_t)count - 1 : 0) && stats.prompt_tokens + stats.cached_tokens == (int32_t)count - (asked == 0));
+            memset(&earlier, 0x5a, sizeof earlier);
+            earlier.stats.size = offsetof(mrt_text_stats, cached_tokens);   /* of an earlier header */
+            OK(mrt_request_stats(request, &earlier.stats));
+            CHECK(earlier.stats.stop == MRT_STOP_MAX_TOKENS && earlier.stats.cached_tokens == 0x5a5a5a5a && earlier.behind == 0x5a5a5a5a5a5a5a5a);
+            OK(mrt_request_close(request));
+        }
+        OK(mrt_host_close(host));
+        OK(mrt_model_close(model));
+    }
+}
+
+/* What a GPU's driver makes of shaders is a file for later starts. */
+static int pipelines(const char *path, const char *backend, const char *folder)
+{
+    mrt_model_options options; mrt_model model; mrt_session session; int32_t token = 33; int start;
+    OK(mrt_model_options_init(&options, sizeof options));
+    options.backend = backend; options.pipeline_folder = folder;
+    for (start = 0; start < 2; start++) {
+        OK(mrt_model_open(path, &options, &model));
+        OK(mrt_session_start(model, &session));
+        OK(mrt_session_feed(session, &token, 1, NULL));
+        OK(mrt_session_close(session));
+        OK(mrt_model_close(model));
+    }
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0;
+}
+
 static void from_memory(const char *path, const int32_t *prompt, size_t count, int32_t likely, int32_t vocabulary)
 {
     FILE *file = fopen(path, "rb"); long bytes; void *data; mrt_model model; mrt_session session; const float *logits;
@@ -694,7 +750,8 @@ int main(int argc, char **argv)
     static const char text[] = "Once upon a time there was a small robot who lived by the sea.";
     mrt_model model; mrt_session session; mrt_sampler sampler; mrt_sampler_options sampling; mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     int32_t prompt[256], likely; size_t count, i, length, at = 0; char said[512], name[128]; const float *logits;
-    if (argc < 3) { fprintf(stderr, "contract MODEL.gguf FOLDER [THREADS]\n"); return 2; }
+    if (argc < 3) { fprintf(stderr, "contract MODEL.gguf FOLDER [THREADS]\ncontract MODEL.gguf FOLDER-OF-PIPELINES 0 BACKEND\n"); return 2; }
+    if (argc > 4) return pipelines(argv[1], argv[4], argv[2]);
     CHECK(mrt_abi_version() == MRT_ABI_VERSION);
     CHECK(mrt_version()[0] != 0 && mrt_last_error()[0] == 0 && mrt_last_error_code() == MRT_OK);
     wrong_handles();
@@ -734,6 +791,7 @@ int main(int argc, char **argv)
     lent_threads(argv[1], prompt, count, info.vocabulary);
     memory(argv[1], prompt, count, info.vocabulary, likely);
     hosts(model, sampler, prompt, count);
+    kept(argv[1], argv[2], sampler, prompt, count);
     OK(mrt_sampler_close(sampler));
     OK(mrt_model_close(model));
     FAILS(MRT_ERROR_HANDLE, mrt_model_close(model));

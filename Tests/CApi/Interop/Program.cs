@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using MambaRT.Interop;
 
 internal static class Program
@@ -16,7 +17,7 @@ internal static class Program
         {
             Expect(e.Code == 5 && e.Message.Length > 10, "the code of a missing file");
         }
-        using (MambaModel model = MambaModel.Open(arguments[0], "cpu", threads: 2))
+        using (MambaModel model = MambaModel.Open(arguments[0], "cpu", threads: 2, stateFolder: arguments[1]))
         using (var sampler = new MambaSampler(new MambaSampling { Temperature = 0 }))
         using (MambaSession session = model.Start())
         {
@@ -49,13 +50,19 @@ internal static class Program
                     host.Step(1000);
                 }
                 Expect(told.Length > 0, "an answer of a host");
+                using (MambaRequest longer = host.Submit(sampler, 0, new List<int>(prompt) { token }.ToArray()))
+                {
+                    while (longer.Read() != null) host.Step(1000);
+                    MambaStats stats = longer.Stats;
+                    Expect(request.Stats.GeneratedTokens == 8 && stats.Stop == 3 && stats.PromptTokens + stats.CachedTokens == prompt.Length + 1, "counts of an answer");
+                }
             }
             using (MambaChat chat = model.Chat(sampler, "You tell stories.", maxTokens: 12))
             {
                 chat.Say("Hello!");
                 string answer = "";
                 for (string piece = chat.Next(); piece != null; piece = chat.Next()) answer += piece;
-                Expect(answer.Length > 0 && chat.Undo() && !chat.Undo(), "an answer");
+                Expect(answer.Length > 0 && chat.Stats.GeneratedTokens > 0 && chat.Undo() && !chat.Undo(), "an answer");
             }
         }
         Console.WriteLine(_failed + " failed");
