@@ -29,6 +29,17 @@ internal sealed class Conversation(string id)
     public long BytesWith(IEnumerable<Turn> turns) =>
         (Bytes > 0 ? Bytes : BytesOfOne + 2L * id.Length) + turns.Sum(turn => BytesOfTurn + 2L * (turn.Role.Length + turn.Content.Length));
 
+    /// <summary>When its file was written that it was last the same as; null where there was none.</summary>
+    public DateTime? WrittenAt { get; set; }
+
+    /// <summary>Makes it another's; only the request that is in it does.</summary>
+    public void Replace(IReadOnlyList<Turn> turns)
+    {
+        _turns.Clear();
+        Bytes = 0;
+        Add(turns);
+    }
+
     /// <summary>Adds turns; only the request that is in it does.</summary>
     public void Add(IReadOnlyList<Turn> turns)
     {

@@ -10,7 +10,7 @@ internal sealed class ConversationUse(Conversations owner, Conversation conversa
     public IReadOnlyList<Turn> Turns => conversation.Turns;
 
     /// <summary>Adds what was said, and the answer.</summary>
-    public void Keep(IReadOnlyList<Turn> said, string answer) => owner.Add(conversation, [.. said, new Turn(ChatRole.Assistant.Value, answer)]);
+    public void Keep(IReadOnlyList<Turn> said, string answer) => owner.Keep(conversation, [.. said, new Turn(ChatRole.Assistant.Value, answer)]);
 
     /// <summary>Lets the next request in.</summary>
     public void Dispose()

@@ -4,7 +4,8 @@ namespace MambaRT.Extensions.AI;
 
 /// <summary>Conversations by their ids, as many as their budget holds: the least recently used go first, and none that a request is in. Thread-safe.</summary>
 /// <param name="budget">Bytes that they may take.</param>
-internal sealed class Conversations(long budget)
+/// <param name="folder">Keeps them beyond the program's end; null for none.</param>
+internal sealed class Conversations(long budget, ConversationFolder? folder)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, LinkedListNode<Conversation>> _all = [];
@@ -31,22 +32,27 @@ internal sealed class Conversations(long budget)
             throw;
         }
         var use = new ConversationUse(this, conversation);
-        long bytes = conversation.BytesWith(said);
-        if (bytes <= budget) return use;
-        use.Dispose();
-        throw new InvalidOperationException($"The conversation would take {bytes} bytes of text, and all with an id may take {budget} together (ConversationBytes); begin another, or leave the id out and send all of it.");
+        try
+        {
+            Recall(conversation);
+            long bytes = conversation.BytesWith(said);
+            if (bytes <= budget) return use;
+            throw new InvalidOperationException($"The conversation would take {bytes} bytes of text, and all with an id may take {budget} together (ConversationBytes); begin another, or leave the id out and send all of it.");
+        }
+        catch
+        {
+            use.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Adds turns to a conversation that the caller is in.</summary>
-    public void Add(Conversation conversation, IReadOnlyList<Turn> turns)
+    public void Keep(Conversation conversation, IReadOnlyList<Turn> turns)
     {
-        lock (_gate)
-        {
-            _bytes -= conversation.Bytes;
-            conversation.Add(turns);
-            _bytes += conversation.Bytes;
-            Trim();
-        }
+        Change(conversation, () => conversation.Add(turns));
+        if (folder is null) return;
+        folder.Write(conversation.Id, conversation.Turns);
+        conversation.WrittenAt = folder.WrittenAt(conversation.Id);
     }
 
     /// <summary>Notes that a request has left, or waits no longer.</summary>
@@ -69,6 +75,25 @@ internal sealed class Conversations(long budget)
             _byUse.AddLast(node);
             node.Value.Users++;
             return node.Value;
+        }
+    }
+
+    /// <summary>Takes over what another program, or this one before it ended, said in a conversation that the caller is in.</summary>
+    private void Recall(Conversation conversation)
+    {
+        if (folder?.WrittenAt(conversation.Id) is not { } writtenAt || writtenAt == conversation.WrittenAt) return;
+        conversation.WrittenAt = writtenAt;
+        if (folder.Read(conversation.Id) is { } turns) Change(conversation, () => conversation.Replace(turns));
+    }
+
+    private void Change(Conversation conversation, Action change)
+    {
+        lock (_gate)
+        {
+            _bytes -= conversation.Bytes;
+            change();
+            _bytes += conversation.Bytes;
+            Trim();
         }
     }
 

@@ -10,7 +10,7 @@ namespace MambaRT.Extensions.AI;
 internal sealed class HostChatClient(ModelHost host, MambaChatClientOptions defaults) : IChatClient
 {
     private readonly ChatPrompts _prompts = new(host.Model, defaults.Template);
-    private readonly Conversations _conversations = new(defaults.ConversationBytes);
+    private readonly Conversations _conversations = new(defaults.ConversationBytes, FolderOf(host, defaults.ConversationBytes));
     private readonly ChatClientMetadata _metadata = new("mambart", defaultModelId: host.Model.Name);
     private readonly RequestSettings _settings = new(defaults.Sampling ?? SamplingOptions.FromMetadata(host.Model.Metadata), defaults.MaxOutputTokens);
 
@@ -70,6 +70,9 @@ internal sealed class HostChatClient(ModelHost host, MambaChatClientOptions defa
             ResponseId = response, MessageId = response, ModelId = host.Model.Name, CreatedAt = now,
         };
     }
+
+    private static ConversationFolder? FolderOf(ModelHost host, long bytes) => host.Model.Options.Checkpoints is { Folder: { } path, Note: var note }
+        ? new ConversationFolder(path, host.Use(static model => model.Fingerprint), bytes, note) : null;
 
     private static UsageDetails UsageOf(GenerationStats stats)
     {

@@ -13,8 +13,8 @@ public sealed record MambaChatClientOptions
     public int MaxOutputTokens { get; init; } = 4096;
 
     /// <summary>
-    /// Bytes that the text of all conversations with an id may take together. The least recently used are dropped, and begin anew when they are asked for
-    /// again; with 0 none is kept.
+    /// Bytes that the text of all conversations with an id may take together, in memory and, where kept states have a folder (<see cref="CheckpointOptions.Folder"/>), as much again as
+    /// files there. The least recently used are dropped, and begin anew when they are asked for again; with 0 none is kept.
     /// </summary>
     public long ConversationBytes { get; init; } = 64L << 20;
 

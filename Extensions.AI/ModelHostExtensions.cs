@@ -17,7 +17,10 @@ public static class ModelHostExtensions
     /// be continued, and contents that are no text. What only allows or hints is left alone: tools that may be called, ModelId, Reasoning, background
     /// responses. So the middleware for functions runs, and finds no call.</para>
     /// <para>Without a ConversationId a request is all of the conversation. With one, the client keeps the turns: the first request of an id begins it, a later one brings
-    /// only what is new. What the host keeps of states is gone on with either way, and told as CachedInputTokenCount. Requests of one id take turns; one that does not end in an answer changes nothing.</para>
+    /// only what is new. What the host keeps of states is gone on with either way, and told as CachedInputTokenCount. Requests of one id take turns; one that does not end in an answer changes nothing.
+    /// Where the model's kept states have a folder (<see cref="CheckpointOptions.Folder"/>), conversations are files there too and go on after the program has ended, or in another one that
+    /// shares it, with the same model; of two programs that answer in one conversation at the same time, the later one's turn is kept. An id may be any text. Whoever may read the folder reads what was
+    /// said; a file that is damaged is dropped with a line to <see cref="CheckpointOptions.Note"/>, and its conversation begins anew.</para>
     /// <para>GetService finds the host, its model and <see cref="ChatClientMetadata"/>; the last update of an answer has its <see cref="GenerationStats"/> as RawRepresentation.</para>
     /// </remarks>
     /// <param name="host">What computes the answers; somebody else drives it where it is manual.</param>

@@ -12,29 +12,18 @@ internal sealed class CheckpointFolder
 
     private static readonly TimeSpan ClockStep = TimeSpan.FromSeconds(2);   // the coarsest that times of folders are noted in
 
-    private readonly string _path;
+    private readonly BoundedFolder _files;
     private readonly Model _model;
-    private readonly Action<string>? _note;
     private readonly HashSet<string> _names = [];
     private string? _prefix;
     private DateTime _looked;
-    private long _total = -1;   // bytes of all, as far as is known
-    private bool _hasFailed;
 
     /// <summary>Makes the folder where there is none.</summary>
     /// <exception cref="IOException">It cannot be made.</exception>
     public CheckpointFolder(string path, Model model, Action<string>? note)
     {
-        (_path, _model, _note) = (Path.GetFullPath(path), model, note);
-        try
-        {
-            if (OperatingSystem.IsWindows()) Directory.CreateDirectory(_path);
-            else Directory.CreateDirectory(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);   // it holds what was said; one that is there stays as it is
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new IOException($"'{path}' cannot be made a folder to keep states in: {e.Message} Choose another.", e);
-        }
+        _files = new BoundedFolder(path, Extension, model.StateBudget, "states", note);
+        _model = model;
     }
 
     private string Prefix => _prefix ??= $"{_model.OwnFingerprint:x32}-{_model.BackendName.Replace(':', '.')}-";
@@ -44,15 +33,14 @@ internal sealed class CheckpointFolder
     {
         try
         {
-            DateTime changed = Directory.GetLastWriteTimeUtc(_path);
-            if (changed + ClockStep < _looked) return;
+            if (_files.Changed + ClockStep < _looked) return;
             _looked = DateTime.UtcNow;
             _names.Clear();
-            foreach (string file in Directory.EnumerateFiles(_path, Prefix + "*" + Extension)) _names.Add(Path.GetFileName(file));
+            foreach (string name in _files.Names(Prefix)) _names.Add(name);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Fail(e);
+            _files.Fail(e);
         }
     }
 
@@ -62,7 +50,7 @@ internal sealed class CheckpointFolder
     /// <summary>Reads a state into a slot; false where there is none of these tokens, or it was damaged, which drops it.</summary>
     public bool Read(TokenTrail trail, ulong hash, int slot)
     {
-        string name = Name(trail.Length, hash), file = Path.Combine(_path, name);
+        string name = Name(trail.Length, hash), file = _files[name];
         try
         {
             StateSnapshot snapshot = StateSnapshot.ReadFile(file);
@@ -71,13 +59,12 @@ internal sealed class CheckpointFolder
                 throw new FormatException($"{file}: the kept state is not what its name says.");
             if (!trail.IsPrefixOf(MemoryMarshal.Cast<byte, int>(snapshot.Attachment.Span))) return false;   // other tokens of an equal hash
             _model.Loaded.ImportSlot(slot, trail.Length, snapshot.OpenState());
-            File.SetLastWriteTimeUtc(file, DateTime.UtcNow);   // the least recently useful go first
+            _files.Touch(name);
             return true;
         }
         catch (FormatException e)
         {
-            _note?.Invoke($"A kept state was dropped: {e.Message}");
-            Delete(file);
+            _files.Drop(name, $"A kept state was dropped: {e.Message}");
         }
         catch (IOException e) when (FileLock.IsHeld(e))
         {
@@ -89,7 +76,7 @@ internal sealed class CheckpointFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Fail(e);
+            _files.Fail(e);
         }
         _names.Remove(name);
         return false;
@@ -99,59 +86,17 @@ internal sealed class CheckpointFolder
     public void Write(TokenTrail trail, int slot)
     {
         string name = Name(trail.Length, trail.Hash);
-        long bytes = StateSnapshot.BytesOf(_model.Plan.States.Bytes(trail.Length)) + trail.Length * sizeof(int);
-        if (_hasFailed || _names.Contains(name) || bytes > _model.StateBudget) return;
-        try
+        if (_names.Contains(name)) return;
+        int state = checked((int)_model.Plan.States.Bytes(trail.Length));
+        if (_files.TryWrite(name, StateSnapshot.BytesOf(state) + trail.Length * sizeof(int), Bytes, deleted => _names.Remove(deleted))) _names.Add(name);
+
+        byte[] Bytes()
         {
-            MakeRoom(bytes);
-            byte[] state = new byte[_model.Plan.States.Bytes(trail.Length)];
-            _model.Loaded.ExportSlot(slot, trail.Length, new MemoryStream(state));
-            var snapshot = new StateSnapshot(_model.OwnFingerprint, trail.Length, state, MemoryMarshal.AsBytes(trail.From(0).AsSpan()).ToArray());
-            WholeFile.Write(Path.Combine(_path, name), stream => stream.Write(snapshot.ToBytes()), lasting: false);
-            _names.Add(name);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Fail(e);
+            byte[] bytes = new byte[state];
+            _model.Loaded.ExportSlot(slot, trail.Length, new MemoryStream(bytes));
+            return new StateSnapshot(_model.OwnFingerprint, trail.Length, bytes, MemoryMarshal.AsBytes(trail.From(0).AsSpan()).ToArray()).ToBytes();
         }
     }
 
     private string Name(long length, ulong hash) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{length}-{hash:x16}{Extension}");
-
-    /// <summary>Deletes what was used least recently, of whatever model, until there is room; the folder is looked through where it may be full.</summary>
-    private void MakeRoom(long bytes)
-    {
-        if (_total >= 0 && _total + bytes <= _model.StateBudget)
-        {
-            _total += bytes;
-            return;
-        }
-        FileInfo[] files = new DirectoryInfo(_path).GetFiles("*" + Extension);
-        _total = bytes + files.Sum(file => file.Length);
-        foreach (FileInfo file in files.OrderBy(file => file.LastWriteTimeUtc))
-        {
-            if (_total <= _model.StateBudget) break;
-            Delete(file.FullName);
-            _names.Remove(file.Name);
-            _total -= file.Length;
-        }
-    }
-
-    private void Delete(string file)
-    {
-        try
-        {
-            File.Delete(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Fail(e);
-        }
-    }
-
-    private void Fail(Exception e)
-    {
-        if (!_hasFailed) _note?.Invoke($"No states are kept in '{_path}' any more: {e.Message}");
-        _hasFailed = true;
-    }
 }

@@ -1,0 +1,71 @@
+using System.Security.Cryptography;
+using MambaRT.Formats;
+using Turn = MambaRT.Chat.ChatMessage;
+
+namespace MambaRT.Extensions.AI;
+
+/// <summary>Conversations as files beside the kept states of their model, so that they can be gone on with when the program has ended: each named by the model and a hash of its id. Thread-safe.</summary>
+/// <remarks>Nothing here fails a request: what cannot be read or written is not kept, and that is said in a line.</remarks>
+internal sealed class ConversationFolder
+{
+    private const string Extension = ".conversation";
+
+    private readonly Lock _gate = new();
+    private readonly BoundedFolder _files;
+    private readonly UInt128 _model;
+    private readonly long _most;
+
+    /// <summary>Makes the folder where there is none.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="model">The model's fingerprint: another one's conversations are others.</param>
+    /// <param name="bytes">What all may take together.</param>
+    /// <param name="note">Told of a file that was damaged, or a folder that takes no more; null for nobody.</param>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public ConversationFolder(string path, UInt128 model, long bytes, Action<string>? note) =>
+        (_files, _model, _most) = (new BoundedFolder(path, Extension, bytes, "conversations", note), model, bytes);
+
+    /// <summary>When the file of a conversation was written; null where there is none.</summary>
+    public DateTime? WrittenAt(string id)
+    {
+        var file = new FileInfo(_files[Name(id)]);
+        return file.Exists ? file.LastWriteTimeUtc : null;
+    }
+
+    /// <summary>What was said in a conversation; null where nothing is known, also as its file was damaged and dropped.</summary>
+    public IReadOnlyList<Turn>? Read(string id)
+    {
+        string name = Name(id), path = _files[name];
+        try
+        {
+            if (FileIdentity.Of(path) is not { IsRegular: true }) return null;
+            using FileStream stream = File.OpenRead(path);
+            if (stream.Length > _most) throw new FormatException($"{path}: the conversation has {stream.Length} bytes, and all may take {_most} together (ConversationBytes).");
+            byte[] bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            return ConversationFile.Read(bytes, _model, id, path);
+        }
+        catch (FormatException e)
+        {
+            lock (_gate) _files.Drop(name, $"A conversation was dropped: {e.Message}");
+        }
+        catch (IOException e) when (FileLock.IsHeld(e) || e is FileNotFoundException or EndOfStreamException)
+        {
+            // Another program is just putting it in its place, or let it go.
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            lock (_gate) _files.Fail(e);
+        }
+        return null;
+    }
+
+    /// <summary>Writes a conversation in the place of what was kept of it.</summary>
+    public void Write(string id, IReadOnlyList<Turn> turns)
+    {
+        byte[] bytes = ConversationFile.Write(_model, id, turns);
+        lock (_gate) _files.TryWrite(Name(id), bytes.Length, () => bytes);
+    }
+
+    /// <summary>An id may be anything, a path among them; nobody can make another of the same hash.</summary>
+    private string Name(string id) => $"{_model:x32}-{Convert.ToHexStringLower(SHA256.HashData(ConversationFile.BytesOf(id)))}{Extension}";
+}
