@@ -87,11 +87,19 @@ public sealed class ModelHost : IDisposable
             if ((uint)token >= (uint)Model.Plan.VocabularySize)
                 throw new ArgumentException($"Token {token} is outside the vocabulary of {Model.Plan.VocabularySize}; ids run from 0 to {Model.Plan.VocabularySize - 1}.", nameof(prompt));
         var generation = new Generation(this, prompt, sampler, options, cancel);
-        lock (_requests)
+        try
         {
-            ObjectDisposedException.ThrowIf(_closing, this);
-            if (_queue.Count - Free >= _options.MaxQueue) throw new QueueFullException(_queue.Count);
-            _queue.Add(generation);
+            lock (_requests)
+            {
+                ObjectDisposedException.ThrowIf(_closing, this);
+                if (_queue.Count - Free >= _options.MaxQueue) throw new QueueFullException(_queue.Count);
+                _queue.Add(generation);
+            }
+        }
+        catch
+        {
+            generation.End(StopReason.Cancelled);   // what cancels it may live on, and would hold it
+            throw;
         }
         Wake();
         return generation;

@@ -3,7 +3,7 @@ namespace MambaRT.Serving;
 /// <summary>How a <see cref="ModelHost"/> serves. Immutable.</summary>
 public sealed record ModelHostOptions
 {
-    /// <summary>Answers that are computed at the same time, each with a state of its own; further ones wait.</summary>
+    /// <summary>Answers that are computed at the same time, each with a state of its own, up to 65,536; further ones wait.</summary>
     public int MaxSequences { get; init; } = 64;
 
     /// <summary>Requests that may wait; a further one is refused by <see cref="QueueFullException"/>.</summary>
@@ -22,7 +22,7 @@ public sealed record ModelHostOptions
     /// <exception cref="ArgumentException">A setting is out of range.</exception>
     public void Validate()
     {
-        if (MaxSequences < 1) throw new ArgumentException($"MaxSequences must be 1 or more; found {MaxSequences}.", nameof(MaxSequences));
+        if (MaxSequences is < 1 or > 65_536) throw new ArgumentException($"MaxSequences must lie between 1 and 65536; found {MaxSequences}.", nameof(MaxSequences));
         if (MaxQueue < 0) throw new ArgumentException($"MaxQueue must be 0 or more; found {MaxQueue}.", nameof(MaxQueue));
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MambaRT.Serving;
 using Xunit;
 
@@ -27,6 +28,28 @@ public sealed class ModelHostTests : IDisposable
             slots = _tiny.Model.Loaded.Slots;
         }
         Assert.True(slots <= 8 + 2, $"{slots} slots for 8 sequences");   // the scratch slot, and the lone session's
+    }
+
+    [Fact]
+    public void Start_QueueFull_LeavesNothingWithWhatWouldCancelIt()
+    {
+        using var host = new ModelHost(_tiny.Model, new ModelHostOptions { Manual = true, MaxSequences = 1, MaxQueue = 0 });
+        host.Start(Prompt(0), Sampler(0), Endless);
+        using var lasting = new CancellationTokenSource();
+        WeakReference refused = Refused();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        Assert.False(refused.IsAlive, "what was refused is still held");
+        Assert.False(lasting.IsCancellationRequested);
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        WeakReference Refused()
+        {
+            int[] prompt = [1, 2, 3];
+            Assert.Throws<QueueFullException>(() => host.Start(prompt, Sampler(1), Endless, lasting.Token));
+            return new WeakReference(prompt);
+        }
     }
 
     [Fact]
