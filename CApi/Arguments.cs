@@ -23,15 +23,18 @@ internal static unsafe class Arguments
         return new ReadOnlySpan<T>(values, (int)count);
     }
 
-    /// <summary>A time to be spent, in microseconds.</summary>
-    public static TimeSpan Budget(long microseconds) => microseconds is >= 0 and <= int.MaxValue ? TimeSpan.FromMicroseconds(microseconds)
-        : throw new StatusException(Status.Argument, $"'budget_us' is {microseconds}; 0 to {int.MaxValue} are taken.");
+    /// <summary>A time to be spent, in microseconds; half an hour at most.</summary>
+    public static TimeSpan Budget(long microseconds) => microseconds >= 0 ? TimeSpan.FromMicroseconds(Math.Min(microseconds, 1_800_000_000))
+        : throw new StatusException(Status.Argument, $"'budget_us' is {microseconds}; 0 or more are needed.");
 
     /// <summary>A text with a length; what is no UTF-8 becomes U+FFFD.</summary>
     public static string Text(byte* text, nuint bytes, string name) => Strict.GetString(Values(text, bytes, name));
 
     /// <summary>A text that ends with a zero.</summary>
     public static string Text(byte* text, string name) => TextOrNull(text) ?? throw new StatusException(Status.Argument, $"'{name}' is NULL; a text is needed.");
+
+    /// <summary>A file's path.</summary>
+    public static string Path(byte* text) => Text(text, "path") is { Length: > 0 } path ? path : throw new StatusException(Status.Argument, "'path' is empty; the path of a file is needed.");
 
     /// <summary>A text that ends with a zero, or null.</summary>
     public static string? TextOrNull(byte* text) => text == null ? null : Strict.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text));
@@ -58,7 +61,7 @@ internal static unsafe class Arguments
     public static void Init<T>(T* place, nuint size, T defaults, string type) where T : unmanaged
     {
         Require(place, "options");
-        if (size < sizeof(uint) || size > (nuint)sizeof(T)) throw new StatusException(Status.Argument, $"'size' is {size}; sizeof({type}) is needed, up to {sizeof(T)} in this library.");
+        if (!IsSize<T>(size)) throw new StatusException(Status.Argument, $"'size' is {size}; sizeof({type}) is needed, up to {sizeof(T)} in this library.");
         *(uint*)&defaults = (uint)size;
         Unsafe.CopyBlockUnaligned(place, &defaults, (uint)size);
     }
@@ -69,7 +72,7 @@ internal static unsafe class Arguments
         T taken = defaults;
         if (given == null) return taken;
         uint size = *(uint*)given;
-        if (size < sizeof(uint) || size > sizeof(T)) throw WrongSize(size, sizeof(T), init);
+        if (!IsSize<T>(size)) throw WrongSize(size, sizeof(T), init);
         Unsafe.CopyBlockUnaligned(&taken, given, size);
         return taken;
     }
@@ -77,11 +80,23 @@ internal static unsafe class Arguments
     /// <summary>Fills a structure whose first field is the size that the caller knows.</summary>
     public static void Fill<T>(T* place, T values, string init) where T : unmanaged
     {
-        Require(place, "the structure");
+        RequireSize(place, init);
         uint size = *(uint*)place;
-        if (size < sizeof(uint) || size > sizeof(T)) throw WrongSize(size, sizeof(T), init);
         *(uint*)&values = size;
         Unsafe.CopyBlockUnaligned(place, &values, size);
+    }
+
+    /// <summary>Refuses a place for <see cref="Fill{T}"/> that is none, before what it is to tell of is done.</summary>
+    public static void RequireSize<T>(T* place, string init) where T : unmanaged
+    {
+        Require(place, "the structure");
+        if (!IsSize<T>(*(uint*)place)) throw WrongSize(*(uint*)place, sizeof(T), init);
+    }
+
+    /// <summary>Refuses a place for progress that is none, before a step is made; it may be left out.</summary>
+    public static void Check(ProgressLayout* place)
+    {
+        if (place != null) RequireSize(place, "sizeof(mrt_progress)");
     }
 
     /// <summary>Tells what a step has done, where the caller wants to know.</summary>
@@ -93,6 +108,9 @@ internal static unsafe class Arguments
             PromptTokens = progress.PromptTokens, GeneratedTokens = progress.GeneratedTokens, Finished = progress.Finished, More = progress.HasMore ? 1 : 0,
         }, "sizeof(mrt_progress)");
     }
+
+    /// <summary>Whether a structure can have had so many bytes in some header: whole fields, as each structure has been padded to where its widest field may lie.</summary>
+    private static bool IsSize<T>(nuint size) where T : unmanaged => size >= sizeof(uint) && size <= (nuint)sizeof(T) && size % (nuint)(sizeof((byte, T)) - sizeof(T)) == 0;
 
     private static StatusException WrongSize(uint size, int largest, string init) =>
         new(Status.Argument, $"A structure says that it has {size} bytes; this library knows up to {largest}. Have it set by {init}.");

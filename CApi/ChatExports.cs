@@ -158,7 +158,7 @@ internal static unsafe class ChatExports
         {
             OpenChat open = Handles.Get<OpenChat>(chat);
             using OpenModel.Use use = open.Owner.Enter();
-            open.Chat.Save(Arguments.Text(path, "path"));
+            open.Chat.Save(Arguments.Path(path));
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }
@@ -171,7 +171,7 @@ internal static unsafe class ChatExports
         {
             OpenChat open = Handles.Get<OpenChat>(chat);
             using OpenModel.Use use = open.Owner.Enter();
-            open.Chat.Load(Arguments.Text(path, "path"));
+            open.Chat.Load(Arguments.Path(path));
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }

@@ -53,7 +53,9 @@ internal static unsafe class HostExports
     {
         try
         {
-            Arguments.Fill(progress, Handles.Get<OpenHost>(host).Step(Arguments.Budget(budgetMicroseconds)));
+            OpenHost open = Handles.Get<OpenHost>(host);
+            Arguments.Check(progress);
+            Arguments.Fill(progress, open.Step(Arguments.Budget(budgetMicroseconds)));
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }

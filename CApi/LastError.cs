@@ -23,7 +23,7 @@ internal static unsafe class LastError
         _status = StatusOf(e);
         try
         {
-            (_text ??= new Text()).Set(_status == Status.Internal ? $"{e.GetType().Name}: {e.Message}" : e.Message);
+            (_text ??= new Text()).Set(_status == Status.Internal ? $"{e.GetType().Name}: {e.Message}" : SentenceOf(e));
         }
         catch (OutOfMemoryException)
         {
@@ -31,6 +31,16 @@ internal static unsafe class LastError
         }
         return _status;
     }
+
+    /// <summary>What an exception says, without what .NET adds for its own programmers.</summary>
+    private static string SentenceOf(Exception e) => e switch
+    {
+        ObjectDisposedException { ObjectName: { Length: > 0 } name } => $"The {Kind(name)} was closed; nothing can be done with it any more.",
+        ArgumentException { ParamName: { Length: > 0 } name } when e.Message.IndexOf($" (Parameter '{name}')", StringComparison.Ordinal) is > 0 and int at => e.Message[..at],
+        _ => e.Message,
+    };
+
+    private static string Kind(string type) => type[(type.LastIndexOf('.') + 1)..] switch { "Model" => "model", "ModelHost" => "host", "ChatSession" => "chat", "Session" => "session", var other => other };
 
     private static Status StatusOf(Exception e) => e switch
     {

@@ -49,7 +49,7 @@ internal static unsafe class ModelExports
     {
         try
         {
-            string file = Arguments.Text(path, "path");
+            string file = Arguments.Path(path);
             if (sessions < 0) throw new StatusException(Status.Argument, $"'sessions' is {sessions}; 0 or more are needed.");
             ModelOptionsLayout taken = Arguments.Take(options, ModelOptionsLayout.Defaults, "mrt_model_options_init");
             using var device = new Device(taken);
@@ -75,7 +75,7 @@ internal static unsafe class ModelExports
         try
         {
             Arguments.Require(model, "model");
-            string file = Arguments.Text(path, "path");
+            string file = Arguments.Path(path);
             ModelOptionsLayout taken = Arguments.Take(options, ModelOptionsLayout.Defaults, "mrt_model_options_init");
             using var report = new LoadReport(taken);
             ModelOptions made = FileOptionsOf(taken) with { Progress = report };
@@ -161,8 +161,9 @@ internal static unsafe class ModelExports
         try
         {
             string name = Arguments.Text(key, "key");
-            string value = Handles.Get<OpenModel>(model).Model.Metadata.TryGetString(name) ?? throw new StatusException(Status.Argument, $"The model's file has no text called '{name}'.");
-            Arguments.Give(value, text, capacity, length);
+            GgufMetadata metadata = Handles.Get<OpenModel>(model).Model.Metadata;
+            if (!metadata.TryGet(name, out GgufValue value) || value.Value is not string found) throw new StatusException(Status.Argument, $"The model's file has no text called '{name}'.");
+            Arguments.Give(found, text, capacity, length);
             return Status.Ok;
         }
         catch (Exception e) { return LastError.Set(e); }
@@ -177,8 +178,12 @@ internal static unsafe class ModelExports
             throw new StatusException(Status.Argument, $"The options say that they have {options->Size} bytes; {needed} to {sizeof(ModelOptionsLayout)} are needed. Have them set by mrt_model_options_init.");
     }
 
-    private static ModelOptions FileOptionsOf(in ModelOptionsLayout taken) =>
-        OptionsOf(taken) with { Offset = taken.Offset, Length = taken.Length > 0 ? taken.Length : null, CopyToMemory = taken.CopyToMemory != 0 };
+    private static ModelOptions FileOptionsOf(in ModelOptionsLayout taken)
+    {
+        if (taken.Offset < 0) throw new StatusException(Status.Argument, $"'offset' is {taken.Offset}; 0 or more are needed.");
+        if (taken.Length < 0) throw new StatusException(Status.Argument, $"'length' is {taken.Length}; 0 (up to the file's end) or more are needed.");
+        return OptionsOf(taken) with { Offset = taken.Offset, Length = taken.Length > 0 ? taken.Length : null, CopyToMemory = taken.CopyToMemory != 0 };
+    }
 
     private static ModelOptions OptionsOf(in ModelOptionsLayout taken)
     {

@@ -5,7 +5,8 @@ internal sealed unsafe class OpenHost
 {
     private readonly List<OpenRequest> _told = [];
     private readonly bool _isManual;
-    private int _telling;
+    private int _toTell;            // wishes that functions be told what is there; who makes the first fulfils all
+    private volatile bool _closed;
 
     /// <summary>Makes a model's only host.</summary>
     public OpenHost(OpenModel owner, ModelHostOptions options)
@@ -15,7 +16,7 @@ internal sealed unsafe class OpenHost
         Host = new ModelHost(owner.Model, options);
         try
         {
-            owner.Take(Host);
+            owner.Take(this);
         }
         catch
         {
@@ -37,6 +38,7 @@ internal sealed unsafe class OpenHost
         if (text == null) return request;
         if (_isManual) lock (_told) _told.Add(request);
         else _ = Task.Run(request.TellAsync);
+        if (_isManual && _closed) Tell();   // closed since: nobody else does
         return request;
     }
 
@@ -52,21 +54,27 @@ internal sealed unsafe class OpenHost
     /// <summary>Ends all answers, and the host.</summary>
     public void Close()
     {
-        Owner.Leave(Host);
+        Owner.Leave(this);
         Host.Dispose();
+        _closed = true;
         Tell();
     }
 
-    /// <summary>Hands text to the functions that wait for it; those may ask for further answers, and close requests.</summary>
+    /// <summary>Hands text to the functions that wait for it; those may ask for further answers, and close requests and the host.</summary>
     private void Tell()
     {
-        if (Interlocked.Exchange(ref _telling, 1) != 0) return;   // another thread does, or a function called back
-        for (int i = 0; At(i) is { } request;)
+        if (Interlocked.Increment(ref _toTell) > 1) return;   // another thread does, or a function called back: it begins again
+        int seen;
+        do
         {
-            if (!request.Tell()) i++;
-            else lock (_told) _told.RemoveAt(i);
+            seen = Volatile.Read(ref _toTell);
+            for (int i = 0; At(i) is { } request;)
+            {
+                if (!request.Tell()) i++;
+                else lock (_told) _told.RemoveAt(i);
+            }
         }
-        Volatile.Write(ref _telling, 0);
+        while (Interlocked.Add(ref _toTell, -seen) > 0);
     }
 
     private OpenRequest? At(int i)

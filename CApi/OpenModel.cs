@@ -5,7 +5,7 @@ internal sealed class OpenModel
 {
     private readonly Device _device;
     private int _inside;
-    private ModelHost? _host;
+    private OpenHost? _host;
     private volatile Tuple<string?, ChatPrompts>? _prompts;
 
     private OpenModel(Model model, Device device) => (Model, _device) = (model, device);
@@ -44,14 +44,14 @@ internal sealed class OpenModel
 
     /// <summary>Takes a host, the only one.</summary>
     /// <exception cref="StatusException">It has one.</exception>
-    public void Take(ModelHost host)
+    public void Take(OpenHost host)
     {
         if (Interlocked.CompareExchange(ref _host, host, null) is not null)
             throw new StatusException(Status.State, "The model has a host already; a model has one at a time.");
     }
 
     /// <summary>Lets a host go.</summary>
-    public void Leave(ModelHost host) => Interlocked.CompareExchange(ref _host, null, host);
+    public void Leave(OpenHost host) => Interlocked.CompareExchange(ref _host, null, host);
 
     /// <summary>Keeps others out until it is disposed; a host's thread too, whose step at hand is waited for.</summary>
     /// <exception cref="StatusException">Another call is inside.</exception>
@@ -62,14 +62,14 @@ internal sealed class OpenModel
     public bool TryEnter(out Use use)
     {
         bool entered = Interlocked.CompareExchange(ref _inside, 1, 0) == 0;
-        use = entered ? new Use(this, Volatile.Read(ref _host)) : default;
+        use = entered ? new Use(this, Volatile.Read(ref _host)?.Host) : default;
         return entered;
     }
 
     /// <summary>Ends what runs, waits for it, and gives back all memory.</summary>
     public void Close()
     {
-        Volatile.Read(ref _host)?.Dispose();
+        Volatile.Read(ref _host)?.Close();
         Model.Dispose();
         _device.Dispose();
     }

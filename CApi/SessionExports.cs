@@ -120,6 +120,7 @@ internal static unsafe class SessionExports
         try
         {
             OpenSession open = Handles.Get<OpenSession>(session);
+            Arguments.Check(progress);
             using OpenModel.Use use = open.Owner.Enter();
             Arguments.Fill(progress, open.Step(Arguments.Budget(budgetMicroseconds)));
             return Status.Ok;

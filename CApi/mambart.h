@@ -47,7 +47,7 @@ enum {
     MRT_ERROR_CANCELLED = 8,    /* it was cancelled */
     MRT_ERROR_STATE = 9,        /* not now: another thread is inside, something else is under way, or the session has lost its state */
     MRT_ERROR_BUFFER = 10,      /* the memory given is too small; the length says what is needed */
-    MRT_ERROR_CLOSED = 11,      /* the model was closed */
+    MRT_ERROR_CLOSED = 11,      /* the model was closed, or the session that a generator has */
     MRT_ERROR_INTERNAL = 12,    /* a fault of this library */
     MRT_ERROR_FULL = 13         /* as many requests wait as may: try again later */
 };
@@ -358,7 +358,7 @@ mrt_status mrt_generator_close(mrt_generator generator);
 typedef struct mrt_host_options {
     uint32_t size;             /* set by mrt_host_options_init */
     int32_t manual;            /* not 0: no thread; mrt_host_step drives it */
-    int32_t max_sequences;     /* answers at a time, each with a state; others wait */
+    int32_t max_sequences;     /* answers at a time, each with a state, up to 65,536; others wait */
     int32_t max_queue;         /* requests that may wait; one more gets MRT_ERROR_FULL */
     int32_t deterministic;     /* not 0: an answer is bit for bit what it is alone, for which sequences are decoded one after the other */
 } mrt_host_options;
@@ -370,7 +370,8 @@ mrt_status mrt_host_options_init(mrt_host_options *options, size_t size);
 mrt_status mrt_host_create(mrt_model model, const mrt_host_options *options, mrt_host *host);
 
 /* Asks for the text that follows tokens. options may be NULL. text, where it is not NULL, is given the text as it comes and then, once, NULL and 0 bytes at the
-   end: within mrt_host_step of a manual host, else on a thread of the library's, perhaps before this returns; it may call any function. Not 0 ends the text. */
+   end: within mrt_host_step of a manual host, or what closes it or its model, else on a thread of the library's, perhaps before this returns; it may call any
+   function. Not 0 ends the text. */
 mrt_status mrt_host_submit(mrt_host host, const int32_t *tokens, size_t count, mrt_sampler sampler, const mrt_text_options *options, mrt_text_fn text, void *user, mrt_request *request);
 
 /* Drives a manual host for budget_us microseconds, on the caller's thread and the model's own. progress may be NULL. MRT_ERROR_STATE where it has a thread. */

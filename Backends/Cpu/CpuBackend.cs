@@ -26,8 +26,7 @@ public sealed class CpuBackend : IBackend
     {
         options ??= new CpuOptions();
         if (WhyNot(options.Isa) is string why) throw new NotSupportedException($"{NameOf(options.Isa)}: {why}; choose cpu, which uses what there is.");
-        ArgumentOutOfRangeException.ThrowIfNegative(options.Threads, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Threads, 1024, nameof(options));
+        if (options.Threads is < 0 or > 1024) throw new ArgumentOutOfRangeException(nameof(options), $"CpuOptions.Threads is {options.Threads}; it must lie between 0, for one per core, and 1024.");
         IReadOnlyList<int>? cores = options.Cores;
         int size = options.Threads > 0 ? options.Threads : cores?.Count ?? Environment.ProcessorCount;
         if (cores is not null)

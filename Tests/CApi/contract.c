@@ -184,6 +184,45 @@ static void wrong_arguments(mrt_model model, const char *path)
     FAILS(MRT_ERROR_HANDLE, mrt_session_reset(session));
 }
 
+/* What is refused says why in a sentence of this library's, and nothing has happened. */
+static void refused_in_words(mrt_model model, mrt_sampler sampler, const char *path, const int32_t *prompt, size_t count)
+{
+    mrt_model none = 0; mrt_model_options options; mrt_session session; mrt_generator generator; mrt_progress progress = { sizeof progress, 0, 0, 0, 0 }; mrt_host_options many; mrt_host host; int64_t position; size_t length; uint32_t size;
+    OK(mrt_model_options_init(&options, sizeof options));
+    options.backend = "cpu";
+    for (size = 0; size < sizeof(void *); size += 3) { options.size = (uint32_t)offsetof(mrt_model_options, backend) + 1 + size; FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none)); }   /* a field is given whole */
+    options.size = sizeof options; options.offset = -1;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    options.offset = 0; options.length = -1;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    options.length = 0; options.threads = 100000;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    CHECK(strchr(mrt_last_error(), '\n') == NULL && strstr(mrt_last_error(), "(Parameter") == NULL);
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_open("", &usual, &none));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_model_metadata(model, "tokenizer.ggml.tokens", NULL, 0, &length));
+    CHECK(none == 0);
+
+    OK(mrt_session_start(model, &session));
+    OK(mrt_session_begin(session, prompt, count));
+    progress.size = 7;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_step(session, 1000000, &progress));
+    OK(mrt_session_position(session, &position));
+    CHECK(position == 0);
+    progress.size = sizeof progress;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_session_step(session, -1, &progress));
+    OK(mrt_session_step(session, INT64_MAX, &progress));
+    CHECK(progress.prompt_tokens == (int32_t)count && progress.finished == 1 && progress.more == 0);
+    OK(mrt_generator_create(session, sampler, NULL, &generator));
+    OK(mrt_session_close(session));
+    FAILS(MRT_ERROR_CLOSED, mrt_generator_run(generator, prompt, count, NULL, NULL));
+    CHECK(strchr(mrt_last_error(), '\n') == NULL && strstr(mrt_last_error(), "session") != NULL);
+    OK(mrt_generator_close(generator));
+
+    OK(mrt_host_options_init(&many, sizeof many));
+    many.max_sequences = INT32_MAX;
+    FAILS(MRT_ERROR_ARGUMENT, mrt_host_create(model, &many, &host));
+}
+
 /* ---- what a session does ---- */
 
 static void greedy(mrt_session session, mrt_sampler sampler, const int32_t *prompt, size_t count, int32_t *tokens, int wanted)
@@ -728,6 +767,43 @@ static int pipelines(const char *path, const char *backend, const char *folder)
     return failed > 0;
 }
 
+enum { Closing = 3 };
+
+typedef struct { mrt_host host; mrt_model model; int pieces, ended, at; } closer;
+
+/* The second of three closes the host, or its model, from its function. */
+static int32_t close_within(void *user, const char *text, size_t bytes)
+{
+    closer *c = user;
+    (void)bytes;
+    if (!text) { c->ended++; return 0; }
+    if (c->pieces++ == 0 && c->at == 1) { if (c->model) OK(mrt_model_close(c->model)); else OK(mrt_host_close(c->host)); }
+    return 0;
+}
+
+/* Every function is told its end, once, also where another one closes the host, and where the model is closed beneath a host that is stepped. */
+static void ends_are_told(const char *path, mrt_sampler sampler, const int32_t *prompt, size_t count)
+{
+    mrt_model model; mrt_host host; mrt_host_options options; mrt_text_options text; mrt_request requests[Closing]; closer closers[Closing]; int how, i, steps;
+    OK(mrt_text_options_init(&text, sizeof text));
+    text.ignore_end = 1;
+    OK(mrt_host_options_init(&options, sizeof options));
+    options.manual = 1;
+    for (how = 0; how < 3; how++) {   /* the host is closed within, the model is, and the model from outside */
+        OK(mrt_model_open(path, &usual, &model));
+        OK(mrt_host_create(model, &options, &host));
+        memset(closers, 0, sizeof closers);
+        for (i = 0; i < Closing; i++) {
+            closers[i].host = host; closers[i].model = how == 1 ? model : 0; closers[i].at = how == 2 ? 0 : i;
+            OK(mrt_host_submit(host, prompt, count, sampler, &text, close_within, &closers[i], &requests[i]));
+        }
+        for (steps = 0; steps < 100000 && !closers[1].pieces; steps++) OK(mrt_host_step(host, 2000, NULL));
+        if (how == 2) OK(mrt_model_close(model));
+        for (i = 0; i < Closing; i++) { CHECK(closers[i].ended == 1); OK(mrt_request_close(requests[i])); }
+        if (how == 0) OK(mrt_model_close(model)); else OK(mrt_host_close(host));
+    }
+}
+
 static void from_memory(const char *path, const int32_t *prompt, size_t count, int32_t likely, int32_t vocabulary)
 {
     FILE *file = fopen(path, "rb"); long bytes; void *data; mrt_model model; mrt_session session; const float *logits;
@@ -781,6 +857,7 @@ int main(int argc, char **argv)
     likely = likeliest(logits, info.vocabulary);
     OK(mrt_session_close(session));
 
+    refused_in_words(model, sampler, argv[1], prompt, count);
     sessions(model, sampler, prompt, count, info.vocabulary);
     many_handles(sampler);
     generation(model, sampler, prompt, count);
@@ -792,6 +869,7 @@ int main(int argc, char **argv)
     memory(argv[1], prompt, count, info.vocabulary, likely);
     hosts(model, sampler, prompt, count);
     kept(argv[1], argv[2], sampler, prompt, count);
+    ends_are_told(argv[1], sampler, prompt, count);
     OK(mrt_sampler_close(sampler));
     OK(mrt_model_close(model));
     FAILS(MRT_ERROR_HANDLE, mrt_model_close(model));
