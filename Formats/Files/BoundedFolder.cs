@@ -74,15 +74,27 @@ internal sealed class BoundedFolder
     /// <summary>Deletes a file that is damaged, with a line.</summary>
     public void Drop(string name, string why)
     {
-        _note?.Invoke(why);
+        Tell(why);
         Delete(name);
     }
 
     /// <summary>Notes that nothing is kept any more.</summary>
     public void Fail(Exception e)
     {
-        if (!HasFailed) _note?.Invoke($"No {_what} are kept in '{_path}' any more: {e.Message}");
+        if (!HasFailed) Tell($"No {_what} are kept in '{_path}' any more: {e.Message}");
         HasFailed = true;
+    }
+
+    private void Tell(string line)
+    {
+        try
+        {
+            _note?.Invoke(line);
+        }
+        catch (Exception)
+        {
+            // Who listens is the program's own, and its failure is not its caller's.
+        }
     }
 
     /// <summary>Deletes what was used least recently, by whatever program; the folder is looked through where it may be full.</summary>

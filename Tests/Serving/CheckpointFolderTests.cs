@@ -12,6 +12,7 @@ public sealed class CheckpointFolderTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
     private readonly List<string> _notes = [];
+    private bool _noteFails;
 
     public void Dispose() => _folder.Dispose();
 
@@ -123,6 +124,29 @@ public sealed class CheckpointFolderTests : IDisposable
         Assert.Single(_notes);
     }
 
+    /// <summary>On the host's own thread too, where nobody could catch it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Start_WhoIsToldFails_GoesOn(bool damaged)
+    {
+        (string first, _) = Ask();
+        foreach (string file in Files) File.WriteAllBytes(file, damaged ? [1, 2, 3] : []);
+        if (!damaged) Directory.Delete(_folder["kept"], recursive: true);
+        _noteFails = true;
+        var kept = new CheckpointOptions { Every = Every, Folder = _folder["kept"], Note = Note };
+        using var tiny = new TinyModel(options: new ModelOptions { Checkpoints = kept });
+        using var host = new ModelHost(tiny.Model);
+        if (!damaged) Directory.Delete(_folder["kept"]);
+        for (int i = 0; i < 2; i++)
+        {
+            string answer = "";
+            await foreach (string piece in host.Start(Prompt, TinyModel.Printable(3).Build(), new GenerationOptions { MaxTokens = 7 }).ReadAsync()) answer += piece;
+            Assert.Equal(first, answer);
+        }
+        Assert.NotEmpty(_notes);
+    }
+
     private string[] Files => [.. Directory.GetFiles(_folder["kept"], "*.checkpoint").Order()];
 
     private (string Answer, GenerationStats Stats) Ask(int[]? prompt = null, long? budget = null, Action<Formats.GgufMetadata>? change = null, IBackend? on = null)
@@ -134,6 +158,7 @@ public sealed class CheckpointFolderTests : IDisposable
     private void Note(string line)
     {
         lock (_notes) _notes.Add(line);
+        if (_noteFails) throw new InvalidDataException("who is told fails");
     }
 
     private sealed class Opened : IDisposable
