@@ -68,8 +68,18 @@ internal sealed class BoundedFolder
         }
     }
 
-    /// <summary>Notes that a file was used just now.</summary>
-    public void Touch(string name) => File.SetLastWriteTimeUtc(this[name], DateTime.UtcNow);
+    /// <summary>Notes that a file was used just now, where the folder permits it.</summary>
+    public void Touch(string name)
+    {
+        try
+        {
+            File.SetLastWriteTimeUtc(this[name], DateTime.UtcNow);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It is another's folder, or read-only, or the file was let go: what was read of it is good.
+        }
+    }
 
     /// <summary>Deletes a file that is damaged, with a line.</summary>
     public void Drop(string name, string why)

@@ -53,6 +53,8 @@ internal sealed class CheckpointFolder
         string name = Name(trail.Length, hash), file = _files[name];
         try
         {
+            if (new FileInfo(file) is { Exists: true } found && found.Length != Bytes(trail))   // a damaged one may have any length, and is not read for that
+                throw new FormatException($"{file}: the kept state has {found.Length} bytes, and {Bytes(trail)} are needed.");
             StateSnapshot snapshot = StateSnapshot.ReadFile(file);
             if (snapshot.Fingerprint != _model.OwnFingerprint || snapshot.Position != trail.Length || snapshot.State.Length != _model.Plan.States.Bytes(trail.Length)
                 || snapshot.Attachment.Length != trail.Length * sizeof(int))
@@ -88,15 +90,17 @@ internal sealed class CheckpointFolder
         string name = Name(trail.Length, trail.Hash);
         if (_names.Contains(name)) return;
         int state = checked((int)_model.Plan.States.Bytes(trail.Length));
-        if (_files.TryWrite(name, StateSnapshot.BytesOf(state) + trail.Length * sizeof(int), Bytes, deleted => _names.Remove(deleted))) _names.Add(name);
+        if (_files.TryWrite(name, Bytes(trail), Export, deleted => _names.Remove(deleted))) _names.Add(name);
 
-        byte[] Bytes()
+        byte[] Export()
         {
             byte[] bytes = new byte[state];
             _model.Loaded.ExportSlot(slot, trail.Length, new MemoryStream(bytes));
             return new StateSnapshot(_model.OwnFingerprint, trail.Length, bytes, MemoryMarshal.AsBytes(trail.From(0).AsSpan()).ToArray()).ToBytes();
         }
     }
+
+    private long Bytes(TokenTrail trail) => StateSnapshot.BytesOf(_model.Plan.States.Bytes(trail.Length)) + trail.Length * sizeof(int);
 
     private string Name(long length, ulong hash) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{length}-{hash:x16}{Extension}");
 }

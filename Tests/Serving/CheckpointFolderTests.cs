@@ -1,3 +1,4 @@
+using MambaRT.Formats;
 using MambaRT.Serving;
 using Xunit;
 
@@ -124,6 +125,29 @@ public sealed class CheckpointFolderTests : IDisposable
         Assert.Single(_notes);
     }
 
+    [Fact]
+    public void Start_FileOfAnyLength_IsDroppedUnread()
+    {
+        (string first, _) = Ask();
+        string longest = Files.MaxBy(file => file.Contains("-96-", StringComparison.Ordinal))!;   // there are some
+        using (FileStream stream = File.OpenWrite(longest)) stream.SetLength(400L << 20);   // a hole
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        (string second, GenerationStats stats) = Ask();
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100L << 20);
+        Assert.Equal((first, 80), (second, stats.CachedTokens));
+        Assert.Single(_notes);
+    }
+
+    /// <summary>As in a folder that is read-only: root, who may run this, may write everywhere.</summary>
+    [Fact]
+    public void Touch_NotPermitted_FailsNothing()
+    {
+        var folder = new BoundedFolder(_folder["kept"], ".checkpoint", 1000, "states", Note);
+        folder.Touch("gone.checkpoint");
+        Assert.False(folder.HasFailed);
+        Assert.Empty(_notes);
+    }
+
     /// <summary>On the host's own thread too, where nobody could catch it.</summary>
     [Theory]
     [InlineData(true)]
@@ -149,7 +173,7 @@ public sealed class CheckpointFolderTests : IDisposable
 
     private string[] Files => [.. Directory.GetFiles(_folder["kept"], "*.checkpoint").Order()];
 
-    private (string Answer, GenerationStats Stats) Ask(int[]? prompt = null, long? budget = null, Action<Formats.GgufMetadata>? change = null, IBackend? on = null)
+    private (string Answer, GenerationStats Stats) Ask(int[]? prompt = null, long? budget = null, Action<GgufMetadata>? change = null, IBackend? on = null)
     {
         using var opened = new Opened(this, budget, change, on);
         return opened.Ask(prompt ?? Prompt);
@@ -166,7 +190,7 @@ public sealed class CheckpointFolderTests : IDisposable
         private readonly TinyModel _tiny;
         private readonly ModelHost _host;
 
-        public Opened(CheckpointFolderTests test, long? budget = null, Action<Formats.GgufMetadata>? change = null, IBackend? on = null)
+        public Opened(CheckpointFolderTests test, long? budget = null, Action<GgufMetadata>? change = null, IBackend? on = null)
         {
             var kept = new CheckpointOptions { Every = Every, Folder = test._folder["kept"], Note = test.Note };
             _tiny = new TinyModel(change: change, on: on, options: new ModelOptions { Checkpoints = kept, StateBudget = budget });
