@@ -47,9 +47,6 @@ internal static class TestBackends
     /// <summary>Whether the backend multiplies quantized weights by activations rounded to 8 bits, as the text on LinearOp allows.</summary>
     public static bool RoundsActivations(string name) => name != Reference && !BackendSelector.IsVulkan(name);
 
-    /// <summary>Whether the backend runs ops that scale what they yield.</summary>
-    public static bool Scales(string name) => !HasCuda(name);
-
     /// <summary>Whether the backend's executables are <see cref="ITracedExecutable"/>s.</summary>
     public static bool ShowsOps(string name) => !IsPair(name) && BackendSelector.ShowsOps(name);
 

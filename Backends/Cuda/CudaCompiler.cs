@@ -51,6 +51,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             From = table.Host(Turn),
             To = table.Pointers.Counts,
             Parts = BringsTable ? table.Parts(bucket.Rows) : 0,
+            Scale = op.Scale,
         });
     }
 
@@ -216,6 +217,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             AddTo = addTo,
             Y = y,
             Bias = weights.Vector(op.Bias),
+            Scale = op.Scale,
             Rows = Domain(op.X),
             Pairs = IsPaired(y) && IsPaired(addTo) ? 1 : 0,
         };

@@ -126,6 +126,7 @@ internal struct EmbedArguments
     public long Last;
     public ulong Scratch, From, To;
     public int Parts, Single;
+    public float Scale;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -217,6 +218,7 @@ internal struct LinearArguments
     public RoundedPointer Rounded;
     public MatrixPointer AddTo, Y;
     public ulong Bias;
+    public float Scale;
     public int Rows, Pairs;
     public RoundingPointer Half;
 }
@@ -298,6 +300,7 @@ internal struct StepArguments
     public ulong Norm;
     public MatrixPointer AddTo, Y;
     public ulong Bias;
+    public float Scale;
     public MatrixPointer U;
     public ulong Taps, TapBias;
     public long Window;

@@ -19,7 +19,6 @@ internal static class PlanKernels
                 SsdScanOp ssd => (ssd.DState, MostSsdStates),
                 _ => (0, 0),
             };
-            if (op is LinearOp { Scale: not 1 } or EmbedOp { Scale: not 1 }) return $"Op '{op.Name}' scales what it yields, for which the cuda backend has no kernel yet. Choose --backend cpu.";
             if (states > most) return $"Op '{op.Name}' has {states} states a channel; the cuda backend runs up to {most}. Choose --backend cpu.";
         }
         return null;

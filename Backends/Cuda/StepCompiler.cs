@@ -51,6 +51,7 @@ internal sealed class StepCompiler(CudaModel model, DeviceWeights weights, Arena
             Y = to?.Rows ?? arena[linear.Output],
             NotFinite = to?.NotFinite ?? 0,
             Bias = weights.Vector(linear.Bias),
+            Scale = linear.Scale,
             Epsilon = group.Norm?.Epsilon ?? group.Gate?.Epsilon ?? 0,
         };
         if (group.Conv is { } conv)

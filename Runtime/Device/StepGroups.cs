@@ -51,7 +51,7 @@ public sealed class StepGroups
         RmsNormOp[]? norms = null;
         if (_limits.NormsScans && At(i) is RmsNormOp dtNorm && At(i + 1) is RmsNormOp bNorm && At(i + 2) is RmsNormOp cNorm) (norms, i) = ([dtNorm, bNorm, cNorm], i + 3);
         if (At(i) is not LinearOp linear || At(i + 1) is not SelectiveScanOp scan || !IsOnlyFor(linear.Output, scan.Dt, scan)) return null;
-        if (linear.Bias is not null || linear.AddTo is not null || linear.X.Width % 8 != 0 || linear.X.Width > _limits.MostRank || scan.DState > _limits.MostStates) return null;
+        if (linear is not { Bias: null, AddTo: null, Scale: 1 } || linear.X.Width % 8 != 0 || linear.X.Width > _limits.MostRank || scan.DState > _limits.MostStates) return null;
         if (norms is not null)
         {
             bool fit = norms.All(n => n.Weight is null && n.Epsilon == norms[0].Epsilon)

@@ -1,4 +1,4 @@
-// Embed: y[t] = table[token[t]], decoded exactly. A block a row. As the first kernel of a step it brings the batch table from the host: that is sooner done than
+// Embed: y[t] = scale · table[token[t]], decoded exactly. A block a row. As the first kernel of a step it brings the batch table from the host: that is sooner done than
 // by a copy before it. The blocks all write the same.
 #include "formats.h"
 
@@ -13,6 +13,7 @@ struct EmbedArguments {
     U4* to;             // where a.batch points
     int parts;          // of sixteen bytes; 0 where the table is there
     int single;         // whether each row is a sequence
+    float scale;
 };
 
 DEVICE int last_pick(const EmbedArguments& a, int row) { return *(const int*)(a.picks[a.single ? row : a.batch.sequenceOf[row]].home + a.last); }
@@ -41,14 +42,14 @@ template<class Format> TEMPLATE_DEVICE void embed_quantized(const EmbedArguments
     for (int group = THREAD; group < a.table.columns >> 5; group += THREADS) {
         Group g = Format::load(a.table, token, group);
         UNROLL
-        for (int k = 0; k < 32; k++) y[group * 32 + k] = decoded(g, k);
+        for (int k = 0; k < 32; k++) y[group * 32 + k] = decoded(g, k) * a.scale;
     }
 }
 template<class Format> TEMPLATE_DEVICE void embed_floats(const EmbedArguments& a) {
     int row = BLOCK_X, token = token_of(a, row);
     if (token < 0) return;
     float* y = row_of(a.y, row);
-    for (int column = THREAD; column < a.table.columns; column += THREADS) y[column] = Format::load(a.table, token, column);
+    for (int column = THREAD; column < a.table.columns; column += THREADS) y[column] = Format::load(a.table, token, column) * a.scale;
 }
 
 #define QUANTIZED(Format) KERNEL(embed_##Format, EmbedArguments, 128) { embed_quantized<Format>(a); }

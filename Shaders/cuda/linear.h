@@ -12,6 +12,7 @@ struct LinearArguments {
     Matrix addTo;           // or null data
     Matrix y;
     const float* bias;      // or null
+    float scale;            // of the product and the bias
     int rows;               // TokenRows or OutputRows
     int pairs;              // whether y and addTo can be accessed eight bytes at a time
     Rounding half;          // of y, by products of many rows
@@ -20,19 +21,21 @@ struct LinearArguments {
 /// The output may lie in addTo's memory: each element is read before it is written.
 DEVICE void finish(const LinearArguments& a, int row, int column, float sum) {
     if (a.bias) sum += a.bias[column];
+    sum *= a.scale;
     if (a.addTo.data) sum += row_of(a.addTo, row)[column];
     row_of(a.y, row)[column] = sum;
 }
 /// The same, where halves of it may be wanted.
 DEVICE void finish_halved(const LinearArguments& a, int row, int column, float sum) {
     if (a.bias) sum += a.bias[column];
+    sum *= a.scale;
     if (a.addTo.data) sum += row_of(a.addTo, row)[column];
     deliver_plain(a.y, a.half, row, column, sum);
 }
 // What a lane has of a row after tensor cores: pairs of neighbouring columns from `column` on, eight columns apart, in sums[4 · j] and sums[4 · j + 1].
 // Of pairs both columns are there or none, and they are accessed together.
 
-/// What is added to them. A tile's loads come before its first store, as the compiler cannot tell that they are of other places.
+/// What they are multiplied by and what is added to them. A tile's loads come before its first store, as the compiler cannot tell that they are of other places.
 template<int Count, bool Paired> TEMPLATE_DEVICE void add_strip(const LinearArguments& a, int row, int column, float* sums) {
     int columns = a.weights.rows;
     if (a.bias) {
@@ -41,6 +44,11 @@ template<int Count, bool Paired> TEMPLATE_DEVICE void add_strip(const LinearArgu
             if (column + 8 * j < columns) sums[4 * j] += a.bias[column + 8 * j];
             if (column + 8 * j + 1 < columns) sums[4 * j + 1] += a.bias[column + 8 * j + 1];
         }
+    }
+    UNROLL
+    for (int j = 0; j < Count; j++) {
+        sums[4 * j] *= a.scale;
+        sums[4 * j + 1] *= a.scale;
     }
     if (!a.addTo.data) return;
     const float* more = row_of(a.addTo, row) + column;

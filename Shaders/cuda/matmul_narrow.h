@@ -14,7 +14,7 @@ template<bool Wide> TEMPLATE_DEVICE void finish_four(const TensorArguments& t, i
         UNROLL
         for (int j = 0; j < 4; j++) more[j] = j < left ? a.bias[column + j] : 0.f;
     }
-    v = F4{v.x + more[0], v.y + more[1], v.z + more[2], v.w + more[3]};
+    v = F4{(v.x + more[0]) * a.scale, (v.y + more[1]) * a.scale, (v.z + more[2]) * a.scale, (v.w + more[3]) * a.scale};
     if (a.addTo.data) {
         const float* from = row_of(a.addTo, row) + column;
         F4 add = Wide ? *(const F4*)from : F4{from[0], left > 1 ? from[1] : 0.f, left > 2 ? from[2] : 0.f, left > 3 ? from[3] : 0.f};

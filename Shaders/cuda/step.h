@@ -12,6 +12,7 @@ struct StepArguments {
     Matrix addTo;               // or null data
     Matrix y;
     const float* bias;          // or null
+    float scale;                // of the product and the bias
     Matrix u;                   // outputs of the convolution
     const float *taps, *tapBias;
     s64 window;                 // floats from the beginning of a slot
@@ -216,6 +217,7 @@ template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const f
             if (SIZE(Input) != Plain) sum *= root_reciprocal(total_of(partials).x * (1.f / (float)SIZE(Columns)) + a.epsilon);
         } else if (Kind::NeedsLargest || SIZE(Input) != Plain) sum *= scales[sequence];
         if (a.bias) sum += a.bias[row];
+        sum *= a.scale;
         int channel = row - SIZE(ConvFirst);
         if (SIZE(Taps) > 0 && channel >= 0 && channel < SIZE(ConvCount)) {   // then a thread has one output
             convolve(a, sequence, channel, conv, sum);

@@ -20,7 +20,8 @@ public sealed class CudaBatchTests
     /// <param name="Normed">Whether dt, B and C are normed.</param>
     /// <param name="Groups">Groups of B and C.</param>
     /// <param name="Taps">Of the convolution.</param>
-    public sealed record Layer(int Inner, int Rank, int States, bool Normed = false, int Groups = 1, int Taps = 4);
+    /// <param name="Scale">Of every product.</param>
+    public sealed record Layer(int Inner, int Rank, int States, bool Normed = false, int Groups = 1, int Taps = 4, float Scale = 1);
 
     public static TheoryData<Layer, string> Layers
     {
@@ -29,7 +30,7 @@ public sealed class CudaBatchTests
             var rows = new TheoryData<Layer, string>();
             Layer[] layers =
             [
-                new(128, 24, 16), new(160, 144, 16, Normed: true), new(128, 8, 16, Taps: 3), new(96, 5, 16), new(96, 16, 8),
+                new(128, 24, 16), new(160, 144, 16, Normed: true), new(128, 8, 16, Taps: 3), new(96, 5, 16), new(96, 16, 8), new(128, 24, 16, Scale: 0.8f),
                 new(128, 0, 32), new(128, 0, 64, Groups: 2), new(96, 0, 20, Groups: 3),
             ];
             foreach (Layer layer in layers)
@@ -46,7 +47,10 @@ public sealed class CudaBatchTests
         // Of the mean square, as in OpBounds, for four products one after the other and what a scan makes of them.
         double bound = type switch { "F16" => 4e-7, "BF16" => 2e-5, "Q8_0" => 2e-3, _ => 1e-10 };
         using PreparedCase prepared = Define(layer, QuantTypes.ByName(type)!);
-        foreach (int count in layer is { Inner: 128, Rank: 24 } or { Rank: 0, States: 64 } && type == "F16" ? Counts.Concat(ManyCounts) : Counts)
+        if (layer.Scale != 1) Compare(3);
+        foreach (int count in layer is { Inner: 128, Rank: 24, Scale: 1 } or { Rank: 0, States: 64 } && type == "F16" ? Counts.Concat(ManyCounts) : Counts) Compare(count);
+
+        void Compare(int count)
         {
             Result expected = Run(TestBackends.Reference, prepared, count), got = Run("cuda", prepared, count);
             Check($"{layer}, {type}, {count} sequences, output", expected.Logits, got.Logits, bound);
@@ -150,37 +154,38 @@ public sealed class CudaBatchTests
         var b = new CaseBuilder($"{layer} {type}");
         var random = new Random(layer.Inner + layer.Rank);
         PlanBuilder plan = b.Plan;
-        WeightRef Matrix(string name, QuantType stored, int rows, int columns)
+        Activation Linear(string name, Activation x, QuantType stored, int rows, Activation? addTo = null)
         {
+            int columns = x.Width;
             float scale = 1.5f / MathF.Sqrt(columns);   // outputs as large as inputs
             b.Weights.Add(name, stored, rows, columns, [.. Enumerable.Range(0, rows * columns).Select(_ => scale * (2 * random.NextSingle() - 1))]);
-            return plan.Matrix(name, rows, columns, WeightRole.In);
+            return plan.Linear(name, x, plan.Matrix(name, rows, columns, WeightRole.In), null, addTo, layer.Scale);
         }
         Activation residual = b.Input(Width);
         Activation x = plan.RmsNorm("norm", residual, b.Vector("norm.weight", Width, 0.5f, 1.5f), 1e-5f), y;
         if (layer.Rank > 0)
         {
-            Activation xz = plan.Linear("in", x, Matrix("in", type, 2 * layer.Inner, Width));
+            Activation xz = Linear("in", x, type, 2 * layer.Inner);
             Activation u = Conv(xz.Columns(0, layer.Inner));
-            Activation all = plan.Linear("x", u, Matrix("x", type, layer.Rank + 2 * layer.States, layer.Inner));
+            Activation all = Linear("x", u, type, layer.Rank + 2 * layer.States);
             Activation dt = all.Columns(0, layer.Rank), B = all.Columns(layer.Rank, layer.States), C = all.Columns(layer.Rank + layer.States, layer.States);
             if (layer.Normed) (dt, B, C) = (plan.RmsNorm("dt_norm", dt, null, 1e-5f), plan.RmsNorm("b_norm", B, null, 1e-5f), plan.RmsNorm("c_norm", C, null, 1e-5f));
-            dt = plan.Linear("dt", dt, Matrix("dt", type.BlockLength == 1 ? type : QuantTypes.F32, layer.Inner, layer.Rank));
+            dt = Linear("dt", dt, type.BlockLength == 1 ? type : QuantTypes.F32, layer.Inner);
             y = plan.SelectiveScan("scan", u, dt, B, C, xz.Columns(layer.Inner, layer.Inner), b.Small("A", layer.Inner, layer.States, -4, -0.1f),
                 b.Vector("D", layer.Inner, -1, 1), b.Vector("dt_bias", layer.Inner, -3, 0), plan.ScanState("scan", layer.Inner, layer.States));
         }
         else
         {
             int heads = layer.Inner / 16, bc = layer.Groups * layer.States;
-            Activation all = plan.Linear("in", x, Matrix("in", type, 2 * layer.Inner + 2 * bc + heads, Width));
+            Activation all = Linear("in", x, type, 2 * layer.Inner + 2 * bc + heads);
             Activation xbc = Conv(all.Columns(layer.Inner, layer.Inner + 2 * bc));
             y = plan.SsdScan("scan", xbc.Columns(0, layer.Inner), all.Columns(2 * layer.Inner + 2 * bc, heads), xbc.Columns(layer.Inner, bc), xbc.Columns(layer.Inner + bc, bc),
                 b.Vector("A", heads, -4, -0.1f), b.Vector("D", heads, -1, 1), b.Vector("dt_bias", heads, -3, 0), plan.ScanState("scan", layer.Inner, layer.States), layer.Groups);
             y = plan.GatedRmsNorm("gate", y, all.Columns(0, layer.Inner), b.Vector("gate.weight", layer.Inner, 0.5f, 1.5f), layer.Groups, 1e-5f);
         }
-        Activation output = plan.Linear("out", y, Matrix("out", type, Width, layer.Inner), null, residual);
+        Activation output = Linear("out", y, type, Width, residual);
         Activation rows = plan.RmsNorm("output_norm", plan.SelectOutputs("outputs", output), b.Vector("output_norm.weight", Width, 0.5f, 1.5f), 1e-5f);
-        return new PreparedCase(plan.Build(plan.Linear("head", rows, Matrix("head", type, CaseBuilder.Tokens, Width))), b.Weights);
+        return new PreparedCase(plan.Build(Linear("head", rows, type, CaseBuilder.Tokens)), b.Weights);
 
         Activation Conv(Activation input) => plan.CausalConv("conv", input, b.Small("taps", input.Width, layer.Taps, -1, 1), b.Vector("taps.bias", input.Width, -1, 1),
             plan.ConvWindow("conv", input.Width, layer.Taps));

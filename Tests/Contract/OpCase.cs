@@ -15,9 +15,6 @@ internal readonly record struct Bound(double Nmse, string Reason);
 /// <param name="Define">Makes the weights and records the plan; returns the op's value, on Tokens rows.</param>
 internal sealed record OpCase(string Name, Bound Output, Bound State, IReadOnlyList<BatchCut> Cuts, Func<CaseBuilder, Activation> Define)
 {
-    /// <summary>Whether the op scales what it yields, for which not every backend has code.</summary>
-    public bool IsScaled => Name.Contains(" scale", StringComparison.Ordinal);
-
     /// <summary>Makes weights and plan: the same ones at every call.</summary>
     public PreparedCase Prepare()
     {

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using MambaRT.Backends.Cuda;
 using MambaRT.Formats;
 using Xunit;
 using Architecture = MambaRT.Models.Architecture;
@@ -116,20 +115,6 @@ public sealed class PlanCutTests
         using ILoadedModel start = backend.Load(first, weights.Weights, new LoadOptions());
         using IExecutable run = start.Compile(new BatchShape(1, 1, 1));
         Assert.Contains("picks", Assert.Throws<ArgumentException>(() => run.Start(new Batch { Tokens = [1], Sequences = [new(1, 0, 0, 1, OutputRows.Last)], Picks = [default] })).Message);
-    }
-
-    /// <summary>What the cuda backend has no kernels for it refuses, by the op's name.</summary>
-    [Fact]
-    public void Cuda_Scales_AreRefusedByName()
-    {
-        using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
-        Plan plan = Architecture.Record(weights.Metadata, weights.Weights);
-        Assert.Null(PlanKernels.WhyNot(plan));
-        foreach (OpCase op in OpCases.All.Where(c => c.IsScaled))
-        {
-            using PreparedCase prepared = op.Prepare();
-            Assert.Contains($"'{op.Name.Split(' ')[0]}'", PlanKernels.WhyNot(prepared.Plan), StringComparison.Ordinal);
-        }
     }
 
     private static Plan[] Pieces(Plan plan, int[] cuts)
