@@ -161,45 +161,19 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     public void SsdScan(SsdScanOp op)
     {
-        MatrixPointer x = arena[op.X], b = arena[op.B], c = arena[op.C], y = arena[op.Output];
-        var arguments = new SsdArguments
-        {
-            Batch = table.Pointers,
-            X = x,
-            Dt = arena[op.Dt],
-            B = b,
-            C = c,
-            Y = y,
-            A = weights.Vector(op.A),
-            D = weights.Vector(op.D),
-            Bias = weights.Vector(op.DtBias),
-            State = _plan.States.Entries[op.State.Index].CanonicalOffset,
-            Heads = op.NHeads,
-            HeadDim = op.HeadDim,
-            Groups = op.NGroups,
-            States = op.DState,
-            Wide = IsWide(b) && IsWide(c) && op.DState % 4 == 0 ? 1 : 0,
-        };
-        if (!ssdChunks.Takes(op, model.Kernels, bucket))
-        {
-            SsdByRows(op, arguments);
-            return;
-        }
-        int pieces = Parts(bucket.Rows, SsdChunks.Rows) * SsdChunks.PairsOfChunk * op.NGroups;
-        if (!IsWide(x) || !IsWide(y) || op.HeadDim % 4 != 0) arguments.Wide = 0;
-        var chunks = new SsdChunkArguments { Scan = arguments, Parts = ssdChunks.PartsAddress, Pairs = ssdChunks.PairsAddress, Back = ssdChunks.BackAddress };
-        string module = SsdChunks.Module(ssdChunks.IsExact);
-        Add(op, module, ssdChunks.Kernel("pairs", op), pieces, bucket.Sequences, SsdChunks.PairThreads, chunks);
-        Add(op, module, ssdChunks.Kernel("chunks", op), (long)op.NHeads * Parts(op.HeadDim, SsdChunks.Channels), bucket.Sequences, SsdChunks.Threads, chunks, SsdChunks.SharedBytes(op));
+        SsdScans.Add(op);
+        Wrote(op);
     }
 
-    private void SsdByRows(SsdScanOp op, in SsdArguments arguments)
+    /// <summary>Adds the launches of a convolution and the scan after it, where the scan takes both.</summary>
+    public bool TryAddConvolvedScan(int first)
     {
-        const int Threads = 256, Channels = 32, SumsOfChannel = 4;
-        int most = op.DState <= 64 ? 64 : op.DState <= 128 ? 128 : PlanKernels.MostSsdStates;
-        int tile = most == PlanKernels.MostSsdStates ? 8 : 16, bytesOfTile = (tile * (2 * most + Channels + SumsOfChannel * Channels + 1) * sizeof(float) + sizeof(float) + 15) / 16 * 16;
-        Add(op, "ssd", $"ssd_scan_{most}", (long)op.NHeads * Parts(op.HeadDim, Channels), bucket.Sequences, Threads, arguments, 2 * bytesOfTile);
+        if (bucket.Single || _plan.Ops[first] is not CausalConvOp conv || first + 1 >= _plan.Ops.Length || _plan.Ops[first + 1] is not SsdScanOp scan || !SsdScans.TryAdd(conv, first, scan)) return false;
+        Wrote(scan);
+        return true;
     }
+
+    private SsdScans SsdScans => new(model, weights, arena, table, ssdChunks, bucket, Launches);
 
     public void SelectOutputs(SelectOutputsOp op) =>
         Add(op, "select", "select_outputs", bucket.Outputs, 1, 256, new SelectArguments { Batch = table.Pointers, X = arena[op.X], Y = arena[op.Output] });

@@ -198,6 +198,15 @@ internal struct SsdChunkArguments
 {
     public SsdArguments Scan;
     public ulong Parts, Pairs, Back;
+    public TapsPointer TapsOfX, TapsOfB, TapsOfC;
+}
+
+/// <summary>Taps in ssd_taps.h: a convolution that the scan does itself.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TapsPointer
+{
+    public ulong Weight, Bias;
+    public long Window;
 }
 
 [StructLayout(LayoutKind.Sequential)]

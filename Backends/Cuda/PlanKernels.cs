@@ -63,7 +63,8 @@ internal static class PlanKernels
         if (!tensorCores || (exact && form.IsQuantized)) return form.IsQuantized ? direct : [.. direct, "matmul_floats"];
         if (HalfParts.For(form, exact).AreSeveral) return [.. direct, "halve", $"{(wgmma ? "wgmma" : "tensor")}_exact_{form.Kernels}"];
         string type = form.IsHalf ? form.Kernels : "F16";
-        return [.. direct, "halve", $"narrow_{(TensorProducts.IsReadAsBytes(form) ? form.Kernels : type)}", wgmma ? $"wgmma_{type}" : $"tensor_{type}"];
+        if (TensorProducts.IsReadAsBytes(form)) direct = [.. direct, $"narrow_{form.Kernels}"];
+        return [.. direct, "halve", $"narrow_{type}", wgmma ? $"wgmma_{type}" : $"tensor_{type}"];
     }
 
     /// <summary>The module with the products of a quantized form.</summary>

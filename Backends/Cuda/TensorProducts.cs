@@ -35,25 +35,36 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     /// <param name="notFinite">What is set to 1 where an output is not finite, or 0; products of up to <see cref="TensorTile.MostNarrow"/> rows can.</param>
     public void Multiply(LinearOp op, WeightForm form, LinearArguments arguments, int rows, ulong notFinite = 0)
     {
-        HalfParts of = HalfParts.For(form, model.IsExact);
-        if (of.AreSeveral)
-        {
-            MultiplyParts(op, form, of, arguments, rows);
-            return;
-        }
-        HalfPointer x = Halve(op, form, arguments.Rows, rows);
+        HalfParts parts = HalfParts.For(form, model.IsExact);
         // Outputs that cannot be accessed in pairs are left to the tiles that can do without.
-        TensorTile tile = TensorTile.For(rows, op.Output.Width, op.X.Width, model.Kernels.MultiProcessors, model.Kernels.HasWgmma && arguments.Pairs != 0);
-        bool stored = form.IsHalf || (tile.IsNarrow && IsReadAsBytes(form) && op.X.Width % tile.Depth == 0);
-        if (!stored) arguments.Weights = Dequantize(op, form);
-        PartsPointer parts = SumsOf(op, rows, tile);
-        if (tile.IsWgmma) ByWgmma(op, TypeOf(form), arguments, x, rows, tile, default);
-        else if (tile.IsNarrow) ByNarrow(op, stored ? form.Kernels : TypeOf(form), stored, arguments, x, rows, tile, parts, notFinite);
-        else ByMma(op, TypeOf(form), arguments, x, rows, tile, default);
+        bool wgmma = model.Kernels.HasWgmma && arguments.Pairs != 0;
+        int columns = op.Output.Width, first = TensorTile.FirstOutputs(parts, rows, columns, op.X.Width, model.Kernels.MultiProcessors, wgmma);
+        TensorTile tile = TileOf(first);
+        bool asBytes = tile.IsNarrow && IsReadAsBytes(form) && op.X.Width % tile.Depth == 0;
+        Factors factors = parts.AreSeveral ? InParts(op, form, parts, ref arguments, rows) : InHalves(op, form, asBytes, ref arguments, rows);
+        Multiply(op, factors, Outputs(arguments, 0, first), rows, tile, notFinite);
+        if (first < columns) Multiply(op, factors, Outputs(arguments, first, columns - first), rows, TileOf(columns - first), notFinite);
+
+        TensorTile TileOf(int outputs) => TensorTile.For(parts, rows, outputs, op.X.Width, model.Kernels.MultiProcessors, wgmma);
     }
 
-    /// <summary>A product whose factors are sums of halves.</summary>
-    private void MultiplyParts(LinearOp op, WeightForm form, HalfParts parts, LinearArguments arguments, int rows)
+    /// <summary>What a product's launches multiply.</summary>
+    /// <param name="Type">As the kernels' names have it.</param>
+    /// <param name="Stored">Whether the weights are as they are stored.</param>
+    /// <param name="X">The rows, as halves.</param>
+    /// <param name="Scaled">What leads back from factors in parts.</param>
+    private readonly record struct Factors(string Type, bool Stored, HalfPointer X, ScaledPointer Scaled);
+
+    private Factors InHalves(LinearOp op, WeightForm form, bool asBytes, ref LinearArguments arguments, int rows)
+    {
+        HalfPointer x = Halve(op, form, arguments.Rows, rows);
+        bool stored = form.IsHalf || asBytes;
+        if (!stored) arguments.Weights = Dequantize(op, form);
+        return new Factors(stored ? form.Kernels : TypeOf(form), stored, x, default);
+    }
+
+    /// <summary>Factors that are sums of halves.</summary>
+    private Factors InParts(LinearOp op, WeightForm form, HalfParts parts, ref LinearArguments arguments, int rows)
     {
         const int EveryRow = -1;
         PartedPointer x = halves.Split.X(op.X.Width, parts);
@@ -68,10 +79,28 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
             arguments.Weights = w with { Data = to.To.Data, Stride = to.To.Stride * sizeof(ushort) };
             scaled.Outputs = to.Back;
         }
-        TensorTile tile = TensorTile.For(parts, rows, op.Output.Width, op.X.Width, model.Kernels.MultiProcessors, model.Kernels.HasWgmma && arguments.Pairs != 0);
-        string type = $"exact_{form.Kernels}";
-        if (tile.IsWgmma) ByWgmma(op, type, arguments, x.To, rows, tile, scaled);
-        else ByMma(op, type, arguments, x.To, rows, tile, scaled);
+        return new Factors($"exact_{form.Kernels}", false, x.To, scaled);
+    }
+
+    private void Multiply(LinearOp op, Factors factors, in LinearArguments arguments, int rows, TensorTile tile, ulong notFinite)
+    {
+        if (tile.IsWgmma) ByWgmma(op, factors, arguments, rows, tile);
+        else if (tile.IsNarrow) ByNarrow(op, factors, arguments, rows, tile, notFinite);
+        else ByMma(op, factors, arguments, rows, tile);
+    }
+
+    /// <summary>A product of some of the outputs, an even number from an even one on.</summary>
+    private static LinearArguments Outputs(LinearArguments a, int first, int count)
+    {
+        a.Weights.Data += (ulong)(first * a.Weights.Stride);
+        a.Weights.Rows = count;
+        a.Y = From(a.Y, first, count);
+        a.AddTo = From(a.AddTo, first, count);
+        if (a.Bias != 0) a.Bias += (ulong)first * sizeof(float);
+        if (a.Half.To.Data != 0) a.Half.To.Data += (ulong)first * sizeof(ushort);
+        return a;
+
+        static MatrixPointer From(MatrixPointer m, int first, int count) => m.Data == 0 ? m : m with { Data = m.Data + (ulong)first * sizeof(float), Width = count };
     }
 
     private void Split(LinearOp op, MatrixPointer from, PartedPointer to, int rows, int domain)
@@ -118,8 +147,8 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     }
 
     /// <summary>Where the sums of a split tile lie until they are added up.</summary>
-    private PartsPointer SumsOf(LinearOp op, int rows, TensorTile tile) =>
-        new() { Data = halves.Parts, Rows = Parts(rows, tile.Rows) * tile.Rows, Stride = Parts(op.Output.Width, 4) * 4, Splits = tile.Splits };
+    private PartsPointer SumsOf(int outputs, int rows, TensorTile tile) =>
+        new() { Data = halves.Parts, Rows = Parts(rows, tile.Rows) * tile.Rows, Stride = Parts(outputs, 4) * 4, Splits = tile.Splits };
 
     private HalfPointer Halve(LinearOp op, WeightForm form, int domain, int rows)
     {
@@ -143,45 +172,48 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
         return stored with { Data = halves.Weights, Scales = 0, Stride = stored.Columns * sizeof(ushort) };
     }
 
-    private void ByWgmma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, ScaledPointer scaled)
+    private void ByWgmma(LinearOp op, Factors factors, in LinearArguments arguments, int rows, TensorTile tile)
     {
         const int SumThreads = 256;
         WeightPointer w = arguments.Weights;
-        PartsPointer parts = SumsOf(op, rows, tile);
+        HalfPointer x = factors.X;
+        PartsPointer parts = SumsOf(w.Rows, rows, tile);
         var product = new WgmmaArguments
         {
             Linear = arguments,
             X = halves.Maps[x.Data, halves.RowCount * tile.XParts, op.X.Width, x.Stride, tile.Rows],
             W = halves.Maps[w.Data, w.Rows * tile.WParts, w.Columns, (int)(w.Stride / sizeof(ushort)), tile.Columns],
             Parts = parts,
-            Scaled = scaled,
+            Scaled = factors.Scaled,
         };
-        int tiles = Parts(rows, tile.Rows) * Parts(op.Output.Width, tile.Columns) * tile.Splits;
-        Add(op, $"wgmma_{type}", $"matmul_{type}_wgmma_{tile.Columns}", Math.Min(tiles, model.Kernels.MultiProcessors), 1, tile.Threads, product, tile.SharedBytes);
-        if (tile.Splits > 1) Add(op, "halve", "sum_parts", Parts(op.Output.Width, SumThreads), rows, SumThreads, new PartsArguments { Linear = arguments, Parts = parts });
+        int tiles = Parts(rows, tile.Rows) * Parts(w.Rows, tile.Columns) * tile.Splits;
+        Add(op, $"wgmma_{factors.Type}", $"matmul_{factors.Type}_wgmma_{tile.Columns}", Math.Min(tiles, model.Kernels.MultiProcessors), 1, tile.Threads, product, tile.SharedBytes);
+        if (tile.Splits > 1) Add(op, "halve", "sum_parts", Parts(w.Rows, SumThreads), rows, SumThreads, new PartsArguments { Linear = arguments, Parts = parts });
     }
 
-    private void ByNarrow(LinearOp op, string type, bool stored, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, PartsPointer parts, ulong notFinite)
+    private void ByNarrow(LinearOp op, Factors factors, in LinearArguments arguments, int rows, TensorTile tile, ulong notFinite)
     {
         HalfPointer half = arguments.Half.To;
+        int outputs = arguments.Weights.Rows;
         var product = new TensorArguments
         {
             Linear = arguments,
-            X = x,
-            Parts = parts,
+            X = factors.X,
+            Parts = SumsOf(outputs, rows, tile),
             RowTiles = Parts(rows, tile.Rows),
-            Stored = stored ? 1 : 0,
-            Wide = op.Output.Width % 4 == 0 && IsWide(arguments.Y) && IsWide(arguments.AddTo) && half.Data % 8 == 0 && half.Stride % 4 == 0 ? 1 : 0,
+            Stored = factors.Stored ? 1 : 0,
+            Wide = outputs % 4 == 0 && IsWide(arguments.Y) && IsWide(arguments.AddTo) && half.Data % 8 == 0 && half.Stride % 4 == 0 ? 1 : 0,
             Arrived = halves.Arrived,
             NotFinite = notFinite,
         };
-        Add(op, $"narrow_{type}", NameOf(type, tile), Parts(op.Output.Width, tile.Columns), product.RowTiles * tile.Splits, tile.Threads, product, tile.SharedBytes);
+        Add(op, $"narrow_{factors.Type}", NameOf(factors.Type, tile), Parts(outputs, tile.Columns), product.RowTiles * tile.Splits, tile.Threads, product, tile.SharedBytes);
     }
 
     private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
 
-    private void ByMma(LinearOp op, string type, in LinearArguments arguments, HalfPointer x, int rows, TensorTile tile, ScaledPointer scaled) =>
-        Add(op, $"tensor_{type}", NameOf(type, tile), Parts(op.Output.Width, tile.Columns), Parts(rows, tile.Rows), tile.Threads, new TensorArguments { Linear = arguments, X = x, Scaled = scaled }, tile.SharedBytes);
+    private void ByMma(LinearOp op, Factors factors, in LinearArguments arguments, int rows, TensorTile tile) =>
+        Add(op, $"tensor_{factors.Type}", NameOf(factors.Type, tile), Parts(arguments.Weights.Rows, tile.Columns), Parts(rows, tile.Rows), tile.Threads,
+            new TensorArguments { Linear = arguments, X = factors.X, Scaled = factors.Scaled }, tile.SharedBytes);
 
     private static string NameOf(string type, TensorTile tile) => $"matmul_{type}_{tile.Rows}x{tile.Columns}";
 

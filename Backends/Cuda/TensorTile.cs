@@ -53,40 +53,58 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
     private int RowsOfStage => Rows * XParts + Columns * WParts;
 
     /// <summary>The tile, and in how many parts the inner dimension, that take the least time.</summary>
+    /// <param name="parts">Of how many halves the factors are sums.</param>
     /// <param name="rows">Rows of the product.</param>
     /// <param name="columns">Its outputs.</param>
     /// <param name="depth">Its inner dimension.</param>
     /// <param name="multiProcessors">Multiprocessors of the device.</param>
     /// <param name="wgmma">Whether tiles of compute capability 9.0 can be used.</param>
-    public static TensorTile For(int rows, int columns, int depth, int multiProcessors, bool wgmma)
+    public static TensorTile For(HalfParts parts, int rows, int columns, int depth, int multiProcessors, bool wgmma) => Fastest(parts, rows, columns, depth, multiProcessors, wgmma).Tile;
+
+    /// <summary>Outputs that a first launch should take and leave the rest to a second, so that a few tiles do not keep the device for a round of their own; all where one does.</summary>
+    /// <inheritdoc cref="For"/>
+    public static int FirstOutputs(HalfParts parts, int rows, int columns, int depth, int multiProcessors, bool wgmma)
     {
+        const double Launch = 2, Worth = 0.95;
+        if (!wgmma || rows <= MostNarrow || depth <= Shallow || parts.W > 1) return columns;
+        (int best, double least) = (columns, Worth * Microseconds(columns));
+        for (int first = Narrow.Columns; first < columns; first += Narrow.Columns)
+        {
+            double time = Launch + Microseconds(first) + Microseconds(columns - first);
+            if (time < least) (best, least) = (first, time);
+        }
+        return best;
+
+        double Microseconds(int outputs) => Fastest(parts, rows, outputs, depth, multiProcessors, wgmma).Microseconds;
+    }
+
+    private static (TensorTile Tile, double Microseconds) Fastest(HalfParts parts, int rows, int columns, int depth, int multiProcessors, bool wgmma)
+    {
+        if (parts.AreSeveral)
+        {
+            TensorTile tile = Array.Find(Split, tile => tile.IsWgmma == wgmma && (tile.XParts, tile.WParts) == (parts.X, parts.W));
+            return wgmma ? Best([tile], rows, columns, depth, multiProcessors) : (tile, 0);
+        }
         if (rows <= MostNarrow || depth <= Shallow) return ForFew(rows, columns, depth, multiProcessors);
-        if (!wgmma) return Large.Count(rows, columns) >= multiProcessors * 3 / 4 ? Large : ForFew(rows, columns, depth, multiProcessors);
+        if (!wgmma) return Large.Count(rows, columns) >= multiProcessors * 3 / 4 ? (Large, 0) : ForFew(rows, columns, depth, multiProcessors);
         return Best([Narrow, Wide], rows, columns, depth, multiProcessors);
     }
 
-    /// <summary>The same where factors are sums of halves.</summary>
-    public static TensorTile For(HalfParts parts, int rows, int columns, int depth, int multiProcessors, bool wgmma)
-    {
-        TensorTile tile = Array.Find(Split, tile => tile.IsWgmma == wgmma && (tile.XParts, tile.WParts) == (parts.X, parts.W));
-        return wgmma ? Best([tile], rows, columns, depth, multiProcessors) : tile;
-    }
-
-    private static TensorTile Best(ReadOnlySpan<TensorTile> tiles, int rows, int columns, int depth, int multiProcessors)
+    private static (TensorTile Tile, double Microseconds) Best(ReadOnlySpan<TensorTile> tiles, int rows, int columns, int depth, int multiProcessors)
     {
         (TensorTile best, double least) = (tiles[0], double.MaxValue);
         foreach (TensorTile tile in tiles)
             for (int splits = 1; splits <= MostSplits; splits++)
             {
                 if (splits > 1 && (splits * LeastSteps > Parts(depth, tile.Depth) || !tile.HasRoom(rows, columns, splits))) break;
-                double time = tile.Microseconds(rows, columns, depth, splits, multiProcessors);
+                double time = tile.WgmmaMicroseconds(rows, columns, depth, splits, multiProcessors);
                 if (time < least) (best, least) = (tile with { Splits = splits }, time);
             }
-        return best;
+        return (best, least);
     }
 
     /// <summary>The narrow tile that takes the least time.</summary>
-    private static TensorTile ForFew(int rows, int columns, int depth, int multiProcessors)
+    private static (TensorTile Tile, double Microseconds) ForFew(int rows, int columns, int depth, int multiProcessors)
     {
         (TensorTile best, double least) = (default, double.MaxValue);
         foreach (TensorTile tile in rows <= Low[0].Rows ? Low : High)
@@ -97,7 +115,7 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
                 double time = tile.NarrowMicroseconds(rows, columns, share, splits, multiProcessors);
                 if (time < least) (best, least) = (tile with { Splits = splits }, time);
             }
-        return best;
+        return (best, least);
     }
 
     /// <summary>
@@ -114,7 +132,7 @@ internal readonly record struct TensorTile(int Rows, int Columns, int Threads, i
     }
 
     /// <summary>As measured on an H100: 0.46 µs a step of 64 by 128 columns and 0.83 by 256, less a product where parts of x share the weights, a few a tile, and what the parts' memory and their sum take.</summary>
-    private double Microseconds(int rows, int columns, int depth, int splits, int multiProcessors)
+    private double WgmmaMicroseconds(int rows, int columns, int depth, int splits, int multiProcessors)
     {
         double step = XParts > 1 ? 0.385 * new HalfParts(XParts, WParts).Products : Columns == 256 ? 0.83 : 0.46, tile = Columns == 256 ? 4 : 2.5;
         int rounds = Parts(Count(rows, columns) * splits, multiProcessors), steps = Parts(Parts(depth, Depth), splits);

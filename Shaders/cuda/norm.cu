@@ -1,5 +1,6 @@
 // RmsNorm, and GatedRmsNorm over groups of columns. A block a row (and group).
 #include "parts.h"
+#include "sizes.h"
 
 struct NormArguments {
     Batch batch;
@@ -38,32 +39,41 @@ KERNEL(gated_rms_norm, NormArguments, 256) { norm<true>(a); }
 /// The same by accesses of sixteen bytes, the row in registers: up to 4 · MostFours columns a thread.
 template<bool Gated> TEMPLATE_DEVICE void norm_wide(const NormArguments& a) {
     SHARED float room[33];
-    int row = BLOCK_X;
-    if (row >= a.batch.counts[a.rows]) return;
+    int row = BLOCK_X;      // a bucket's, whose memory is there
     int width = a.x.width / a.groups, first = BLOCK_Y * width;
     const float *x = row_of(a.x, row) + first, *z = Gated ? row_of(a.z, row) + first : nullptr;
-    F4 v[MostFours];
-    float sum = 0;
+    F4 v[MostFours], gates[MostFours], weights[MostFours];
+    // All loads of a kind are on their way before the first is used.
     UNROLL
     for (int i = 0; i < MostFours; i++) {
         int column = (i * THREADS + THREAD) * 4;
         v[i] = column < width ? *(const F4*)(x + column) : F4{0, 0, 0, 0};
-        if (Gated && column < width) {
-            F4 g = *(const F4*)(z + column);
-            v[i] = F4{v[i].x * silu(g.x), v[i].y * silu(g.y), v[i].z * silu(g.z), v[i].w * silu(g.w)};
+        if (Gated) gates[i] = column < width ? *(const F4*)(z + column) : F4{0, 0, 0, 0};
+    }
+    if (row >= a.batch.counts[a.rows]) return;
+    float sum = 0;
+    UNROLL
+    for (int i = 0; i < MostFours; i++) {
+        if (Gated) {
+            F4 g = gates[i];
+            v[i] = F4{v[i].x * quick_silu(g.x), v[i].y * quick_silu(g.y), v[i].z * quick_silu(g.z), v[i].w * quick_silu(g.w)};
         }
         sum += v[i].x * v[i].x + v[i].y * v[i].y + v[i].z * v[i].z + v[i].w * v[i].w;
+    }
+    UNROLL
+    for (int i = 0; i < MostFours; i++) {
+        int column = (i * THREADS + THREAD) * 4;
+        weights[i] = a.weight && column < width ? *(const F4*)(a.weight + first + column) : F4{1, 1, 1, 1};
     }
     float scale = root_reciprocal(block_sum(sum, room) / (float)width + a.epsilon);
     float most = 0;
     UNROLL
     for (int i = 0; i < MostFours; i++) {
         int column = (i * THREADS + THREAD) * 4;
-        bool there = column < width;
         if (i * THREADS * 4 >= width) break;
-        F4 w = a.weight && there ? *(const F4*)(a.weight + first + column) : F4{1, 1, 1, 1};
+        F4 w = weights[i];
         v[i] = F4{v[i].x * scale * w.x, v[i].y * scale * w.y, v[i].z * scale * w.z, v[i].w * scale * w.w};
-        if (!a.parts.only) deliver_four(a.y, a.half, row, first + column, v[i], there);
+        if (!a.parts.only) deliver_four(a.y, a.half, row, first + column, v[i], column < width);
         most = larger(most, most_of(v[i]));
     }
     if (!a.parts.to.data) return;
@@ -75,5 +85,12 @@ template<bool Gated> TEMPLATE_DEVICE void norm_wide(const NormArguments& a) {
         if (column < a.parts.to.stride) put_parts(a.parts, row, column, v[i], power);
     }
 }
-KERNEL(rms_norm_wide, NormArguments, 256) { norm_wide<false>(a); }
-KERNEL(gated_rms_norm_wide, NormArguments, 256) { norm_wide<true>(a); }
+/// Three blocks have room on a multiprocessor.
+#define WIDE_KERNEL(name, gated) \
+    EARLY_KERNEL(name, NormArguments, 256, 3) { \
+        start_dependents(); \
+        wait_for_inputs(); \
+        norm_wide<gated>(a); \
+    }
+WIDE_KERNEL(rms_norm_wide, false)
+WIDE_KERNEL(gated_rms_norm_wide, true)

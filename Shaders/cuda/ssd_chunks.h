@@ -7,7 +7,7 @@
 // two, and so is the state, a quarter of it at a time.
 // Four warps make outputs, four the state, which stays in their registers and is shown to the others by shared memory; four prepare the next chunk meanwhile.
 #pragma once
-#include "ssd.h"
+#include "ssd_taps.h"
 #include "tensor.h"
 
 struct SsdChunkArguments {
@@ -15,6 +15,7 @@ struct SsdChunkArguments {
     u16* parts;     // [rows, groups, 4, states] B, what is left of it, C, what is left of that
     float* pairs;   // [rows, groups, 64]
     F2* back;       // [rows, groups] what leads back from B and C in parts
+    Taps x, b, c;
 };
 
 static constexpr int Chunk = 64, Quarter = 16, Channels = 32, Padding = 8, PairThreads = 128, Slices = 4;
@@ -37,17 +38,12 @@ template<class Type> TEMPLATE_DEVICE void multiply_split(float (*sums)[4], const
 
 /// Rows of B and C as halves for every head of a group, and their products: a block a quarter of a chunk.
 template<class Type, int States> struct Pairs {
-    static constexpr int Row = States + Padding, Fours = States / 4, RowsAtOnce = PairThreads / Fours;
+    static constexpr int Row = States + Padding, Fours = States / 4, RowsOfThread = Quarter * Fours / PairThreads;
     struct Shared {
         alignas(16) u16 c[2][Quarter][Row], b[2][Chunk][Row];
         float backC[Quarter], backB[Chunk];
     };
 
-    METHOD F4 read(const SsdArguments& a, const Matrix& from, int row, int group, int n, bool there) {
-        int count = there ? a.states - n : 0;
-        const float* at = row_of(from, row) + group * a.states + n;
-        return read_four(at, count, a.wide);
-    }
     /// `to` in shared memory, and `parts` where they are this block's.
     METHOD void put(u16* to, int apart, float* back, u16* parts, F4 v) {
         if constexpr (Scaled<Type>) {
@@ -70,22 +66,23 @@ template<class Type, int States> struct Pairs {
         if (sequence >= a.batch.counts[SequenceCount]) return;
         int left = a.batch.lengths[sequence] - first, start = a.batch.starts[sequence] + first;
         if (quarter * Quarter >= left) return;
-        int n = THREAD % Fours * 4;
+        int n = THREAD % Fours * 4, column = group * a.states + n, columns = a.states - n;
+        Weights4 wb, wc;
+        wb.load(t.b, column, columns);
+        wc.load(t.c, column, columns);
         for (int r0 = 0; r0 <= quarter * Quarter; r0 += Quarter) {
-            F4 b[Quarter / RowsAtOnce], c[Quarter / RowsAtOnce];
+            Strip<RowsOfThread> b, c;
             bool own = r0 == quarter * Quarter;
+            int row0 = r0 + THREAD / Fours * RowsOfThread;
+            b.fetch(a, a.b, t.b, sequence, start - first, first + left, first + row0, column, columns);
+            if (own) c.fetch(a, a.c, t.c, sequence, start - first, first + left, first + row0, column, columns);
             UNROLL
-            for (int i = 0; i < Quarter / RowsAtOnce; i++) {
-                int row = r0 + i * RowsAtOnce + THREAD / Fours;
-                b[i] = read(a, a.b, start + row, group, n, row < left);
-                c[i] = read(a, a.c, start + row, group, n, own && row < left);
-            }
-            UNROLL
-            for (int i = 0; i < Quarter / RowsAtOnce; i++) {
-                int row = r0 + i * RowsAtOnce + THREAD / Fours;
-                u16* parts = own && row < left ? t.parts + ((s64)(start + row) * a.groups + group) * 4 * States + n : nullptr;
-                put(&m.b[0][row][n], Chunk * Row, &m.backB[row], parts, b[i]);
-                if (own) put(&m.c[0][row - r0][n], Quarter * Row, &m.backC[row - r0], parts ? parts + 2 * States : nullptr, c[i]);
+            for (int i = 0; i < RowsOfThread; i++) {
+                int row = row0 + i;
+                bool there = row < left;
+                u16* parts = own && there ? t.parts + ((s64)(start + row) * a.groups + group) * 4 * States + n : nullptr;
+                put(&m.b[0][row][n], Chunk * Row, &m.backB[row], parts, there ? b.row(wb.w, wb.bias, t.b.weight, i) : F4{0, 0, 0, 0});
+                if (own) put(&m.c[0][row - r0][n], Quarter * Row, &m.backC[row - r0], parts ? parts + 2 * States : nullptr, there ? c.row(wc.w, wc.bias, t.c.weight, i) : F4{0, 0, 0, 0});
             }
         }
         sync();
@@ -153,14 +150,17 @@ template<class Type, int States> struct Chunks {
         const SsdArguments& a = t.scan;
         int lane = THREAD % 32, tile = THREAD / 32, own = tile * 16 + lane / 4, p = lane % 4 * 2;
         float D = a.D[at.head];
+        bool whole = a.wide && a.headDim - at.p0 >= Channels;
+        float* y = row_of(a.y, at.start + own) + at.head * a.headDim + at.p0 + p;
+        const float* from = t.pairs + ((s64)(at.start + own) * a.groups + at.group) * Chunk + p;
         if (Scaled<Type>) sync();
         F2 pairs[Steps][4];
-        ask(t, at, pairs, 0, own, p);
+        ask(pairs, from, a.groups, tile, at.length - own);
         for (int chunk = 0; chunk < at.chunks; chunk++) {
-            int first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
+            int left = at.length - chunk * Chunk;
             sync();     // it is prepared
             const Stage& s = m.stages[chunk & 1];
-            float sums[Tiles][4] = {}, y[Tiles][4] = {};
+            float sums[Tiles][4] = {}, scaled[Tiles][4] = {};
             _Pragma("unroll SlicesAtOnce")
             for (int slice = 0; slice < Slices; slice++) {
                 UNROLL
@@ -175,13 +175,13 @@ template<class Type, int States> struct Chunks {
                     }
                     multiply_all(sums, c, h);
                 }
-                if (Scaled<Type>) move(y, sums, m.hBack[chunk & 1][slice], 0.f);
+                if (Scaled<Type>) move(scaled, sums, m.hBack[chunk & 1][slice], 0.f);
             }
             float out[2] = { s.out[own], s.out[own + 8] };
             UNROLL
             for (int j = 0; j < Tiles; j++)
                 UNROLL
-                for (int q = 0; q < 4; q++) (Scaled<Type> ? y : sums)[j][q] *= out[q / 2];
+                for (int q = 0; q < 4; q++) (Scaled<Type> ? scaled : sums)[j][q] *= out[q / 2];
             UNROLL
             for (int k = 0; k < Steps; k++)
                 UNROLL
@@ -219,39 +219,39 @@ template<class Type, int States> struct Chunks {
                 multiply_all(sums, weights, x);
             }
             if (Scaled<Type>) {
-                move(y, sums, back[0], back[1]);
+                move(scaled, sums, back[0], back[1]);
                 UNROLL
                 for (int j = 0; j < Tiles; j++)
                     UNROLL
-                    for (int q = 0; q < 4; q++) sums[j][q] = y[j][q];
+                    for (int q = 0; q < 4; q++) sums[j][q] = scaled[j][q];
             }
             UNROLL
             for (int i = 0; i < 2; i++) {
                 if (own + 8 * i >= left) continue;
-                float* to = row_of(a.y, first + own + 8 * i) + at.head * a.headDim + at.p0;
+                float* row = y + i * 8 * (s64)a.y.stride;
                 UNROLL
                 for (int j = 0; j < Tiles; j++) {
-                    int column = 8 * j + p, there = a.headDim - at.p0 - column;
-                    if (a.wide && there > 1) *(F2*)(to + column) = F2{sums[j][2 * i], sums[j][2 * i + 1]};
+                    int there = a.headDim - at.p0 - 8 * j - p;
+                    if (whole) *(F2*)(row + 8 * j) = F2{sums[j][2 * i], sums[j][2 * i + 1]};
                     else {
-                        if (there > 0) to[column] = sums[j][2 * i];
-                        if (there > 1) to[column + 1] = sums[j][2 * i + 1];
+                        if (there > 0) row[8 * j] = sums[j][2 * i];
+                        if (there > 1) row[8 * j + 1] = sums[j][2 * i + 1];
                     }
                 }
             }
-            ask(t, at, pairs, chunk + 1, own, p);   // before the barrier, behind which B and C come in: they would be waited for
+            y += Chunk * (s64)a.y.stride;
+            from += (s64)Chunk * a.groups * Chunk;
+            ask(pairs, from, a.groups, tile, left - Chunk - own);     // before the barrier, behind which B and C come in: they would be waited for
         }
     }
-    /// A lane's part of the products within a chunk.
-    METHOD void ask(const SsdChunkArguments& t, const Place& at, F2 (*pairs)[4], int chunk, int own, int p) {
-        int first = at.start + chunk * Chunk, left = at.length - chunk * Chunk, tile = THREAD / 32;
+    /// A lane's part of the products within a chunk, of the rows that there are.
+    METHOD void ask(F2 (*pairs)[4], const float* from, int groups, int tile, int rows) {
+        const float* other = from + 8 * (s64)groups * Chunk;
         UNROLL
         for (int k = 0; k < Steps; k++)
             UNROLL
-            for (int i = 0; i < 4; i++) {
-                int row = own + i % 2 * 8, column = k * 16 + i / 2 * 8 + p;
-                pairs[k][i] = k <= tile && row < left ? *(const F2*)(t.pairs + ((s64)(first + row) * t.scan.groups + at.group) * Chunk + column) : F2{0, 0};
-            }
+            for (int i = 0; i < 4; i++)
+                pairs[k][i] = k <= tile && i % 2 * 8 < rows ? *(const F2*)((i % 2 ? other : from) + k * 16 + i / 2 * 8) : F2{0, 0};
     }
     METHOD void multiply_all(float (*sums)[4], const u32 a[2][4], const u32 b[2][Tiles / 2][4]) {
         UNROLL
@@ -366,31 +366,32 @@ template<class Type, int States> struct Chunks {
                 }
     }
 
-    /// What a thread that prepares chunks has fetched of the next: steps of rows 2 · lane and 2 · lane + 1, and channels of four rows.
-    struct Fetched { float dt[2]; F2 back[2]; F4 x[Fours]; };
+    /// What a thread that prepares chunks has fetched of the next: steps of rows 2 · lane and 2 · lane + 1, and channels of a few rows.
+    struct Fetched { float dt[2]; F2 back[2]; Strip<Fours> x; };
+    METHOD int row_own() { return (THREAD - Makers - Keepers) / (Channels / 4) * Fours; }
+    METHOD int column_own() { return (THREAD - Makers - Keepers) % (Channels / 4) * 4; }
     METHOD void fetch(const SsdChunkArguments& t, const Place& at, Fetched& f, int chunk) {
         const SsdArguments& a = t.scan;
-        int own = THREAD - Makers - Keepers, lane = own % 32, first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
+        int lane = THREAD % 32, first = at.start + chunk * Chunk, left = at.length - chunk * Chunk;
         UNROLL
         for (int i = 0; i < 2; i++) {
             f.dt[i] = 2 * lane + i < left ? row_of(a.dt, first + 2 * lane + i)[at.head] : 0.f;
             f.back[i] = Scaled<Type> && 2 * lane + i < left ? t.back[(s64)(first + 2 * lane + i) * a.groups + at.group] : F2{0, 0};
         }
-        UNROLL
-        for (int i = 0; i < Fours; i++) {
-            int row = i * (Servers * 4 / Channels) + own * 4 / Channels, column = own * 4 % Channels, count = row < left ? a.headDim - at.p0 - column : 0;
-            const float* x = row_of(a.x, first + row) + at.head * a.headDim + at.p0 + column;
-            f.x[i] = read_four(x, count, a.wide);
-        }
+        f.x.fetch(a, a.x, t.x, BLOCK_Y, at.start, at.length, chunk * Chunk + row_own(), at.head * a.headDim + at.p0 + column_own(), a.headDim - at.p0 - column_own());
     }
-    /// The largest value of each row of x that was fetched: eight lanes have one.
-    METHOD void note(const Fetched& f, float* most) {
-        int own = THREAD - Makers - Keepers;
+    /// The channels as they are scanned, of the rows that there are.
+    METHOD void convolve(const SsdChunkArguments& t, const Fetched& f, const Weights4& taps, F4* x, int left) {
+        UNROLL
+        for (int i = 0; i < Fours; i++) x[i] = row_own() + i < left ? f.x.row(taps.w, taps.bias, t.x.weight, i) : F4{0, 0, 0, 0};
+    }
+    /// The largest value of each row of x: eight lanes have one.
+    METHOD void note(const F4* x, float* most) {
         UNROLL
         for (int i = 0; i < Fours; i++) {
-            float v = most_of(f.x[i]);
+            float v = most_of(x[i]);
             v = larger(v, exchange(v, 1)); v = larger(v, exchange(v, 2)); v = larger(v, exchange(v, 4));
-            if (own % 8 == 0) most[i * (Servers * 4 / Channels) + own * 4 / Channels] = v;
+            if (column_own() == 0) most[row_own() + i] = v;
         }
     }
     METHOD void copy(const SsdChunkArguments& t, const Place& at, Stage& s, int chunk) {
@@ -406,7 +407,7 @@ template<class Type, int States> struct Chunks {
         }
         commit_copies();
     }
-    METHOD void prepare(Stage& s, const Fetched& f, const float* most, float A, float bias, int left) {
+    METHOD void prepare(Stage& s, const Fetched& f, const F4* channels, const float* most, float A, float bias, int left) {
         int own = THREAD - Makers - Keepers, lane = own % 32;
         float delta[2];
         UNROLL
@@ -452,9 +453,9 @@ template<class Type, int States> struct Chunks {
         }
         UNROLL
         for (int i = 0; i < Fours; i++) {
-            int row = i * (Servers * 4 / Channels) + own * 4 / Channels, column = own * 4 % Channels;
+            int row = row_own() + i, column = column_own();
             float even = exchange(rest[0], lane ^ row / 2), odd = exchange(rest[1], lane ^ row / 2), w = row % 2 ? odd : even;
-            F4 x = Scaled<Type> ? by(f.x[i], power_for(most[row])) : f.x[i];
+            F4 x = Scaled<Type> ? by(channels[i], power_for(most[row])) : channels[i];
             Split first = split<Type>(x.x, x.y), second = split<Type>(x.z, x.w);
             *(U2*)&s.x[0][row][column] = U2{first.high, second.high};
             *(U2*)&s.x[1][row][column] = U2{first.low, second.low};
@@ -468,19 +469,40 @@ template<class Type, int States> struct Chunks {
         const SsdArguments& a = t.scan;
         float A = a.A[at.head] * Log2E, bias = a.bias[at.head];
         Fetched f;
+        F4 x[Fours];
+        Weights4 taps;
+        taps.load(t.x, at.head * a.headDim + at.p0 + column_own(), a.headDim - at.p0 - column_own());
         fetch(t, at, f, 0);
         if (Scaled<Type>) {
-            note(f, m.most[0]);
+            convolve(t, f, taps, x, at.length);
+            note(x, m.most[0]);
             sync();
         }
         for (int chunk = 0; chunk < at.chunks; chunk++) {
             Stage& s = m.stages[chunk & 1];
+            int left = at.length - chunk * Chunk;
             copy(t, at, s, chunk);
-            prepare(s, f, m.most[chunk & 1], A, bias, at.length - chunk * Chunk);
+            if (!Scaled<Type>) convolve(t, f, taps, x, left);
+            prepare(s, f, x, m.most[chunk & 1], A, bias, left);
             if (chunk + 1 < at.chunks) fetch(t, at, f, chunk + 1);
             wait_copies<0>();
-            if (Scaled<Type>) note(f, m.most[(chunk + 1) & 1]);
+            if (Scaled<Type>) {
+                convolve(t, f, taps, x, left - Chunk);
+                note(x, m.most[(chunk + 1) & 1]);
+            }
             sync();     // and the chunk before has been used
+        }
+        if (t.x.weight) move_windows(t, at);
+    }
+    /// Those of this block's channels; those of B and C, which the first kernel has read, fall to the first block of a group.
+    METHOD void move_windows(const SsdChunkArguments& t, const Place& at) {
+        const SsdArguments& a = t.scan;
+        int own = THREAD - Makers - Keepers;
+        if (own < Channels && at.p0 + own < a.headDim) advance_window(a, a.x, t.x, BLOCK_Y, at.head * a.headDim + at.p0 + own);
+        if (at.p0 > 0 || at.head % (a.heads / a.groups) > 0) return;
+        for (int n = own; n < a.states; n += Servers) {
+            advance_window(a, a.b, t.b, BLOCK_Y, at.group * a.states + n);
+            advance_window(a, a.c, t.c, BLOCK_Y, at.group * a.states + n);
         }
     }
 
