@@ -5,7 +5,7 @@ internal sealed unsafe class BatchTable : IDisposable
 {
     private const int CountBytes = 16, PartBytes = 16;
 
-    private readonly CudaPageLockedHostMemory _host;
+    private readonly CudaRegisteredHostMemory _host;
     private readonly CudaDeviceMemory _device;
     private readonly int _tokens, _sequences, _outputs;
 
@@ -14,7 +14,7 @@ internal sealed unsafe class BatchTable : IDisposable
         (_tokens, _sequences, _outputs) = (shape.Tokens, shape.Sequences, Math.Max(shape.Outputs, 1));
         long bytes = CountBytes + (long)_sequences * (sizeof(ulong) + sizeof(PickRecord) + 2 * sizeof(int)) + (2L * _tokens + _outputs) * sizeof(int);
         bytes = (bytes + 2 * PartBytes - 1) / PartBytes * PartBytes;
-        _host = new CudaPageLockedHostMemory(2 * bytes);
+        _host = new CudaRegisteredHostMemory(2 * bytes);
         try
         {
             _device = new CudaDeviceMemory(bytes, "the table of a batch");
@@ -44,9 +44,9 @@ internal sealed unsafe class BatchTable : IDisposable
 
     public long Bytes => _device.Bytes;
 
-    /// <summary>Where it is filled; the device can read there.</summary>
+    /// <summary>Where the device reads what was filled.</summary>
     /// <param name="turn">0 or 1: which of the host's two.</param>
-    public ulong Host(int turn) => (ulong)_host.Address + (ulong)(turn * Bytes);
+    public ulong Host(int turn) => _host.Device + (ulong)(turn * Bytes);
 
     /// <summary>Pieces of sixteen bytes up to the tokens of so many rows, which is all that is read where each row is a sequence.</summary>
     public int Parts(int rows) => (int)((TokensAt + rows * sizeof(int) + PartBytes - 1) / PartBytes);
@@ -86,7 +86,7 @@ internal sealed unsafe class BatchTable : IDisposable
     }
 
     /// <summary>Puts the copy on a stream.</summary>
-    public void Send(int turn, CudaStream stream) => stream.CopyToDevice(_device.Address, (void*)Host(turn), Bytes, "the table of a batch");
+    public void Send(int turn, CudaStream stream) => stream.CopyToDevice(_device.Address, _host.Address + turn * Bytes, Bytes, "the table of a batch");
 
     private static PickRecord RecordOf(in TokenPick pick, long position, int row, ulong home, PickLists lists) => new()
     {

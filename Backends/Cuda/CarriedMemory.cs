@@ -4,7 +4,7 @@ namespace MambaRT.Backends.Cuda;
 internal sealed unsafe class CarriedMemory : IDisposable
 {
     private readonly MatrixPointer[] _in, _out;
-    private readonly CudaPageLockedHostMemory? _given, _handedOn;
+    private readonly CudaRegisteredHostMemory? _given, _handedOn;
     private readonly float[] _carried;
     private readonly int _rows;
 
@@ -70,8 +70,8 @@ internal sealed unsafe class CarriedMemory : IDisposable
         _handedOn?.Dispose();
     }
 
-    private CudaPageLockedHostMemory? Room(MatrixPointer[] values) =>
-        values.Length == 0 ? null : new CudaPageLockedHostMemory(values.Sum(value => (long)_rows * value.Stride) * sizeof(float));
+    private CudaRegisteredHostMemory? Room(MatrixPointer[] values) =>
+        values.Length == 0 ? null : new CudaRegisteredHostMemory(values.Sum(value => (long)_rows * value.Stride) * sizeof(float));
 
     private static long Bytes(MatrixPointer value, int rows) => ((rows - 1L) * value.Stride + value.Width) * sizeof(float);
 }

@@ -3,10 +3,10 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>Tokens that the device has picked in page-locked memory, where its kernel writes them, and whether it found a logit that is not finite: of two runs, which may be in flight.</summary>
 internal sealed unsafe class HostPicked(int sequences) : IDisposable
 {
-    private readonly CudaPageLockedHostMemory _memory = new(2L * (sequences + 1) * sizeof(int));
+    private readonly CudaRegisteredHostMemory _memory = new(2L * (sequences + 1) * sizeof(int));
 
     /// <summary>Where the kernel writes the tokens of a turn.</summary>
-    public ulong Tokens(int turn) => (ulong)_memory.Address + (ulong)(turn * (sequences + 1) * sizeof(int));
+    public ulong Tokens(int turn) => _memory.Device + (ulong)(turn * (sequences + 1) * sizeof(int));
 
     /// <summary>What it sets to 1.</summary>
     public ulong NotFinite(int turn) => Tokens(turn) + (ulong)sequences * sizeof(int);

@@ -7,7 +7,7 @@ internal sealed unsafe class UploadRing : IDisposable
     public const int PieceBytes = 16 << 20;
 
     private readonly CudaStream _stream;
-    private readonly CudaPageLockedHostMemory[] _pieces = new CudaPageLockedHostMemory[2];
+    private readonly CudaRegisteredHostMemory[] _pieces = new CudaRegisteredHostMemory[2];
     private readonly CudaEvent[] _sent = new CudaEvent[2];
     private int _next;
 
@@ -18,7 +18,7 @@ internal sealed unsafe class UploadRing : IDisposable
         {
             for (int i = 0; i < _pieces.Length; i++)
             {
-                _pieces[i] = new CudaPageLockedHostMemory(PieceBytes);
+                _pieces[i] = new CudaRegisteredHostMemory(PieceBytes);
                 _sent[i] = new CudaEvent();
             }
         }
@@ -52,6 +52,6 @@ internal sealed unsafe class UploadRing : IDisposable
     public void Dispose()
     {
         foreach (CudaEvent? sent in _sent) sent?.Dispose();
-        foreach (CudaPageLockedHostMemory? piece in _pieces) piece?.Dispose();
+        foreach (CudaRegisteredHostMemory? piece in _pieces) piece?.Dispose();
     }
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "fibers.h"
 
 #define API extern "C" __attribute__((visibility("default"))) int
@@ -29,8 +30,8 @@ pthread_mutex_t device = PTHREAD_MUTEX_INITIALIZER;
 size_t used, limit = (size_t)4 << 30;
 long alive;   // handles and pieces of host memory that were not given back
 char failing[64];
-int failAfter = -1, failCode, lost, devices = 1, version = 13000, capability = 80;
-const int FirstFatal = 700, LastFatal = 719;
+int failAfter = -1, failCode, lost, compileMilliseconds, devices = 1, version = 13000, capability = 80;
+const int FirstFatal = 700, LastFatal = 719, Destroyed = 709;
 
 /// Whether this call is the one that mock_fail asked to fail. Some codes end a device: every call after one fails as it did.
 int failed(const char* call) {
@@ -83,6 +84,7 @@ extern "C" __attribute__((visibility("default"))) void mock_fail(const char* cal
     lost = Success;
 }
 extern "C" __attribute__((visibility("default"))) void mock_memory(size_t bytes) { limit = bytes; }
+extern "C" __attribute__((visibility("default"))) void mock_compile_time(int milliseconds) { compileMilliseconds = milliseconds; }
 extern "C" __attribute__((visibility("default"))) size_t mock_used() { return used; }
 extern "C" __attribute__((visibility("default"))) long mock_alive() { return alive; }
 
@@ -95,13 +97,15 @@ API cuDeviceGetAttribute(int* v, int a, int) { *v = a == 75 ? capability / 10 : 
 API cuDeviceTotalMem_v2(size_t* v, int) { *v = limit; return Success; }
 API cuDevicePrimaryCtxRetain(void** c, int) { TRY("cuDevicePrimaryCtxRetain"); count(1); *c = (void*)1; return Success; }
 API cuDevicePrimaryCtxRelease_v2(int) { count(-1); return Success; }
+API cuDevicePrimaryCtxReset_v2(int) { lost = Destroyed; return Success; }
 API cuCtxSetCurrent(void*) { TRY("cuCtxSetCurrent"); return Success; }
-API cuGetErrorName(int e, const char** s) { *s = e == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : e == NotFound ? "CUDA_ERROR_NOT_FOUND" : e == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : e == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_INVALID_VALUE"; return Success; }
-API cuGetErrorString(int e, const char** s) { *s = e == OutOfMemory ? "out of memory" : e == NotFound ? "named symbol not found" : e == 700 ? "an illegal memory access was encountered" : e == 719 ? "unspecified launch failure" : "invalid argument"; return Success; }
+API cuGetErrorName(int e, const char** s) { *s = e == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : e == NotFound ? "CUDA_ERROR_NOT_FOUND" : e == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : e == Destroyed ? "CUDA_ERROR_CONTEXT_IS_DESTROYED" : e == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_INVALID_VALUE"; return Success; }
+API cuGetErrorString(int e, const char** s) { *s = e == OutOfMemory ? "out of memory" : e == NotFound ? "named symbol not found" : e == 700 ? "an illegal memory access was encountered" : e == Destroyed ? "context is destroyed" : e == 719 ? "unspecified launch failure" : "invalid argument"; return Success; }
 
 API cuLinkCreate_v2(unsigned, int*, void**, void** state) { TRY("cuLinkCreate"); count(1); *state = calloc(1, sizeof(Module)); return Success; }
 API cuLinkAddData_v2(void* state, int, void* data, size_t bytes, const char*, unsigned, int*, void**) {
     TRY("cuLinkAddData");
+    usleep(1000 * compileMilliseconds);
     ((Module*)state)->text = (char*)memcpy(calloc(1, bytes + 1), data, bytes);
     return Success;
 }
@@ -140,8 +144,6 @@ API cuMemAlloc_v2(u64* p, size_t bytes) {
 }
 API cuMemFree_v2(u64 p) { char* block = (char*)p - 256; __atomic_fetch_sub(&used, *(size_t*)block, __ATOMIC_RELAXED); free(block); return Success; }
 API cuMemGetInfo_v2(size_t* free, size_t* total) { TRY("cuMemGetInfo"); *free = limit - used; *total = limit; return Success; }
-API cuMemAllocHost_v2(void** p, size_t bytes) { TRY("cuMemAllocHost"); count(1); *p = aligned_alloc(256, (bytes + 255) / 256 * 256); memset(*p, 0xcc, bytes); return Success; }
-API cuMemFreeHost(void* p) { count(-1); memset(p, 0xdd, malloc_usable_size(p)); free(p); return Success; }
 API cuMemHostRegister_v2(void* p, size_t bytes, unsigned) { TRY("cuMemHostRegister"); if ((u64)p % 4096 || bytes % 4096) return InvalidValue; count(1); return Success; }
 API cuMemHostUnregister(void*) { count(-1); return Success; }
 API cuMemHostGetDevicePointer_v2(u64* device, void* p, unsigned) { TRY("cuMemHostGetDevicePointer"); *device = (u64)p; return Success; }

@@ -31,6 +31,9 @@ internal static unsafe class EmulatedCuda
     /// <summary>The device is well again.</summary>
     public static void Heal() => Fail("", -1, 0);
 
+    /// <summary>How long the driver takes to compile a module.</summary>
+    public static void CompileFor(int milliseconds) => ((delegate* unmanaged<int, void>)Export("mock_compile_time"))(milliseconds);
+
     /// <summary>How much memory the device has.</summary>
     public static void Resize(long bytes) => ((delegate* unmanaged<long, void>)Export("mock_memory"))(bytes);
 

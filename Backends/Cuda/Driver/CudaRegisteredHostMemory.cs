@@ -4,7 +4,10 @@ using static MambaRT.Backends.Cuda.DriverAPINativeMethods;
 
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>Managed memory that the device reads and writes by itself until this is disposed. Spans of it outlive that.</summary>
+/// <summary>
+/// Managed memory, page-locked, that the device reads and writes by itself until this is disposed. Spans of it outlive that; and a context that somebody destroys takes
+/// none of it away, as it would memory of the driver's.
+/// </summary>
 internal sealed unsafe class CudaRegisteredHostMemory : IDisposable
 {
     private const uint Portable = 1, Mapped = 2;
@@ -36,8 +39,9 @@ internal sealed unsafe class CudaRegisteredHostMemory : IDisposable
     /// <summary>Where kernels find it.</summary>
     public ulong Device { get; }
 
-    /// <summary>Values of four bytes from an offset on, in as many.</summary>
-    public Span<T> Span<T>(long offset, int count) where T : unmanaged => MemoryMarshal.Cast<float, T>(_array.AsSpan(checked((int)(_start + offset / sizeof(float))), count));
+    /// <summary>Values from an offset on, a multiple of four bytes.</summary>
+    public Span<T> Span<T>(long offset, int count) where T : unmanaged =>
+        MemoryMarshal.Cast<float, T>(_array.AsSpan(checked((int)(_start + offset / sizeof(float)))))[..count];
 
     public void Dispose()
     {

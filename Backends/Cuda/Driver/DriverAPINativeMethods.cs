@@ -33,8 +33,6 @@ internal static unsafe partial class DriverAPINativeMethods
     [LibraryImport(Library)] public static partial int cuMemAlloc_v2(ulong* address, nuint bytes);
     [LibraryImport(Library)] public static partial int cuMemFree_v2(ulong address);
     [LibraryImport(Library)] public static partial int cuMemGetInfo_v2(nuint* free, nuint* total);
-    [LibraryImport(Library)] public static partial int cuMemAllocHost_v2(void** address, nuint bytes);
-    [LibraryImport(Library)] public static partial int cuMemFreeHost(void* address);
     [LibraryImport(Library)] public static partial int cuMemHostRegister_v2(void* address, nuint bytes, uint flags);
     [LibraryImport(Library)] public static partial int cuMemHostUnregister(void* address);
     [LibraryImport(Library)] public static partial int cuMemHostGetDevicePointer_v2(ulong* device, void* address, uint flags);
