@@ -78,6 +78,7 @@ internal static unsafe class HostExports
     {
         try
         {
+            LentCalls.RefuseWithin();
             Handles.Remove<OpenHost>(host).Close();
             return Status.Ok;
         }

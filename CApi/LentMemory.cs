@@ -8,8 +8,19 @@ internal sealed unsafe class LentMemory(in ModelOptionsLayout options) : IMemory
     private readonly void* _user = options.AllocatorUser;
 
     /// <inheritdoc/>
-    public nint Allocate(long bytes) => (nint)_allocate(_user, (nuint)bytes);
+    public nint Allocate(long bytes)
+    {
+        LentCalls.Enter();
+        nint address = (nint)_allocate(_user, (nuint)bytes);
+        LentCalls.Leave();
+        return address;
+    }
 
     /// <inheritdoc/>
-    public void Free(nint address, long bytes) => _release(_user, (void*)address, (nuint)bytes);
+    public void Free(nint address, long bytes)
+    {
+        LentCalls.Enter();
+        _release(_user, (void*)address, (nuint)bytes);
+        LentCalls.Leave();
+    }
 }

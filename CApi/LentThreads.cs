@@ -22,7 +22,9 @@ internal sealed unsafe class LentThreads : IDisposable
     public void Run(int count, Action<int> body)
     {
         _body = body;   // the same each time: a backend has one
+        LentCalls.Enter();
         _run(_user, count, &Unit, (void*)GCHandle.ToIntPtr(_self));
+        LentCalls.Leave();
     }
 
     /// <inheritdoc/>

@@ -22,6 +22,7 @@ internal static unsafe class ModelExports
     {
         try
         {
+            Arguments.Require(options, "options");
             RequireUpTo(options, &options->ParallelFor);
             options->Allocate = allocate;
             options->Release = release;
@@ -36,6 +37,7 @@ internal static unsafe class ModelExports
     {
         try
         {
+            Arguments.Require(options, "options");
             RequireUpTo(options, &options->PipelineFolder);
             options->ParallelFor = run;
             options->ParallelUser = user;
@@ -107,6 +109,7 @@ internal static unsafe class ModelExports
     {
         try
         {
+            LentCalls.RefuseWithin();
             Handles.Remove<OpenModel>(model).Close();
             return Status.Ok;
         }
@@ -172,7 +175,6 @@ internal static unsafe class ModelExports
     /// <summary>Refuses options of a header that did not have the fields before <paramref name="end"/>.</summary>
     private static void RequireUpTo(ModelOptionsLayout* options, void* end)
     {
-        Arguments.Require(options, "options");
         long needed = (byte*)end - (byte*)options;
         if (options->Size < needed || options->Size > sizeof(ModelOptionsLayout))
             throw new StatusException(Status.Argument, $"The options say that they have {options->Size} bytes; {needed} to {sizeof(ModelOptionsLayout)} are needed. Have them set by mrt_model_options_init.");

@@ -68,7 +68,8 @@ mrt_status mrt_last_error_code(void);
 
 /* ---- models ---- */
 
-/* Gives memory, at any address as malloc does, or NULL. Called by the threads that open, use and close the model. */
+/* Gives memory, at any address as malloc does, or NULL. Called by the threads that open, use and close the model. Until it returns, its thread
+   closes no model and no host (MRT_ERROR_STATE); so with mrt_release_fn and mrt_parallel_for_fn. */
 typedef void *(*mrt_allocate_fn)(void *user, size_t bytes);
 
 /* Takes back what that gave; bytes as they were asked for. */
@@ -149,7 +150,7 @@ typedef struct mrt_model_info {
     int64_t state_bytes;        /* of one session's state */
     int64_t state_budget;       /* bytes for all states */
     int64_t weight_bytes;       /* held beyond the mapped file: weights repacked or uploaded, */
-    int64_t states_bytes;       /*   states reserved so far, */
+    int64_t states_bytes;       /*   states reserved so far, and one beyond the budget, which runs need, */
     int64_t scratch_bytes;      /*   and activations */
     int32_t bos, eos, eot;      /* tokens, or -1 */
     int32_t has_vocabulary;     /* 0: only token ids can be used, no text */

@@ -195,6 +195,8 @@ static void refused_in_words(mrt_model model, mrt_sampler sampler, const char *p
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
     options.offset = 0; options.length = -1;
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_set_allocator(NULL, NULL, NULL, NULL));
+    FAILS(MRT_ERROR_ARGUMENT, mrt_set_parallel_for(NULL, NULL, NULL));
     options.length = 0; options.threads = 100000;
     FAILS(MRT_ERROR_ARGUMENT, mrt_model_open(path, &options, &none));
     CHECK(strchr(mrt_last_error(), '\n') == NULL && strstr(mrt_last_error(), "(Parameter") == NULL);
@@ -597,6 +599,38 @@ static void run_jobs(void *user, int32_t count, mrt_unit_fn unit, void *work)
     for (i = 0; i + 1 < count && *calls % 50 == 0; i++) pthread_join(threads[i], NULL);
 }
 
+static mrt_model closed_within_work;
+static mrt_host host_closed_within_work;
+
+/* What waits for the run that asks for work cannot be called by it. */
+static void run_and_close(void *user, int32_t count, mrt_unit_fn unit, void *work)
+{
+    int32_t i;
+    if (++*(long *)user == 2) {
+        FAILS(MRT_ERROR_STATE, mrt_host_close(host_closed_within_work));
+        FAILS(MRT_ERROR_STATE, mrt_model_close(closed_within_work));
+    }
+    for (i = count - 1; i >= 0; i--) unit(work, i);
+}
+
+static void closing_within_work(const char *path, mrt_sampler sampler, const int32_t *prompt, size_t count)
+{
+    mrt_model_options options; mrt_host_options manual; mrt_text_options text; mrt_request request; mrt_text_stats stats = { sizeof stats, 0, 0, 0, 0, 0, 0 }; long calls = 0;
+    options = usual;
+    options.backend = "cpu"; options.threads = 2;
+    OK(mrt_set_parallel_for(&options, run_and_close, &calls));
+    OK(mrt_model_open(path, &options, &closed_within_work));
+    OK(mrt_host_options_init(&manual, sizeof manual));
+    OK(mrt_text_options_init(&text, sizeof text));
+    manual.manual = 1; text.max_tokens = 3; text.ignore_end = 1;
+    OK(mrt_host_create(closed_within_work, &manual, &host_closed_within_work));
+    OK(mrt_host_submit(host_closed_within_work, prompt, count, sampler, &text, NULL, NULL, &request));
+    OK(mrt_host_step(host_closed_within_work, 100000000, NULL));
+    OK(mrt_request_stats(request, &stats));
+    CHECK(calls > 2 && stats.generated_tokens == 3);
+    OK(mrt_request_close(request)); OK(mrt_host_close(host_closed_within_work)); OK(mrt_model_close(closed_within_work));
+}
+
 static void lent_threads(const char *path, const int32_t *prompt, size_t count, int32_t vocabulary)
 {
     mrt_model_options options; mrt_model models[2]; mrt_session sessions[2]; const float *logits[2]; long calls = 0; int i;
@@ -870,6 +904,7 @@ int main(int argc, char **argv)
     hosts(model, sampler, prompt, count);
     kept(argv[1], argv[2], sampler, prompt, count);
     ends_are_told(argv[1], sampler, prompt, count);
+    closing_within_work(argv[1], sampler, prompt, count);
     OK(mrt_sampler_close(sampler));
     OK(mrt_model_close(model));
     FAILS(MRT_ERROR_HANDLE, mrt_model_close(model));
