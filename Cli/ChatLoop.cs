@@ -128,8 +128,9 @@ internal sealed class ChatLoop : IDisposable
         _file?.Save(Chat);
     }
 
+    /// <summary>What the budget counts: the slot beyond, that nobody's state is in, is left out.</summary>
     private string States() =>
-        $"States of {Show.Bytes(_model.StateBytes)} each, for branches and kept turns, take {Show.Bytes(_model.Memory.States)} of {Show.Bytes(_model.StateBudget)}.";
+        $"States of {Show.Bytes(_model.StateBytes)} each, for branches and kept turns, take {Show.Bytes(_model.Memory.States - _model.StateBytes)} of {Show.Bytes(_model.StateBudget)}.";
 
     private void Fork(string argument)
     {
