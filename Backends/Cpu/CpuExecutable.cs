@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace MambaRT.Backends.Cpu;
 
 /// <summary>A plan compiled to steps over the model's arena. A run is over when it was started.</summary>
@@ -31,6 +33,9 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
 
     /// <summary>The present batch, read by the steps.</summary>
     public BatchRows Rows { get; }
+
+    /// <summary>Whether all steps of the run that is advanced for a time are done, and tokens are picked.</summary>
+    public bool IsPicking { get; private set; }
 
     /// <summary>Bytes of activations that it needs of the model's arena.</summary>
     public long ArenaBytes => (long)_model.Layout.FloatsPerRow * Capacity * sizeof(float);
@@ -80,6 +85,7 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         batch.Picks.CopyTo(_slicedPicks);
         _slicedPickCount = batch.Picks.Length;
         _slicedWantsLogits = batch.WantsLogits;
+        IsPicking = false;
         _model.Table.Lose(batch.Sequences);
         _sliced ??= new SlicedRun(_model.Team);
         _sliced.Begin(_steps, batch.Tokens.Length);
@@ -94,8 +100,9 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         try
         {
             _model.EnsureReadable();
-            if (!_sliced!.Advance(time)) return false;   // a run was begun, so it is there
-            Finish(new Batch { Tokens = Rows.Ids, Sequences = Rows.Spans, Picks = _slicedPicks.AsSpan(0, _slicedPickCount), WantsLogits = _slicedWantsLogits });
+            long began = Stopwatch.GetTimestamp();
+            if (!IsPicking && !_sliced!.Advance(time)) return false;   // a run was begun, so it is there
+            if (!PickFor(time - Stopwatch.GetElapsedTime(began))) return false;
         }
         catch
         {
@@ -103,6 +110,29 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
             throw;
         }
         _model.UnderWay = null;
+        return true;
+    }
+
+    /// <summary>Picks after a run that is advanced for a time; a pick from a large vocabulary takes as long as a unit.</summary>
+    /// <returns>Whether all is done.</returns>
+    private bool PickFor(TimeSpan time)
+    {
+        long began = Stopwatch.GetTimestamp(), run = _model.Runs + 1;
+        var batch = new Batch { Tokens = Rows.Ids, Sequences = Rows.Spans, Picks = _slicedPicks.AsSpan(0, _slicedPickCount), WantsLogits = _slicedWantsLogits };
+        if (!IsPicking)
+        {
+            IsPicking = true;
+            _model.Table.Advance(batch);
+            _picks.Begin(run, batch);
+            if (time <= TimeSpan.Zero && !_picks.IsOver(batch)) return false;
+        }
+        while (!_picks.IsOver(batch))
+        {
+            _picks.PickNext(run, batch, _model.LogitRows(Rows.Outputs), _model.Table);
+            if (Stopwatch.GetElapsedTime(began) >= time) break;
+        }
+        if (!_picks.IsOver(batch)) return false;
+        EndRun(batch);
         return true;
     }
 
@@ -127,9 +157,14 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
     private RunTicket Finish(scoped in Batch batch)
     {
         _model.Table.Advance(batch);
-        _picks.Pick(++_model.Runs, batch, _model.LogitRows(Rows.Outputs), _model.Table);
+        _picks.Pick(_model.Runs + 1, batch, _model.LogitRows(Rows.Outputs), _model.Table);
+        return EndRun(batch);
+    }
+
+    private RunTicket EndRun(scoped in Batch batch)
+    {
         _outputs = batch.WantsLogits ? Rows.Outputs : 0;
-        return new RunTicket(_model.Runs);
+        return new RunTicket(++_model.Runs);
     }
 
     public RunOutput Await(RunTicket run) => new(_model.LogitRows(_outputs), _picks.Of(run), HandOn()) { IsFinite = _outputs > 0 ? null : _picks.AreFinite(run) };

@@ -12,6 +12,7 @@ public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked, IRe
     private readonly int[] _counts = new int[2];
     private readonly bool[] _finite = new bool[2];
     private float[] _allowed = [];
+    private int _next, _row;   // of the batch at hand
 
     /// <summary>Picks for each sequence of a batch that was run, and notes it in the table.</summary>
     /// <param name="run">The run's number, of which consecutive ones are kept apart.</param>
@@ -21,26 +22,41 @@ public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked, IRe
     /// <exception cref="InvalidOperationException">Nothing can be picked from a row.</exception>
     public void Pick(long run, scoped in Batch batch, ReadOnlySpan<float> logits, SlotTable table)
     {
-        int count = _counts[run & 1] = batch.Picks.Length, row = 0;
-        _finite[run & 1] = true;
-        if (count == 0) return;
-        int[] picked = _picked[run & 1];
-        int outputs = 0;
-        foreach (SequenceSpan span in batch.Sequences) outputs += span.OutputCount;
-        int vocabulary = outputs == 0 ? 0 : logits.Length / outputs;
-        for (int i = 0; i < count; i++)
-        {
-            SequenceSpan span = batch.Sequences[i];
-            row += span.OutputCount;
-            picked[i] = -1;
-            if (span.Outputs == OutputRows.None || table.IsLeft(span.Slot)) continue;
-            ReadOnlySpan<float> own = logits.Slice((row - 1) * vocabulary, vocabulary);
-            _finite[run & 1] &= Logits.AreFinite(own);
-            picked[i] = _picker.Pick(Allowed(own, batch.Picks[i].NoEnds), batch.Picks[i], span.Position + span.Count);
-            if (picked[i] < 0) throw NothingToPick(i);
-            table.SetLastPick(span.Slot, picked[i], IsEnd(picked[i]));
-        }
+        Begin(run, batch);
+        while (!IsOver(batch)) PickNext(run, batch, logits, table);
     }
+
+    /// <summary>Begins to pick for the sequences of a batch one by one.</summary>
+    /// <param name="run">As for <see cref="Pick"/>.</param>
+    /// <param name="batch">As there.</param>
+    public void Begin(long run, scoped in Batch batch)
+    {
+        (_counts[run & 1], _finite[run & 1]) = (batch.Picks.Length, true);
+        (_next, _row) = (0, 0);
+    }
+
+    /// <summary>Picks for the next sequence, while there is one (<see cref="IsOver"/>).</summary>
+    /// <inheritdoc cref="Pick"/>
+    public void PickNext(long run, scoped in Batch batch, ReadOnlySpan<float> logits, SlotTable table)
+    {
+        int i = _next++;
+        SequenceSpan span = batch.Sequences[i];
+        _row += span.OutputCount;
+        ref int picked = ref _picked[run & 1][i];
+        picked = -1;
+        if (span.Outputs == OutputRows.None || table.IsLeft(span.Slot)) return;
+        int outputs = 0;
+        foreach (SequenceSpan each in batch.Sequences) outputs += each.OutputCount;
+        int vocabulary = logits.Length / outputs;   // of this one, at least
+        ReadOnlySpan<float> own = logits.Slice((_row - 1) * vocabulary, vocabulary);
+        _finite[run & 1] &= Logits.AreFinite(own);
+        picked = _picker.Pick(Allowed(own, batch.Picks[i].NoEnds), batch.Picks[i], span.Position + span.Count);
+        if (picked < 0) throw NothingToPick(i);
+        table.SetLastPick(span.Slot, picked, IsEnd(picked));
+    }
+
+    /// <summary>Whether there is a pick for each sequence of the batch at hand.</summary>
+    public bool IsOver(scoped in Batch batch) => _next == batch.Picks.Length;
 
     /// <summary>What was picked in one of the last two runs.</summary>
     public ReadOnlySpan<int> Of(RunTicket run) => _picked[run.Number & 1].AsSpan(0, _counts[run.Number & 1]);

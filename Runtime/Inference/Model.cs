@@ -415,6 +415,14 @@ public sealed class Model : IDisposable
     /// <summary>What runs batches up to a shape; only within <see cref="Enter"/>.</summary>
     internal IExecutable Executable(BatchShape shape) => _executables.For(shape);
 
+    /// <summary>Makes what runs batches of up to so many sequences, a chunk's rows at most, before there is a time to be kept, where runs can be left in their midst and no limit of memory forbids.</summary>
+    internal void Prepare(int sequences)
+    {
+        using Use use = Enter();
+        if (Options.Memory is not null || Single is not ISlicedExecutable) return;
+        for (int count = 2; count / 2 < Math.Min(sequences, ChunkTokens); count *= 2) _executables.For(new BatchShape(count, count, count));
+    }
+
     /// <summary>Refuses a backend that cannot leave a run in its midst; only within <see cref="Enter"/>.</summary>
     /// <exception cref="NotSupportedException">It is one.</exception>
     internal void RequireSlices()

@@ -33,6 +33,7 @@ public sealed class ModelHost : IDisposable
     /// <param name="options">Null for the defaults.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     /// <exception cref="NotSupportedException">The model has no vocabulary.</exception>
+    /// <exception cref="InvalidOperationException">It is manual, and another thread is inside the model.</exception>
     public ModelHost(Model model, ModelHostOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -42,7 +43,11 @@ public sealed class ModelHost : IDisposable
             throw new NotSupportedException($"'{model.Name}' has no vocabulary, which text needs; feed token ids to sessions, or convert the model with its tokenizer.");
         Model = model;
         _run = new HostRun(model, _options.MaxSequences, _options.Deterministic);
-        if (_options.Manual) return;
+        if (_options.Manual)
+        {
+            model.Prepare(_options.MaxSequences);
+            return;
+        }
         _thread = new Thread(Drive) { IsBackground = true, Name = "MambaRT host" };
         _thread.Start();
     }

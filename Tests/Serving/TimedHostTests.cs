@@ -51,6 +51,49 @@ public sealed class TimedHostTests : IDisposable
         Assert.Equal(default, host.Step(TimeSpan.FromMicroseconds(microseconds)));
     }
 
+    /// <summary>A pick from a large vocabulary takes as long as a unit, and many answers have one each.</summary>
+    [Fact]
+    public void Advance_ForNoTime_PicksForOneSequenceACall()
+    {
+        const int Count = 5;
+        Session[] sessions = [.. Enumerable.Range(0, Count).Select(_ => _tiny.Model.StartSession())];
+        var executable = (CpuExecutable)_tiny.Model.Executable(new BatchShape(Count, Count, Count));
+        int[][] picked = [.. new[] { true, false }.Select(Picked)];
+        Assert.Equal(picked[0], picked[1]);
+        foreach (Session session in sessions) session.Dispose();
+
+        int[] Picked(bool sliced)
+        {
+            foreach (Session session in sessions) _tiny.Model.Loaded.ClearSlot(session.Slot);
+            var batch = new Batch
+            {
+                Tokens = new int[] { 40, 50, 60, 70, 80 },
+                Sequences = sessions.Select((session, i) => new SequenceSpan(session.Slot, 0, i, 1, OutputRows.Last)).ToArray(),
+                Picks = Enumerable.Range(0, Count).Select(i => new TokenPick { Temperature = 1.5f, Seed = (uint)i }).ToArray(), WantsLogits = false,
+            };
+            if (!sliced) return executable.Await(executable.Start(batch)).Picked.ToArray();
+            RunTicket run = executable.Begin(batch);
+            while (!executable.IsPicking) Assert.False(executable.Advance(TimeSpan.Zero));
+            for (int i = 0; i < Count; i++) Assert.Equal(i == Count - 1, executable.Advance(TimeSpan.Zero));
+            return executable.Await(run).Picked.ToArray();
+        }
+    }
+
+    /// <summary>What runs batches of each size is made with the host: at its first use it would be a step that takes too long.</summary>
+    [Fact]
+    public void Host_DrivenByTimes_MakesNothingWithinThem()
+    {
+        using var host = new ModelHost(_tiny.Model, ByHand with { MaxSequences = 8 });
+        long before = _tiny.Model.Memory.Scratch;
+        for (int i = 0; i < 8; i++) host.Start(Prompt(i), Sampler(i), Endless);
+        for (int i = 0; i < 1000; i++) host.Step(TimeSpan.FromMicroseconds(100));
+        Assert.Equal(8, host.Active);
+        Assert.Equal(before, _tiny.Model.Memory.Scratch);
+        using var tiny = new TinyModel(chunk: Chunk, on: _backend);
+        using var large = new ModelHost(tiny.Model, ByHand with { MaxSequences = 65_536 });   // of which few may ever be there
+        Assert.InRange(tiny.Model.Memory.Scratch, 0, 4 * before);
+    }
+
     /// <summary>A token of this model is many units: with no time, each call does one.</summary>
     [Fact]
     public void Step_ForNoTime_LeavesATokenInItsMidst()
