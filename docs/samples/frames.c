@@ -5,7 +5,9 @@
  *   frames MODEL.gguf [session|host [BUDGET_US [FRAMES [THREADS]]]]      session 2000 10000 1 without
  *
  * The library promises the budget and one unit of work more, about 100 us and rarely more than 200. On a machine with other work to do the system may take the core
- * away within a step: the second column, the caller's processor time, leaves that out (where one thread works).
+ * away within a step: the second column, the caller's processor time, leaves that out (where one thread works), and 99 of 100 frames must end there within a tenth more than the
+ * budget, else this fails. As a process of real time (chrt -f 50) little of that happens; between two frames there is a pause, because Linux stops such a process for 50 ms of
+ * each second in which it never rests.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "mambart.h"
@@ -37,7 +39,7 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void print(double *took[2], long frames, double budget)
+static int print(double *took[2], long frames, double budget)
 {
     static const char *const names[] = { "within the budget", "up to 5 % more", "up to 10 % more", "up to 10 % and a unit more", "up to 1 ms more", "beyond" };
     double limits[6]; long counts[2][6] = { { 0 } }, i; int k, c;
@@ -54,6 +56,7 @@ static void print(double *took[2], long frames, double budget)
         printf("%-28s %7ld %7.2f %%  %7ld %7.2f %%\n", names[k], counts[0][k], 100.0 * (double)counts[0][k] / (double)frames, counts[1][k], 100.0 * (double)counts[1][k] / (double)frames);
     for (c = 0; c < 2; c++)
         printf("%s: median %.0f us, 99 %% %.0f us, 99.9 %% %.0f us, most %.0f us\n", c ? "processor time" : "time", took[c][frames / 2], took[c][frames * 99 / 100], took[c][frames * 999 / 1000], took[c][frames - 1]);
+    return took[1][frames * 99 / 100] > limits[2];
 }
 
 int main(int argc, char **argv)
@@ -61,9 +64,10 @@ int main(int argc, char **argv)
     static const char asked[] = "Once upon a time there was a small robot who lived by the sea.";
     mrt_model_options options; mrt_host_options manual; mrt_text_options text; mrt_model model; mrt_sampler sampler; mrt_host host = 0; mrt_session sessions[Sessions]; mrt_request requests[Sessions];
     mrt_model_info info = { sizeof info, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
-    int32_t tokens[128], ended; size_t count, length; char piece[4096]; int by_host = argc > 2 && strcmp(argv[2], "host") == 0, i, busy[Sessions] = { 0 }, turn = 0;
+    int32_t tokens[128], ended; size_t count, length; char piece[4096]; int by_host = argc > 2 && strcmp(argv[2], "host") == 0, i, busy[Sessions] = { 0 }, turn = 0, late; struct timespec pause = { 0, 0 };
     long budget = argc > 3 ? atol(argv[3]) : 2000, frames = argc > 4 ? atol(argv[4]) : 10000, frame, generated = 0; double *took[2] = { malloc(sizeof(double) * (size_t)(frames > 0 ? frames : 1)), malloc(sizeof(double) * (size_t)(frames > 0 ? frames : 1)) };
     if (argc < 2 || budget <= 0 || frames <= 0 || !took[0] || !took[1]) { fprintf(stderr, "frames MODEL.gguf [session|host [BUDGET_US [FRAMES [THREADS]]]]\n"); return 2; }
+    pause.tv_nsec = budget < 1000000 ? budget * 1000 / 8 : 125000000;
     must(mrt_model_options_init(&options, sizeof options));
     options.backend = "cpu"; options.threads = argc > 5 ? atoi(argv[5]) : 1;
     must(mrt_model_open(argv[1], &options, &model));
@@ -96,12 +100,13 @@ int main(int argc, char **argv)
         took[0][frame] = now(CLOCK_MONOTONIC) - began;
         took[1][frame] = now(CLOCK_THREAD_CPUTIME_ID) - worked;
         generated += progress.generated_tokens;
+        nanosleep(&pause, NULL);
         if (!by_host && !progress.more) { busy[turn] = 0; turn = (turn + 1) % Sessions; }
     }
     printf("%ld frames of %ld us, %s, %d thread%s, %ld tokens\n", frames, budget, by_host ? "8 answers of a host" : "one session after the other", (int)options.threads, options.threads == 1 ? "" : "s", generated);
-    print(took, frames, (double)budget);
+    late = print(took, frames, (double)budget) && options.threads == 1;
     must(mrt_model_close(model));
     free(took[0]);
     free(took[1]);
-    return 0;
+    return late;
 }
