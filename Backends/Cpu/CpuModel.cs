@@ -150,7 +150,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     {
         if (count <= Slots) return;
         SlotTable.EnsureWithin(count, SlotBytes(0), _stateBudget);
-        while (_slots.Count <= count) _slots.Add(new NativeBuffer(_slotFloats * sizeof(float), HostMemory));   // the scratch slot before the first
+        while (_slots.Count <= count) _slots.Add(new NativeBuffer(_slotFloats * sizeof(float), HostMemory, inParts: true));   // the scratch slot before the first
         Table.Grow(count);
     }
 
