@@ -125,10 +125,10 @@ public static class HostBench
     private static HostFrames Frames(Model model, int count, CancellationToken cancel)
     {
         double[] bounds = [0, 0.05, 0.1, 0.2, 0.4, 1];
-        var parts = new int[bounds.Length + 1];
+        int[] parts = new int[bounds.Length + 1], idleParts = new int[bounds.Length + 1];
         using var host = new ModelHost(model, new ModelHostOptions { Manual = true, MaxSequences = Characters });
         var talking = new Generation?[Characters];
-        double longest = 0;
+        double longest = 0, idleLongest = 0;
         long generated = 0;
         for (int frame = 0; frame < count; frame++)
         {
@@ -138,15 +138,30 @@ public static class HostBench
                 if (talking[i] is { Completion.IsCompleted: false }) talking[i]?.TryRead();
                 else talking[i] = host.Start(LogitsCheck.Stream(16 * (i + 1), model.Plan.VocabularySize, frame), Greedy(), Endless with { MaxTokens = CharacterTokens });
             }
+            Rest(frame);
             long began = Stopwatch.GetTimestamp();
             generated += host.Step(Frame).GeneratedTokens;
+            Note(began, parts, ref longest);
+            began = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(began) < Frame) { }
+            Note(began, idleParts, ref idleLongest);
+        }
+        return new HostFrames(count, Characters, Frame.TotalMilliseconds, generated / (count * Frame.TotalSeconds), bounds, parts, longest, idleParts, idleLongest);
+
+        void Note(long began, int[] into, ref double most)
+        {
             double over = (Stopwatch.GetElapsedTime(began) - Frame).TotalMilliseconds;
-            longest = Math.Max(longest, over);
+            most = Math.Max(most, over);
             int part = 0;
             while (part < bounds.Length && over > bounds[part]) part++;
-            parts[part]++;
+            into[part]++;
         }
-        return new HostFrames(count, Characters, Frame.TotalMilliseconds, generated / (count * Frame.TotalSeconds), bounds, parts, longest);
+    }
+
+    /// <summary>Linux stops a process of real time (chrt) for 50 ms of each second in which it never rests.</summary>
+    private static void Rest(int frame)
+    {
+        if (frame % 2 == 0) Thread.Sleep(1);
     }
 
     private static SamplerChain Greedy() => new SamplingOptions { Temperature = 0 }.Build();

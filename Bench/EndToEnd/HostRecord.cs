@@ -34,7 +34,7 @@ public sealed record HostFirstToken(int History, int Turn, int FedCached, double
 /// <param name="LongestMs">The longest of those.</param>
 public sealed record HostDelay(int Prompt, int Chunk, double AloneMs, double MedianMs, double LongestMs);
 
-/// <summary>Steps for a time, one after the other, with conversations that end and begin.</summary>
+/// <summary>Steps for a time, one after the other, with conversations that end and begin; and between them as many loops that do nothing for as long, which tell what the machine adds.</summary>
 /// <param name="Count">How many.</param>
 /// <param name="Conversations">At once.</param>
 /// <param name="BudgetMs">The time that was given to each.</param>
@@ -42,4 +42,7 @@ public sealed record HostDelay(int Prompt, int Chunk, double AloneMs, double Med
 /// <param name="Bounds">Upper bounds of the parts below, in milliseconds beyond the budget; one more part has no bound.</param>
 /// <param name="Parts">Steps whose overrun lies in each part.</param>
 /// <param name="LongestMs">The longest overrun in milliseconds.</param>
-public sealed record HostFrames(int Count, int Conversations, double BudgetMs, double TokensPerSecond, IReadOnlyList<double> Bounds, IReadOnlyList<int> Parts, double LongestMs);
+/// <param name="IdleParts">The same of the loops that do nothing.</param>
+/// <param name="IdleLongestMs">The longest of theirs.</param>
+public sealed record HostFrames(
+    int Count, int Conversations, double BudgetMs, double TokensPerSecond, IReadOnlyList<double> Bounds, IReadOnlyList<int> Parts, double LongestMs, IReadOnlyList<int> IdleParts, double IdleLongestMs);

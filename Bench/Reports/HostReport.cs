@@ -25,12 +25,12 @@ public static class HostReport
         text.Append(CultureInfo.InvariantCulture, $"| alone | {Text.Fixed(d8.AloneMs, 2)} |\n");
         text.Append(CultureInfo.InvariantCulture, $"| while a prompt of {d8.Prompt} is read, in chunks of {d8.Chunk} | {Text.Fixed(d8.MedianMs, 1)}, at most {Text.Fixed(d8.LongestMs, 1)} |\n");
         HostFrames h = run.Frames;
-        text.Append(CultureInfo.InvariantCulture, $"\n{h.Count} steps of {Text.Fixed(h.BudgetMs, 1)} ms with {h.Conversations} conversations, {Text.Rate(h.TokensPerSecond)} tokens/s; the longest took {Text.Fixed(h.LongestMs, 2)} ms more:\n\n");
-        text.Append("| longer than its time by | steps |\n|---|---:|\n");
+        text.Append(CultureInfo.InvariantCulture, $"\n{h.Count} steps of {Text.Fixed(h.BudgetMs, 1)} ms with {h.Conversations} conversations, {Text.Rate(h.TokensPerSecond)} tokens/s; the longest took {Text.Fixed(h.LongestMs, 2)} ms more. A loop that does nothing for as long, run between them, says what the machine adds: {Text.Fixed(h.IdleLongestMs, 2)} ms at most.\n\n");
+        text.Append("| longer than its time by | steps | loops |\n|---|---:|---:|\n");
         for (int i = 0; i < h.Parts.Count; i++)
         {
             string what = i == 0 ? "nothing" : i < h.Bounds.Count ? $"at most {h.Bounds[i].ToString(CultureInfo.InvariantCulture)} ms" : $"more than {h.Bounds[^1].ToString(CultureInfo.InvariantCulture)} ms";
-            text.Append(CultureInfo.InvariantCulture, $"| {what} | {h.Parts[i]} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {what} | {h.Parts[i]} | {h.IdleParts[i]} |\n");
         }
         return text.ToString();
     }
@@ -89,6 +89,10 @@ public static class HostReport
         json.WriteEndArray();
         json.WriteStartArray("steps");
         foreach (int part in run.Frames.Parts) json.WriteNumberValue(part);
+        json.WriteEndArray();
+        json.WriteNumber("idleLongestMs", run.Frames.IdleLongestMs);
+        json.WriteStartArray("idleSteps");
+        foreach (int part in run.Frames.IdleParts) json.WriteNumberValue(part);
         json.WriteEndArray();
         json.WriteEndObject();
     }

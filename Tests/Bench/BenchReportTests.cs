@@ -19,7 +19,7 @@ public sealed class BenchReportTests
         Assert.All(run.Decodes, d => Assert.True(d.BatchTokensPerSecond > 0 && d.HostTokensPerSecond > 0));
         Assert.InRange(run.FirstToken.FedCached, 32, 32 + 256);
         Assert.InRange(run.Delay.LongestMs, run.Delay.MedianMs, double.MaxValue);
-        Assert.Equal(30, run.Frames.Parts.Sum());
+        Assert.Equal((30, 30), (run.Frames.Parts.Sum(), run.Frames.IdleParts.Sum()));
         using JsonDocument document = JsonDocument.Parse(HostReport.WriteJson(run));
         Assert.Equal(["version", "machine", "backend", "model", "decode", "firstToken", "delay", "frames"], document.RootElement.EnumerateObject().Select(member => member.Name));
         string text = HostReport.Write(run);
