@@ -137,7 +137,7 @@ public class StoryModelTests
         Assert.Equal(File.ReadAllBytes(BundledPath), File.ReadAllBytes(path));
     }
 
-    private static string BundledPath => ModelData.PathOf("models", DefaultModel.FileName);
+    internal static string BundledPath => ModelData.PathOf("models", DefaultModel.FileName);
 
     private static string? Name(GgufFile file) => file.Metadata.GetString("general.name");
 
