@@ -9,6 +9,9 @@ public sealed class CudaBackend : IBackend
     /// <summary>Enough rows to fill the tiles of every multiprocessor.</summary>
     private const int ChunkTokens = 2048;
 
+    /// <summary>More, where the values of their rows take no more than this share of the device's memory: fewer rounds of tiles are half empty.</summary>
+    private const int MostChunkTokens = 4096, ShareOfMemory = 200;
+
     private readonly CudaContext _context;
     private readonly KernelLibrary _kernels;
     private readonly int _device, _most;
@@ -55,6 +58,9 @@ public sealed class CudaBackend : IBackend
     /// <inheritdoc/>
     public DeviceDescription Device => new(_context.DeviceName, _context.TotalBytes, SharesHostMemory: false, ChunkTokens);
 
+    /// <inheritdoc/>
+    public int ChunkTokensFor(Plan plan) => ArenaMemory.BytesOf(plan, MostChunkTokens) <= _context.TotalBytes / ShareOfMemory ? MostChunkTokens : ChunkTokens;
+
     /// <summary>Where the time of its kernels is noted while it is set, which slows runs down; null for nowhere.</summary>
     public CudaProfile? Profile
     {
@@ -73,7 +79,7 @@ public sealed class CudaBackend : IBackend
 
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights) =>
-        PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, ChunkTokens, _kernels.Capability >= 80, _exact).WhyNot(_context.FreeBytes);
+        PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, ChunkTokensFor(plan), _kernels.Capability >= 80, _exact).WhyNot(_context.FreeBytes);
 
     /// <inheritdoc/>
     public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) =>

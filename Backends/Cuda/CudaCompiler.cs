@@ -136,28 +136,11 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Wrote(op);
             return;
         }
-        const int Threads = 128, Channels = 16;
-        int most = op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates;
-        MatrixPointer u = arena[op.U], dt = arena[op.Dt], b = arena[op.B], c = arena[op.C], z = arena[op.Z], y = arena[op.Output];
-        bool wide = op.U.Width % 4 == 0 && op.DState % 4 == 0 && IsWide(u) && IsWide(dt) && IsWide(b) && IsWide(c) && IsWide(z) && IsWide(y);
-        Add(op, "scan", $"selective_scan_{most}", Parts(op.U.Width, Channels), bucket.Sequences, Threads, new ScanArguments
-        {
-            Batch = table.Pointers,
-            U = u,
-            Dt = dt,
-            B = b,
-            C = c,
-            Z = z,
-            Y = y,
-            A = weights.Vector(op.A),
-            D = weights.Vector(op.D),
-            Bias = weights.Vector(op.DtBias),
-            State = _plan.States.Entries[op.State.Index].CanonicalOffset,
-            States = op.DState,
-            Wide = wide ? 1 : 0,
-            Half = halves.Rounding(op.Output, bucket.Rows),
-        });
+        SelectiveScans.Add(op);
+        Wrote(op);
     }
+
+    private SelectiveScans SelectiveScans => new(model, weights, arena, table, halves, bucket, Launches);
 
     public void SsdScan(SsdScanOp op)
     {

@@ -15,6 +15,9 @@ public interface IBackend : IDisposable
     /// <summary>The device that weights and states are placed on.</summary>
     DeviceDescription Device { get; }
 
+    /// <summary>Tokens of a prompt that the device runs best at a time for a plan: <see cref="DeviceDescription.ChunkTokens"/> unless it knows better.</summary>
+    int ChunkTokensFor(Plan plan) => Device.ChunkTokens;
+
     /// <summary>Why the device cannot run a plan, in a sentence that names the op or tensor; null when it can. Loads nothing.</summary>
     string? WhyNot(Plan plan, IWeightSource weights);
 

@@ -55,6 +55,13 @@ public sealed class SplitBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public int ChunkTokensFor(Plan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return Pieces(plan) is (Plan first, Plan last) ? Math.Max(_first.ChunkTokensFor(first), _last.ChunkTokensFor(last)) : Only(plan).ChunkTokensFor(plan);
+    }
+
+    /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights)
     {
         ArgumentNullException.ThrowIfNull(plan);

@@ -38,7 +38,7 @@ public sealed class Model : IDisposable
         IBackend backend = choose(Plan, weights);
         if (options.Memory is not null && !backend.Device.SharesHostMemory)
             throw new NotSupportedException($"ModelOptions.Memory was given, and {backend.Name} keeps a model in memory of its own device; choose cpu, or bound the states alone by ModelOptions.StateBudget.");
-        ChunkTokens = options.ChunkTokens ?? backend.Device.ChunkTokens;
+        ChunkTokens = options.ChunkTokens ?? backend.ChunkTokensFor(Plan);
         Options = options;
         BackendName = backend.Name;
         if (tensors is not null) Architecture.RefuseUnread(metadata, tensors, Plan);
@@ -212,7 +212,7 @@ public sealed class Model : IDisposable
         using GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, Overrides = options.Overrides });
         Plan plan = Architecture.Record(file.Metadata, file, options.Architectures);
         IBackend backend = choose(plan, file);
-        MemoryUse use = backend.Estimate(plan, file, new LoadOptions { Slots = sessions, ChunkTokens = options.ChunkTokens ?? backend.Device.ChunkTokens, Subject = file.Metadata.Subject });
+        MemoryUse use = backend.Estimate(plan, file, new LoadOptions { Slots = sessions, ChunkTokens = options.ChunkTokens ?? backend.ChunkTokensFor(plan), Subject = file.Metadata.Subject });
         return new MemoryEstimate(file.FileBytes, IsCopied: options.CopyToMemory, use);
     }
 

@@ -1,18 +1,7 @@
 // SelectiveScan (Mamba-1): sequential in time, parallel over channels and groups of states. A block has sixteen channels, whose states half warps share
 // and keep in registers. Time goes by tiles of rows: while one is in work, the next is on its way to registers, four channels of a row a thread.
 // The state is [channels, states] of a slot, as in the canonical state.
-#include "fours.h"
-#include "halves.h"
-
-struct ScanArguments {
-    Batch batch;
-    Matrix u, dt, b, c, z, y;
-    const float *A, *D, *bias;
-    s64 state;              // floats from the beginning of a slot
-    int states;
-    int wide;               // whether all of these can be accessed four columns at a time
-    Rounding half;          // of y
-};
+#include "scan.h"
 
 static constexpr int Channels = 16, Quads = Channels / 4;
 

@@ -28,7 +28,7 @@ public sealed class CudaBatchTests
 
     private static readonly Layer[] AllLayers =
     [
-        new(128, 24, 16), new(160, 144, 16, Normed: true), new(128, 8, 16, Taps: 3), new(96, 5, 16), new(96, 16, 8), new(128, 24, 16, Scale: 0.8f),
+        new(128, 24, 16), new(160, 144, 16, Normed: true), new(128, 8, 16, Taps: 3), new(96, 5, 16), new(96, 16, 8), new(8, 8, 16), new(128, 24, 16, Scale: 0.8f),
         new(128, 0, 32), new(128, 0, 64, Groups: 2), new(96, 0, 20, Groups: 3),
     ];
 

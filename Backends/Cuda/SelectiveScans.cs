@@ -1,0 +1,54 @@
+using static MambaRT.Backends.Cuda.Grid;
+
+namespace MambaRT.Backends.Cuda;
+
+/// <summary>The kernels of scan.cu and scan_segments.cu: Mamba-1's scan over the rows of sequences.</summary>
+internal sealed class SelectiveScans(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, Bucket bucket, LaunchList launches)
+{
+    private const int Threads = 128, Channels = 16, ThreadsOfChannel = 32;
+
+    /// <summary>States a channel that scans by segments of time hold in registers.</summary>
+    private const int MostOfSegments = 16;
+
+    /// <summary>Channels of a block that goes through segments of time at once.</summary>
+    private static readonly int[] ChannelsOfSegments = [12, 16];
+
+    /// <summary>Adds a scan.</summary>
+    public void Add(SelectiveScanOp op)
+    {
+        ScanArguments arguments = Arguments(op);
+        int segments = op.DState <= MostOfSegments ? Array.Find(ChannelsOfSegments, channels => Parts(op.U.Width, channels) * bucket.Sequences <= model.Kernels.MultiProcessors) : 0;
+        if (segments > 0) Add(op, "scan_segments", $"scan_segments_{segments}", segments, segments * ThreadsOfChannel, arguments);
+        else Add(op, "scan", $"selective_scan_{(op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates)}", Channels, Threads, arguments);
+    }
+
+    /// <summary>The modules for an op.</summary>
+    public static IEnumerable<string> Modules(SelectiveScanOp op) => op.DState <= MostOfSegments ? ["scan", "scan_segments"] : ["scan"];
+
+    private void Add(SelectiveScanOp op, string module, string kernel, int channels, int threads, in ScanArguments arguments) =>
+        launches.Add(op.Name, model.Kernels.Function(module, kernel), Parts(op.U.Width, channels), bucket.Sequences, threads, arguments);
+
+    private ScanArguments Arguments(SelectiveScanOp op)
+    {
+        MatrixPointer u = arena[op.U], dt = arena[op.Dt], b = arena[op.B], c = arena[op.C], z = arena[op.Z], y = arena[op.Output];
+        return new ScanArguments
+        {
+            Batch = table.Pointers,
+            U = u,
+            Dt = dt,
+            B = b,
+            C = c,
+            Z = z,
+            Y = y,
+            A = weights.Vector(op.A),
+            D = weights.Vector(op.D),
+            Bias = weights.Vector(op.DtBias),
+            State = model.Plan.States.Entries[op.State.Index].CanonicalOffset,
+            States = op.DState,
+            Wide = op.U.Width % 4 == 0 && op.DState % 4 == 0 && IsWide(u) && IsWide(dt) && IsWide(b) && IsWide(c) && IsWide(z) && IsWide(y) ? 1 : 0,
+            Half = halves.Rounding(op.Output, bucket.Rows),
+        };
+    }
+
+    private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
+}
