@@ -9,8 +9,8 @@ public sealed class CudaBackend : IBackend
     /// <summary>Enough rows to fill the tiles of every multiprocessor.</summary>
     private const int ChunkTokens = 2048;
 
-    /// <summary>More, where the values of their rows take no more than this share of the device's memory: fewer rounds of tiles are half empty.</summary>
-    private const int MostChunkTokens = 4096, ShareOfMemory = 200;
+    /// <summary>More, where the values of their rows take little: fewer rounds of tiles are half empty, and a chunk takes no longer than one of a large model.</summary>
+    private const int MostChunkTokens = 8192, MostChunkBytes = 320 << 20, ShareOfMemory = 200;
 
     private readonly CudaContext _context;
     private readonly KernelLibrary _kernels;
@@ -59,7 +59,12 @@ public sealed class CudaBackend : IBackend
     public DeviceDescription Device => new(_context.DeviceName, _context.TotalBytes, SharesHostMemory: false, ChunkTokens);
 
     /// <inheritdoc/>
-    public int ChunkTokensFor(Plan plan) => ArenaMemory.BytesOf(plan, MostChunkTokens) <= _context.TotalBytes / ShareOfMemory ? MostChunkTokens : ChunkTokens;
+    public int ChunkTokensFor(Plan plan)
+    {
+        int tokens = ChunkTokens;
+        while (tokens < MostChunkTokens && ArenaMemory.BytesOf(plan, 2 * tokens) <= Math.Min(MostChunkBytes, _context.TotalBytes / ShareOfMemory)) tokens *= 2;
+        return tokens;
+    }
 
     /// <summary>Where the time of its kernels is noted while it is set, which slows runs down; null for nowhere.</summary>
     public CudaProfile? Profile

@@ -9,11 +9,11 @@ namespace MambaRT.Tests;
 public sealed class CudaChunkTests
 {
     [MachineFact(Needs.Cuda)]
-    public void Chunk_OfAModelWhoseRowsTakeLittleMemory_IsTwiceTheUsualUnlessTheUserSays()
+    public void Chunk_OfAModelWhoseRowsTakeLittleMemory_IsLongerUnlessTheUserSays()
     {
         using TinyWeights weights = TinyModels.Make("mamba-tied", QuantTypes.F32);
         using IBackend backend = TestBackends.Create("cuda");
-        using (Model model = Model.Open(weights.Metadata, weights.Weights, backend)) Assert.Equal(2 * backend.Device.ChunkTokens, model.ChunkTokens);
+        using (Model model = Model.Open(weights.Metadata, weights.Weights, backend)) Assert.InRange(model.ChunkTokens, 2 * backend.Device.ChunkTokens, 1 << 16);
         using (Model model = Model.Open(weights.Metadata, weights.Weights, backend, new ModelOptions { ChunkTokens = 100 })) Assert.Equal(100, model.ChunkTokens);
     }
 
