@@ -36,8 +36,8 @@ internal static class TestBackends
         return rows;
     }
 
-    /// <summary>A second device runs the code of the first.</summary>
-    private static bool SameAsFirst(string name) => name is "cuda:1" or "vulkan:1";
+    /// <summary>A second device runs the code of the first, and one without matrices is exact anyway.</summary>
+    private static bool SameAsFirst(string name) => name is "cuda:1" or "vulkan:1" || (name == "vulkan:exact" && !MultipliesByMatrices(name));
 
     /// <summary>Makes a backend; two threads by default, so that work is really split.</summary>
     public static IBackend Create(string name, int threads = 2) => name.Split('+') is [string first, string last]
@@ -51,7 +51,7 @@ internal static class TestBackends
     public static bool ShowsOps(string name) => !IsPair(name) && BackendSelector.ShowsOps(name);
 
     /// <summary>Whether the backend rounds activations to 16 bits beside weights of 16 bits where there are many rows, as the text on LinearOp allows.</summary>
-    public static bool RoundsToHalves(string name) => HasCuda(name) ? name != "cuda:exact" : _matrices.Contains(name.Split('+')[^1]);
+    public static bool RoundsToHalves(string name) => HasCuda(name) ? name != "cuda:exact" : name != "vulkan:exact" && _matrices.Contains(name.Split('+')[^1]);
 
     /// <summary>Whether it is two devices.</summary>
     public static bool IsPair(string name) => name.Contains('+');

@@ -16,10 +16,10 @@ public static class BackendSelector
     public static IReadOnlyList<string> Names { get; } = ["cpu", "cuda", "vulkan", "reference"];
 
     /// <summary>
-    /// The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits; no kernels of compute capability 9.0;
-    /// nothing that not every Vulkan device has), and the second GPU.
+    /// The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits, by CUDA or by Vulkan; no kernels of compute
+    /// capability 9.0; nothing that not every Vulkan device has), and the second GPU.
     /// </summary>
-    public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1", "vulkan:plain", "vulkan:1"];
+    public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1", "vulkan:exact", "vulkan:plain", "vulkan:1"];
 
     /// <summary>The names of all devices of a kind, such as "vulkan" and "vulkan:1"; the name alone for what has no more than one.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
@@ -142,6 +142,7 @@ public static class BackendSelector
         "cuda:sm80" => new CudaBackend(most: 80),
         _ when Device(name, CudaPrefix) is int device => new CudaBackend(device),
         "vulkan" => new VulkanBackend(cacheFolder: cacheFolder),
+        "vulkan:exact" => new VulkanBackend(cacheFolder: cacheFolder, exact: true),
         "vulkan:plain" => new VulkanBackend(plain: true),
         _ when Device(name, VulkanPrefix) is int device => new VulkanBackend(device, cacheFolder: cacheFolder),
         "reference" when cpu?.Cores is not null => throw new ArgumentException("The reference backend runs on the caller's thread and pins nothing; choose cpu, or leave the cores out."),

@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Vulkan;
 
-/// <summary>Products of many rows by matrices of halves (matrices.comp).</summary>
+/// <summary>Products of many rows by matrices of halves (matrices.comp); x is rounded to these, or split in two of them.</summary>
 internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weights, ArenaMemory arena, HalfScratch scratch, DispatchList list, Bucket bucket)
 {
     private const int Threads = 64, Tile = 64;
@@ -12,8 +12,8 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
     public void ReadsNext(Plan plan, int i)
     {
         Op op = plan.Ops[i];
-        _next = i + 1 < plan.Ops.Length && plan.Ops[i + 1] is LinearOp linear && linear.X == op.Output && linear.X.Width == HalfScratch.StrideOf(linear.X.Width)
-            && scratch.Takes(weights[linear.Weight], Rows(linear)) ? linear : null;
+        _next = i + 1 < plan.Ops.Length && plan.Ops[i + 1] is LinearOp linear && linear.X == op.Output && linear.X.Width % 64 == 0
+            && scratch.Takes(weights[linear.Weight], Rows(linear)) && !scratch.Splits(weights[linear.Weight]) ? linear : null;
         _isOnlyReader = _next is not null && plan.Registers[op.Output.Register].Last == i + 1 && _next.AddTo?.Register != op.Output.Register;
     }
 
@@ -32,24 +32,45 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
         WeightPlace place = weights[op.Weight];
         int rows = Rows(op), stride = HalfScratch.StrideOf(op.X.Width);
         if (!scratch.Takes(place, rows)) return false;
-        RowsPlace x = arena[op.X];
-        if (_halved != op) list.Add(op, new ShaderKey("halve"), DispatchList.Parts(stride / 8, Threads), rows,
-            new HalvePush { From = x.Pushed, Width = (uint)op.X.Width, Stride = (uint)stride, Domain = VulkanCompiler.Domain(op.X) },
-            [new(1, x.Memory), new(2, scratch.Rows, BufferAccess.Writes)]);
-        if (!place.Form.IsQuantized)
+        bool split = scratch.Splits(place);
+        if (split) stride *= 2;
+        if (split || _halved != op) BringRows(op, rows, stride, split);
+        long most = Workload.MostRows(rows, place.Columns, device.MostWork);
+        if (!HalfScratch.BringsToHalves(place))
         {
-            foreach (var part in place.Parts(device, Workload.MostRows(rows, place.Columns, device.MostWork))) Multiply(op, place, part.Data, part.First, part.Count, rows, stride);
+            foreach (var part in place.Parts(device, most)) Multiply(op, place, part.Data, part.First, part.Count, rows, stride);
             return true;
         }
         long mostRows = scratch.Weights.Bytes / sizeof(ushort) / place.Columns;
-        foreach (var part in place.Parts(device, Math.Min(Math.Min(mostRows, device.Traits.MostGroups), Workload.MostRows(rows, place.Columns, device.MostWork))))
+        foreach (var part in place.Parts(device, Math.Min(Math.Min(mostRows, device.Traits.MostGroups), most)))
         {
             BufferSlice halves = scratch.Weights.Part(0, (long)part.Count * place.Columns * sizeof(ushort));
-            list.Add(op, new ShaderKey("dequantize", FormNumber.Of(place.Form), place.IsWide), DispatchList.Parts(place.Columns / 16, Threads), part.Count,
-                new DequantizePush { Weights = place.Pushed(part.First, part.Count) }, [new(1, part.Data), new(2, list.OrTable(part.Scales)), new(3, halves, BufferAccess.Writes)], Workload.OfProduct(1, part, place.Columns));
+            BringWeights(op, place, part, halves, split);
             Multiply(op, place, halves, part.First, part.Count, rows, stride);
         }
         return true;
+    }
+
+    /// <summary>Brings x to halves.</summary>
+    private void BringRows(LinearOp op, int rows, int stride, bool split)
+    {
+        RowsPlace x = arena[op.X];
+        var push = new HalvePush { From = x.Pushed, Width = (uint)op.X.Width, Stride = (uint)stride, Domain = VulkanCompiler.Domain(op.X) };
+        BufferBinding from = new(1, x.Memory), to = new(2, scratch.Rows, BufferAccess.Writes);
+        if (split) list.Add(op, new ShaderKey("split"), rows, 1, push, [from, to, new(3, scratch.Powers, BufferAccess.Writes)]);
+        else list.Add(op, new ShaderKey("halve"), DispatchList.Parts(stride / 8, Threads), rows, push, [from, to]);
+    }
+
+    /// <summary>Brings some rows of weights to halves.</summary>
+    private void BringWeights(LinearOp op, WeightPlace place, (int First, int Count, BufferSlice Data, BufferSlice Scales) part, BufferSlice halves, bool split)
+    {
+        long work = Workload.OfProduct(1, part, place.Columns);
+        if (split)
+            list.Add(op, new ShaderKey("split.weights"), part.Count, 1, new HalvePush { From = new Rows { Stride = (uint)place.Columns }, Width = (uint)place.Columns, Stride = (uint)place.Columns },
+                [new(1, part.Data), new(2, halves, BufferAccess.Writes), new(3, scratch.WeightPowers, BufferAccess.Writes)], work);
+        else
+            list.Add(op, new ShaderKey("dequantize", FormNumber.Of(place.Form), place.IsWide), DispatchList.Parts(place.Columns / 16, Threads), part.Count,
+                new DequantizePush { Weights = place.Pushed(part.First, part.Count) }, [new(1, part.Data), new(2, list.OrTable(part.Scales)), new(3, halves, BufferAccess.Writes)], work);
     }
 
     private int Rows(LinearOp op) => op.X.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
@@ -57,10 +78,13 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
     private void Multiply(LinearOp op, WeightPlace place, BufferSlice halves, int first, int count, int rows, int stride)
     {
         RowsPlace y = arena[op.Output], residual = op.AddTo is Activation a ? arena[a] : default;
-        list.Add(op, new ShaderKey(device.Matrices == MatrixUse.Emulated ? "matrices.emulated" : "matrices"), DispatchList.Parts(rows, Tile), DispatchList.Parts(count, Tile),
+        bool split = scratch.Splits(place), brought = HalfScratch.BringsToHalves(place);
+        string variant = (split ? ".exact" : "") + (device.Matrices == MatrixUse.Emulated ? ".emulated" : "");
+        ShaderKey shader = split ? new("matrices" + variant, 0, 0, 0, brought ? 1u : 0) : new("matrices" + variant);   // the first three are those of weights and wide x
+        list.Add(op, shader, DispatchList.Parts(rows, Tile), DispatchList.Parts(count, Tile),
             new TilesPush
             {
-                Weights = place.Pushed(first, count),
+                Weights = place.Pushed(first, count) with { RowBytes = (uint)(brought ? place.Columns * sizeof(ushort) : place.RowBytes) },
                 From = new Rows { Stride = (uint)stride },
                 Residual = residual.Pushed,
                 To = y.Pushed,
@@ -69,7 +93,8 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
                 HasBias = op.Bias is null ? 0u : 1,
                 Adds = op.AddTo is null ? 0u : 1,
             },
-            [new(1, halves), new(2, list.OrTable(default)), new(3, scratch.Rows), new(4, list.OrTable(residual.Memory)), new(5, list.Vector(weights, op.Bias)), new(6, y.Memory, BufferAccess.Writes)],
+            [new(1, halves), new(2, list.OrTable(default)), new(3, scratch.Rows), new(4, list.OrTable(residual.Memory)), new(5, list.Vector(weights, op.Bias)), new(6, y.Memory, BufferAccess.Writes),
+                new(7, list.OrTable(split ? scratch.Powers : default)), new(8, list.OrTable(split && brought ? scratch.WeightPowers : default))],
             Workload.OfProduct(rows, (first, count, halves, default), place.Columns));
     }
 }

@@ -12,15 +12,16 @@ public sealed class VulkanBackend : IBackend
     private readonly VulkanDevice _device;
     private readonly PipelineLibrary _pipelines;
     private readonly int _number;
-    private readonly bool _plain;
+    private readonly bool _plain, _exact;
 
     /// <summary>Opens a device.</summary>
     /// <param name="device">Its number, from 0.</param>
     /// <param name="plain">Whether every capability that not all devices have is left unused.</param>
     /// <param name="cacheFolder">Where what the driver makes of shaders is kept for the next time; null for nowhere. What cannot be kept there is made anew.</param>
+    /// <param name="exact">Whether activations stay as exact as float32 also in products of many rows; else they are rounded to 16 bits where the device multiplies matrices.</param>
     /// <exception cref="NotSupportedException">There is no loader, driver or such device, or it lacks what is needed.</exception>
-    public VulkanBackend(int device = 0, bool plain = false, string? cacheFolder = null)
-        : this(VulkanLoader.Instance, device, plain ? VulkanSettings.Plain : new VulkanSettings(), cacheFolder)
+    public VulkanBackend(int device = 0, bool plain = false, string? cacheFolder = null, bool exact = false)
+        : this(VulkanLoader.Instance, device, plain ? VulkanSettings.Plain : new VulkanSettings { Exact = exact }, cacheFolder)
     {
     }
 
@@ -29,7 +30,7 @@ public sealed class VulkanBackend : IBackend
     {
         ArgumentOutOfRangeException.ThrowIfNegative(device);
         if (instance.WhyNotDevice(device) is string why) throw new NotSupportedException($"Vulkan: {why}; choose --backend cpu.");
-        (_number, _plain) = (device, settings == VulkanSettings.Plain);
+        (_number, _plain, _exact) = (device, settings == VulkanSettings.Plain, settings.Exact);
         _device = new VulkanDevice(instance.Devices[device], settings);
         try
         {
@@ -54,7 +55,7 @@ public sealed class VulkanBackend : IBackend
     public static bool IsSoftware(int device) => device < DeviceCount && VulkanLoader.Instance.Devices[device].IsSoftware;
 
     /// <inheritdoc/>
-    public string Name => (_plain, _number) switch { (true, 0) => "vulkan:plain", (false, 0) => "vulkan", _ => $"vulkan:{_number}" };
+    public string Name => _number > 0 ? $"vulkan:{_number}" : _plain ? "vulkan:plain" : _exact ? "vulkan:exact" : "vulkan";
 
     /// <inheritdoc/>
     public string Description
@@ -74,7 +75,7 @@ public sealed class VulkanBackend : IBackend
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Chunk, _device.Traits.FreeBytes, _device.Matrices);
 
-    /// <summary>Whether products of many rows are of cooperative matrices, beside which x is rounded to 16 bits.</summary>
+    /// <summary>Whether products of many rows are of cooperative matrices.</summary>
     internal bool MultipliesByMatrices => _device.Matrices != MatrixUse.None;
 
     private int Chunk => _device.Matrices == MatrixUse.None ? ChunkTokens : ChunkOfMatrices;

@@ -12,6 +12,9 @@ internal sealed record VulkanSettings
     /// <summary>Whether subgroups multiply matrices, where the device has that.</summary>
     public bool Matrices { get; init; } = true;
 
+    /// <summary>Whether activations keep the precision of float32 beside these, also where weights have 16 bits.</summary>
+    public bool Exact { get; init; }
+
     /// <summary>Whether shaders do what these would, value by value: for tests.</summary>
     public bool EmulatedMatrices { get; init; }
 

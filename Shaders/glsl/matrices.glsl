@@ -16,6 +16,7 @@ float halfOf(uvec4 eight, uint k) { return unpackHalf2x16(eight[k / 2])[k & 1]; 
   } }
 #define STORE(sums, shared_, first) for (uint e = 0; e < 8; e++) shared_[first + gl_LocalInvocationID.x % 32 + 32 * e] = sums.v[e]
 #define ZERO(sums) for (uint e = 0; e < 8; e++) sums.v[e] = 0.0
+#define ADD(totals, sums) for (uint e = 0; e < 8; e++) totals.v[e] += sums.v[e]
 #define WAIT_FOR_SUBGROUP barrier()
 #define FIRST_INPUTS Inputs
 #define SECOND_INPUTS Inputs
@@ -34,5 +35,6 @@ float halfOf(uvec4 eight, uint k) { return unpackHalf2x16(eight[k / 2])[k & 1]; 
 #define MULTIPLY(sums, m, n, mShared, nShared, stride) sums = coopMatMulAdd(m, n, sums)
 #define STORE(sums, shared_, first) coopMatStore(sums, shared_, first, 16, gl_CooperativeMatrixLayoutRowMajor)
 #define ZERO(sums) sums = Sums(0.0)
+#define ADD(totals, sums) totals = totals + sums
 #define WAIT_FOR_SUBGROUP subgroupBarrier()
 #endif

@@ -26,6 +26,13 @@ public sealed class VulkanStepTests
         "linear Q4_K in=256 out=48", "linear IQ2_XS in=256 out=33", "linear BF16 in=48 out=33",
     ];
 
+    /// <summary>Of weights of 16 bits, beside which activations keep the precision of float32.</summary>
+    public static TheoryData<string> ExactProducts =>
+    [
+        "linear F16 in=48 out=33", "linear F16 in=1552 out=48", "linear F16 window in=256 out=49 bias and addTo", "linear F16 in=256 out=256 scale, bias and addTo",
+        "linear BF16 in=48 out=33", "linear BF16 in=1552 out=48", "linear BF16 window in=256 out=49 bias and addTo", "linear Q8_0 in=96 out=33",
+    ];
+
     // A rank of 4 is too narrow to be joined, three groups are too many.
     [Theory]
     [InlineData("mamba-tied", "norm+in+conv x dt scan out")]
@@ -131,5 +138,28 @@ public sealed class VulkanStepTests
     {
         using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true });
         ContractCheck.Obeys(backend, "vulkan, matrices", OpCases.ByName(name), roundsToHalves: true);
+    }
+
+    /// <summary>The same where activations keep the precision of float32: within the bound of floats.</summary>
+    [MachineTheory(Needs.Vulkan)]
+    [MemberData(nameof(ExactProducts))]
+    public void Linear_ByMatricesOfSplitRows_ObeysTheContractOfFloats(string name)
+    {
+        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true, Exact = true });
+        ContractCheck.Obeys(backend, "vulkan:exact, matrices", OpCases.ByName(name), roundsToHalves: false);
+    }
+
+    /// <summary>Halves reach from 6e-8 to 65,504: rows are brought there by powers of two.</summary>
+    [MachineTheory(Needs.Vulkan)]
+    [InlineData("F16", 1e9f)]
+    [InlineData("F16", 1e-12f)]
+    [InlineData("BF16", 1e12f)]
+    public void Linear_BySplitRowsBeyondTheRangeOfHalves_ObeysTheContractOfFloats(string type, float size)
+    {
+        var floats = new Bound(OpBounds.Floats, "rows are scaled before they are split");
+        var op = new OpCase($"linear {type} of {size}", floats, floats, [new BatchCut("70 rows", [[new Piece(0, 70)]])],
+            b => b.Plan.Linear("linear", b.Input(96, size), b.Matrix("weight", QuantTypes.ByName(type)!, 33, 96)));
+        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true, Exact = true });
+        ContractCheck.Obeys(backend, "vulkan:exact, matrices", op, roundsToHalves: false);
     }
 }

@@ -18,8 +18,8 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Shared memory and threads of a workgroup that shaders ask for at most.</summary>
     private const int LeastSharedBytes = 16 << 10, Threads = 256;
 
-    /// <summary>Threads that hold a matrix together, and its sides, as Shaders/glsl/matrices.comp has them.</summary>
-    private const int MatrixLanes = 32, MatrixSide = 16;
+    /// <summary>Threads that hold a matrix together, its sides, and shared memory of such products at most, as Shaders/glsl/matrices.comp has them.</summary>
+    private const int MatrixLanes = 32, MatrixSide = 16, MatrixSharedBytes = 32 << 10;
 
     /// <summary>What other programs and the driver itself hold, as a share of the memory, where the driver does not say what is free.</summary>
     private const int ReservedShare = 10;
@@ -60,7 +60,7 @@ internal sealed unsafe class DeviceTraits
         SharedBytes = (int)Math.Min(limits.MaxComputeSharedMemorySize, int.MaxValue);
         LacksLimits = limits.MaxPerStageDescriptorStorageBuffers < MostBindings || limits.MaxPushConstantsSize < MostPushBytes
             || limits.MaxComputeSharedMemorySize < LeastSharedBytes || limits.MaxComputeWorkGroupInvocations < Threads || limits.MaxComputeWorkGroupSize[0] < Threads;
-        HasMatrices = SubgroupSize == MatrixLanes && Has(Encoding.UTF8.GetString(MatrixExtension[..^1])) && HasSixteens(api, device);
+        HasMatrices = SubgroupSize == MatrixLanes && SharedBytes >= MatrixSharedBytes && Has(Encoding.UTF8.GetString(MatrixExtension[..^1])) && HasSixteens(api, device);
         Family = ComputeFamily(api, device);
     }
 

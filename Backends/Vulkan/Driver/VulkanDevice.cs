@@ -15,6 +15,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
         (Api, Traits, MostWeightBytes, MostWork) = (traits.Api, traits, Math.Min(traits.MostBoundBytes, settings.MostWeightBytes), settings.MostWork);
         (UsesSubgroups, MapsItsMemory) = (settings.Subgroups && traits.HasSubgroupSums, settings.MappedMemory);
         Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
+        IsExact = settings.Exact;
         if (Matrices == MatrixUse.Cooperative) MostWork *= Workload.QuickerByMatrices;
         Memory = new MemoryBlocks(this);
         uint family = traits.Family ?? throw new NotSupportedException($"Vulkan: {traits.Lacks}.");
@@ -70,6 +71,9 @@ internal sealed unsafe class VulkanDevice : IDisposable
 
     /// <summary>How products of many rows go.</summary>
     public MatrixUse Matrices { get; }
+
+    /// <summary>Whether activations keep the precision of float32 in these.</summary>
+    public bool IsExact { get; }
 
     /// <summary>Puts recorded work on the queue.</summary>
     /// <param name="commands">What to run.</param>
