@@ -34,16 +34,16 @@ public interface ITokenizer
     /// <summary>Encodes <paramref name="text"/>, without BOS or EOS; user-defined tokens in it always stand for themselves.</summary>
     /// <remarks>A SentencePiece file may ask for a space before the text; it is then part of the tokens, and comes back from <see cref="Decode"/>.</remarks>
     /// <param name="text">Any UTF-16; lone surrogates become U+FFFD.</param>
-    /// <param name="parseSpecial">Whether the text of control tokens stands for those tokens.</param>
+    /// <param name="parseSpecial">Whether the text of control tokens stands for those tokens: never for what a user typed.</param>
     /// <param name="place">Where the text stands.</param>
-    int[] Encode(ReadOnlySpan<char> text, bool parseSpecial, TextPlace place = TextPlace.Beginning);
+    int[] Encode(ReadOnlySpan<char> text, bool parseSpecial = false, TextPlace place = TextPlace.Beginning);
 
     /// <summary>The bytes of one token; a token may end in the middle of a character.</summary>
     /// <param name="token">A token id.</param>
     /// <param name="renderSpecial">Whether control and unknown tokens have text.</param>
     /// <returns>A slice of the tokenizer's own table: nothing is allocated.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
-    ReadOnlySpan<byte> Decode(int token, bool renderSpecial);
+    ReadOnlySpan<byte> Decode(int token, bool renderSpecial = false);
 
     /// <summary>What a special token asks of the text around it; who looks for special tokens himself must heed it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>

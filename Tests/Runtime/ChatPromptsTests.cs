@@ -8,6 +8,18 @@ public sealed class ChatPromptsTests : IDisposable
 
     public void Dispose() => _tiny.Dispose();
 
+    /// <summary>As the first lines of a program have it, and what somebody typed.</summary>
+    [Fact]
+    public void Encode_TextAlone_TakesControlTokensAsText()
+    {
+        using var tiny = new TinyModel();
+        int[] plain = tiny.Model.Tokenizer.Encode("<|im_start|>");
+        Assert.Equal(12, plain.Length);
+        Assert.Equal("<|im_start|>", string.Concat(plain.Select(token => (char)tiny.Model.Tokenizer.Decode(token)[0])));
+        Assert.True(tiny.Model.Tokenizer.Decode(TinyModel.Start).IsEmpty);
+        Assert.Equal([TinyModel.Start], tiny.Model.Tokenizer.Encode("<|im_start|>", parseSpecial: true));
+    }
+
     [Fact]
     public async Task Encode_Conversation_IsWhatAChatFeeds()
     {
