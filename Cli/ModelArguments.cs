@@ -36,7 +36,7 @@ internal sealed class ModelArguments(bool keepsStates = false)
 
     /// <summary>An option that names a backend.</summary>
     public static Option<string?> BackendOption(string name, string description) =>
-        OptionOf.Choice(name, [], description, ["auto", .. BackendSelector.Names, .. BackendSelector.Variants]);
+        OptionOf.Known(name, description, ["auto", .. BackendSelector.Names, .. BackendSelector.Variants], BackendSelector.Spell, $"choose auto, {BackendSelector.Choices}");
 
     /// <summary>The option that pins threads, by numbers of cores.</summary>
     public static Option<int[]?> Affinity(string description) => OptionOf.WholeList("--affinity", [], description, 0, 1023, "0,1");

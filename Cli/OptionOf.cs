@@ -55,17 +55,26 @@ internal static class OptionOf
     };
 
     /// <summary>One of a few words; null when not given.</summary>
-    public static Option<string?> Choice(string name, string[] aliases, string description, IReadOnlyList<string> choices) => new(name, aliases)
+    public static Option<string?> Choice(string name, string[] aliases, string description, IReadOnlyList<string> choices) =>
+        Known(name, description, choices, text => choices.FirstOrDefault(choice => string.Equals(choice, text, StringComparison.OrdinalIgnoreCase)), $"choose {string.Join(", ", choices)}", aliases);
+
+    /// <summary>A word that something knows; null when not given.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="description">What it is for.</param>
+    /// <param name="some">Words that help shows.</param>
+    /// <param name="spell">Gives the word in its one spelling; null for one that is not known.</param>
+    /// <param name="way">What is said of such a one.</param>
+    /// <param name="aliases">Other names of the option.</param>
+    public static Option<string?> Known(string name, string description, IReadOnlyList<string> some, Func<string, string?> spell, string way, params string[] aliases) => new(name, aliases)
     {
         Description = description,
-        HelpName = string.Join('|', choices),
+        HelpName = string.Join('|', some),
         CustomParser = result =>
         {
             string text = result.Tokens[0].Value;
-            foreach (string choice in choices)
-                if (string.Equals(choice, text, StringComparison.OrdinalIgnoreCase)) return choice;
-            result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; choose {string.Join(", ", choices)}.");
-            return null;
+            string? known = spell(text);
+            if (known is null) result.AddError($"{Typed(result, name)} is '{Show.Text(text, 60)}'; {way}.");
+            return known;
         },
     };
 

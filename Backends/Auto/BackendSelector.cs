@@ -1,4 +1,3 @@
-using System.Globalization;
 using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
 using MambaRT.Backends.Reference;
@@ -10,28 +9,39 @@ namespace MambaRT.Backends.Auto;
 /// <summary>Makes backends by the names that users type.</summary>
 public static class BackendSelector
 {
-    private const string CudaPrefix = "cuda:", VulkanPrefix = "vulkan:";
+    private const string Auto = "auto";
 
     /// <summary>The names there are; "auto" stands for the first, or where a model is given for what <see cref="Choose"/> takes.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["cpu", "cuda", "vulkan", "reference"];
+    public static IReadOnlyList<string> Names { get; } = [.. BackendName.AllKinds];
 
     /// <summary>
     /// The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits, by CUDA or by Vulkan; no kernels of compute
-    /// capability 9.0; nothing that not every Vulkan device has), and the second GPU.
+    /// capability 9.0; nothing that not every Vulkan device has), and the second GPU. The two go together, number first, and any number may stand there: "cuda:2:exact".
     /// </summary>
-    public static IReadOnlyList<string> Variants { get; } = ["cpu:vnni", "cpu:avx2", "cuda:exact", "cuda:sm80", "cuda:1", "vulkan:exact", "vulkan:plain", "vulkan:1"];
+    public static IReadOnlyList<string> Variants { get; } = [.. BackendName.Examples];
+
+    /// <summary>A name in its one spelling, such as "cuda" for "CUDA:0"; null where there is no such backend, whatever devices this machine has.</summary>
+    /// <param name="name">Anything.</param>
+    public static string? Spell(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return IsAuto(name) ? Auto : BackendName.Read(name)?.ToString();
+    }
+
+    /// <summary>The names, as a list for those who asked for something else.</summary>
+    public static string Choices => $"{string.Join(", ", [.. Names, .. Variants])}, or both with the number first, as in cuda:1:exact";
 
     /// <summary>The names of all devices of a kind, such as "vulkan" and "vulkan:1"; the name alone for what has no more than one.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
-    public static IEnumerable<string> DevicesOf(string name)
-    {
-        int count = IsVulkan(name) ? VulkanBackend.DeviceCount : IsCuda(name) && CudaDriver.IsAvailable ? CudaDriver.DeviceCount : 1;
-        return Enumerable.Range(0, Math.Max(count, 1)).Select(i => i == 0 ? name : $"{name}:{i}");
-    }
+    public static IEnumerable<string> DevicesOf(string name) => Enumerable.Range(0, Math.Max(CountOf(name), 1)).Select(i => new BackendName(name, i, "").ToString());
 
     /// <summary>Why this machine cannot run the backend of this name, as a sentence that begins with what is missing; null when it can. A GPU is asked for only by its own names.</summary>
-    public static string? WhyNot(string name) => IsCuda(name) ? CudaBackend.WhyNot(Device(name, CudaPrefix) ?? 0)
-        : IsVulkan(name) ? VulkanBackend.WhyNot(Device(name, VulkanPrefix) ?? 0) : CpuBackend.WhyNot(IsaOf(name));
+    public static string? WhyNot(string name) => Read(name) switch
+    {
+        { Kind: BackendName.Cuda, Device: int device } => CudaBackend.WhyNot(device),
+        { Kind: BackendName.Vulkan, Device: int device } => VulkanBackend.WhyNot(device),
+        BackendName other => CpuBackend.WhyNot(IsaOf(other)),
+    };
 
     /// <summary>Whether a backend can show what single ops yield.</summary>
     public static bool ShowsOps(string name) => !IsCuda(name);
@@ -50,12 +60,12 @@ public static class BackendSelector
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(weights);
         whyNot = null;
-        foreach (Func<IBackend> open in cpu?.Cores is null ? Gpus(cacheFolder) : [])
+        foreach (string gpu in cpu?.Cores is null ? Gpus : [])
         {
             IBackend? backend = null;
             try
             {
-                backend = open();
+                backend = Create(gpu, null, cacheFolder);
                 if (backend.WhyNot(plan, weights) is not string why)
                 {
                     whyNot = null;
@@ -72,20 +82,8 @@ public static class BackendSelector
         return Create(Names[0], cpu);
     }
 
-    /// <summary>What "auto" tries, best first.</summary>
-    private static IEnumerable<Func<IBackend>> Gpus(string? cacheFolder)
-    {
-        for (int i = 0; CudaDriver.IsAvailable && i < CudaDriver.DeviceCount; i++)
-        {
-            int device = i;
-            yield return () => new CudaBackend(device);
-        }
-        for (int i = 0; i < VulkanBackend.DeviceCount; i++)
-        {
-            int device = i;
-            if (!VulkanBackend.IsSoftware(i)) yield return () => new VulkanBackend(device, cacheFolder: cacheFolder);
-        }
-    }
+    /// <summary>What "auto" tries, best first: the GPUs there are, without software in their place.</summary>
+    private static IEnumerable<string> Gpus => Names.Where(IsGpu).Where(name => CountOf(name) > 0).SelectMany(DevicesOf).Where(name => !IsSoftware(name));
 
     /// <summary>Makes what runs the last layers of a model and its head on a GPU and those before on the CPU; one of the two alone where the other has nothing to do. The caller disposes it.</summary>
     /// <param name="gpu">The GPU's name, as for <see cref="Create"/>.</param>
@@ -111,48 +109,52 @@ public static class BackendSelector
     }
 
     /// <summary>The first GPU of this machine that can be used; null where there is none.</summary>
-    public static string? FirstGpu => Names.FirstOrDefault(name => IsGpu(name) && WhyNot(name) is null && !(IsVulkan(name) && VulkanBackend.IsSoftware(0)));
+    public static string? FirstGpu => Gpus.FirstOrDefault(name => WhyNot(name) is null);
 
     /// <summary>Whether a name stands for a GPU; or, by Vulkan, for software in the place of one.</summary>
     public static bool IsGpu(string name) => IsCuda(name) || IsVulkan(name);
 
     /// <summary>Whether a name stands for the CPU backend, which takes a number of threads.</summary>
-    public static bool HasThreads(string name) => name == "cpu" || name.StartsWith("cpu:", StringComparison.Ordinal);
+    public static bool HasThreads(string name) => KindOf(name) == BackendName.Cpu;
 
     /// <summary>Whether a name stands for an NVIDIA GPU.</summary>
-    public static bool IsCuda(string name) => name == "cuda" || name.StartsWith(CudaPrefix, StringComparison.Ordinal);
+    public static bool IsCuda(string name) => KindOf(name) == BackendName.Cuda;
 
     /// <summary>Whether a name stands for a device by Vulkan.</summary>
-    public static bool IsVulkan(string name) => name == "vulkan" || name.StartsWith(VulkanPrefix, StringComparison.Ordinal);
+    public static bool IsVulkan(string name) => KindOf(name) == BackendName.Vulkan;
 
     /// <summary>Makes the backend called <paramref name="name"/>; the caller disposes it.</summary>
-    /// <param name="name">"auto" for the first of them, one of <see cref="Names"/> or <see cref="Variants"/>, or cuda:N or vulkan:N for device N.</param>
+    /// <param name="name">"auto" for the first of them, one of <see cref="Names"/> or <see cref="Variants"/>, or one of these with the number of a GPU.</param>
     /// <param name="cpu">What a CPU backend is made with; the name says its instructions. Others take none, and refuse cores.</param>
     /// <param name="cacheFolder">Where a GPU keeps what its driver makes of shaders, where it does not do so by itself; null for nowhere.</param>
     /// <exception cref="ArgumentException">There is no such backend, and the message lists those there are; or it cannot be pinned to these cores.</exception>
     /// <exception cref="NotSupportedException">There is no driver, no such device, or it lacks what is needed; or the processor lacks the instructions.</exception>
     /// <exception cref="PlatformNotSupportedException">Cores are given, and the system is not Linux.</exception>
-    public static IBackend Create(string name = "auto", CpuOptions? cpu = null, string? cacheFolder = null) => name switch
+    public static IBackend Create(string name = Auto, CpuOptions? cpu = null, string? cacheFolder = null)
     {
-        "auto" => Create(Names[0], cpu),
-        "cpu" or "cpu:vnni" or "cpu:avx2" => new CpuBackend((cpu ?? new CpuOptions()) with { Isa = IsaOf(name) }),
-        _ when cpu?.Cores is not null && (IsCuda(name) || IsVulkan(name)) => throw new ArgumentException($"The {name} backend pins no threads; choose cpu, or leave the cores out."),
-        "cuda" => new CudaBackend(),
-        "cuda:exact" => new CudaBackend(exact: true),
-        "cuda:sm80" => new CudaBackend(most: 80),
-        _ when Device(name, CudaPrefix) is int device => new CudaBackend(device),
-        "vulkan" => new VulkanBackend(cacheFolder: cacheFolder),
-        "vulkan:exact" => new VulkanBackend(cacheFolder: cacheFolder, exact: true),
-        "vulkan:plain" => new VulkanBackend(plain: true),
-        _ when Device(name, VulkanPrefix) is int device => new VulkanBackend(device, cacheFolder: cacheFolder),
-        "reference" when cpu?.Cores is not null => throw new ArgumentException("The reference backend runs on the caller's thread and pins nothing; choose cpu, or leave the cores out."),
-        "reference" => new ReferenceBackend(),
-        _ => throw new ArgumentException($"There is no backend '{name}'; choose auto, {string.Join(", ", [.. Names, .. Variants])}."),
-    };
+        ArgumentNullException.ThrowIfNull(name);
+        BackendName read = IsAuto(name) ? new BackendName(Names[0], 0, "") : Read(name);
+        if (cpu?.Cores is not null && read.Kind != BackendName.Cpu)
+            throw new ArgumentException($"The {name} backend pins no threads; choose cpu, or leave the cores out.");
+        return read.Kind switch
+        {
+            BackendName.Cpu => new CpuBackend((cpu ?? new CpuOptions()) with { Isa = IsaOf(read) }),
+            BackendName.Cuda => new CudaBackend(read.Device, most: read.Variant == "sm80" ? 80 : int.MaxValue, exact: read.Variant == "exact"),
+            BackendName.Vulkan => new VulkanBackend(read.Device, plain: read.Variant == "plain", cacheFolder, exact: read.Variant == "exact"),
+            _ => new ReferenceBackend(),
+        };
+    }
 
-    private static CpuIsa IsaOf(string name) => name switch { "cpu:vnni" => CpuIsa.AvxVnni, "cpu:avx2" => CpuIsa.Avx2, _ => CpuIsa.Auto };
+    private static bool IsAuto(string name) => string.Equals(name, Auto, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The number in "cuda:1".</summary>
-    private static int? Device(string name, string prefix) =>
-        name.StartsWith(prefix, StringComparison.Ordinal) && int.TryParse(name.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int device) ? device : null;
+    private static BackendName Read(string name) => BackendName.Read(name) ?? throw new ArgumentException($"There is no backend '{name}'; choose {Auto}, {Choices}.");
+
+    private static string? KindOf(string name) => BackendName.Read(name)?.Kind;
+
+    private static CpuIsa IsaOf(BackendName name) => name.Variant switch { "vnni" => CpuIsa.AvxVnni, "avx2" => CpuIsa.Avx2, _ => CpuIsa.Auto };
+
+    /// <summary>The devices of a kind, as its driver says; 0 where there is no driver, or none is needed.</summary>
+    private static int CountOf(string kind) => IsVulkan(kind) ? VulkanBackend.DeviceCount : IsCuda(kind) && CudaDriver.IsAvailable ? CudaDriver.DeviceCount : 0;
+
+    private static bool IsSoftware(string name) => BackendName.Read(name) is { Kind: BackendName.Vulkan, Device: int device } && VulkanBackend.IsSoftware(device);
 }

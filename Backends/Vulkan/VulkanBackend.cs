@@ -55,7 +55,7 @@ public sealed class VulkanBackend : IBackend
     public static bool IsSoftware(int device) => device < DeviceCount && VulkanLoader.Instance.Devices[device].IsSoftware;
 
     /// <inheritdoc/>
-    public string Name => _number > 0 ? $"vulkan:{_number}" : _plain ? "vulkan:plain" : _exact ? "vulkan:exact" : "vulkan";
+    public string Name => $"vulkan{(_number == 0 ? "" : $":{_number}")}{(_plain ? ":plain" : _exact ? ":exact" : "")}";
 
     /// <inheritdoc/>
     public string Description

@@ -170,9 +170,8 @@ internal sealed class BenchCommand : Verb
     private static string[] Backends(string? given)
     {
         if (given is null) return ["cpu"];
-        string[] names = given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        string? unknown = names.FirstOrDefault(n => !BackendSelector.Names.Contains(n) && !BackendSelector.Variants.Contains(n));
-        return names.Length > 0 && unknown is null ? names
-            : throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {string.Join(", ", [.. BackendSelector.Names, .. BackendSelector.Variants])}, separated by commas.");
+        string?[] names = [.. given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(BackendSelector.Spell)];
+        return names.Length > 0 && !names.Contains(null) && !names.Contains("auto") ? [.. names.OfType<string>()]
+            : throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {BackendSelector.Choices}, separated by commas.");
     }
 }

@@ -17,6 +17,57 @@ public sealed class AutoBackendTests
     }
 
     [Theory]
+    [InlineData("CPU", "cpu")]
+    [InlineData("Auto", "auto")]
+    [InlineData("cpu:vnni", "cpu:vnni")]
+    [InlineData("cuda:0", "cuda")]
+    [InlineData("cuda:15", "cuda:15")]
+    [InlineData("CUDA:1:Exact", "cuda:1:exact")]
+    [InlineData("cuda:0:sm80", "cuda:sm80")]
+    [InlineData("vulkan:1:plain", "vulkan:1:plain")]
+    [InlineData("vulkan:0:exact", "vulkan:exact")]
+    [InlineData("", null)]
+    [InlineData("cuda:", null)]
+    [InlineData("cuda:-1", null)]
+    [InlineData("cuda: 1", null)]
+    [InlineData("cuda:exact:1", null)]
+    [InlineData("cuda:1:plain", null)]
+    [InlineData("cuda:1:exact:", null)]
+    [InlineData("cuda:99999999999", null)]
+    [InlineData("cpu:1", null)]
+    [InlineData("cpu:avx512", null)]
+    [InlineData("auto:1", null)]
+    [InlineData("reference:0", null)]
+    public void Spell_Name_IsItsOneSpellingOrNone(string typed, string? expected)
+    {
+        Assert.Equal(expected, BackendSelector.Spell(typed));
+        if (expected is not null) return;
+        Assert.Contains("choose auto, cpu, ", Assert.Throws<ArgumentException>(() => BackendSelector.Create(typed)).Message);
+        Assert.Equal(2, CommandLine.Run(["logits", "--tokens", "5", "--backend", typed]).Code);
+    }
+
+    [Theory]
+    [InlineData("cuda:15", "CUDA: ")]
+    [InlineData("cuda:15:exact", "CUDA: ")]
+    [InlineData("vulkan:15:plain", "Vulkan: ")]
+    public void Logits_DeviceThatThisMachineHasNot_IsMissingAndNoBadUsage(string name, string subject)
+    {
+        CommandLine run = CommandLine.Run(["logits", "--tokens", "5", "--backend", name]), bench = CommandLine.Run(["bench", "--no-check", "--backend", name]);
+        Assert.Equal((1, 1), (run.Code, bench.Code));
+        Assert.StartsWith($"{subject}{BackendSelector.WhyNot(name)}", run.Error);
+    }
+
+    [Fact]
+    public void Create_FirstDeviceByNumber_IsTheSameBackend()
+    {
+        foreach (string name in TestBackends.Devices.Where(BackendSelector.IsGpu))
+        {
+            using IBackend named = BackendSelector.Create(name), numbered = BackendSelector.Create(name.Insert(name.Split(':')[0].Length, ":0"));
+            Assert.Equal((name, name), (named.Name, numbered.Name));
+        }
+    }
+
+    [Theory]
     [InlineData("cuda", null)]
     [InlineData("cpu", "cuda:sm80")]
     public void Trace_BackendThatShowsNoOperations_IsRefusedInASentence(string backend, string? against)
