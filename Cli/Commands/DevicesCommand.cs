@@ -18,12 +18,12 @@ internal sealed class DevicesCommand : Verb
     {
         (string taken, string? because) = Automatic(arguments.GetValue(_model));
         var found = new List<(string Name, string Description)>();
-        var missing = new List<string>();
+        var missing = new List<(string Name, string Why)>();
         foreach (string name in BackendSelector.Names.SelectMany(WithVariants))
         {
             if (BackendSelector.WhyNot(name) is string why)
             {
-                missing.Add($"{name.ToUpperInvariant()}: {why}");
+                missing.Add((name, why));
                 continue;
             }
             try
@@ -33,14 +33,14 @@ internal sealed class DevicesCommand : Verb
             }
             catch (Exception e) when (e is NotSupportedException or IOException)
             {
-                missing.Add($"{name.ToUpperInvariant()}: {Failure.Sentence(e)}");   // a device that is there and fails
+                missing.Add((name, Failure.Sentence(e)));   // a device that is there and fails
             }
         }
-        if (Json(arguments)) WriteJson(found, taken, because);
+        if (Json(arguments)) WriteJson(found, missing, taken, because);
         else
         {
             foreach ((string name, string description) in found) Terminal.Out.WriteLine($"{name,-10} {description}");
-            foreach (string line in missing) Terminal.Out.WriteLine(line);
+            foreach ((string name, string why) in missing) Terminal.Out.WriteLine($"{name.ToUpperInvariant()}: {why}");
             Terminal.Out.WriteLine($"{"auto",-10} {taken}{(because is null ? "" : $": {because}")}");
         }
         return Program.Ok;
@@ -61,22 +61,28 @@ internal sealed class DevicesCommand : Verb
     private static IEnumerable<string> WithVariants(string name) =>
         BackendSelector.HasThreads(name) ? BackendSelector.Variants.Where(BackendSelector.HasThreads).Prepend(name) : BackendSelector.DevicesOf(name);
 
-    private void WriteJson(List<(string Name, string Description)> found, string taken, string? because)
+    private void WriteJson(List<(string Name, string Description)> found, List<(string Name, string Why)> missing, string taken, string? because)
     {
         var output = new JsonOutput(Terminal.Out);
         output.Writer.WriteStartObject();
-        output.Writer.WriteStartArray("devices");
-        foreach ((string name, string description) in found)
-        {
-            output.Writer.WriteStartObject();
-            output.Writer.WriteString("name", name);
-            output.Writer.WriteString("description", description);
-            output.Writer.WriteEndObject();
-        }
-        output.Writer.WriteEndArray();
+        Write("devices", "description", found);
+        Write("missing", "reason", missing);
         output.Writer.WriteString("auto", taken);
         if (because is not null) output.Writer.WriteString("auto_reason", because);
         output.Writer.WriteEndObject();
         output.End();
+
+        void Write(string list, string about, List<(string Name, string Text)> items)
+        {
+            output.Writer.WriteStartArray(list);
+            foreach ((string name, string text) in items)
+            {
+                output.Writer.WriteStartObject();
+                output.Writer.WriteString("name", name);
+                output.Writer.WriteString(about, text);
+                output.Writer.WriteEndObject();
+            }
+            output.Writer.WriteEndArray();
+        }
     }
 }

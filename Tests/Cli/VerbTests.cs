@@ -207,13 +207,16 @@ public sealed class VerbTests
     public void Devices_OfThisMachine_AreThoseThatRunAndWhyOthersDoNot()
     {
         CommandLine plain = CommandLine.Run(["devices"]);
-        string?[] names = [.. CommandLine.Run(["devices", "--json"]).Json().GetProperty("devices").EnumerateArray().Select(d => d.GetProperty("name").GetString())];
+        JsonElement told = CommandLine.Run(["devices", "--json"]).Json();
+        string?[] names = [.. told.GetProperty("devices").EnumerateArray().Select(d => d.GetProperty("name").GetString())];
+        var reasons = told.GetProperty("missing").EnumerateArray().ToDictionary(d => d.GetProperty("name").GetString()!, d => d.GetProperty("reason").GetString());   // every entry has a name
 
         Assert.Contains("reference", names);
         foreach (string name in (string[])["cpu", "cpu:vnni", "cpu:avx2", "cuda", "vulkan", "reference"])
         {
             string? why = BackendSelector.WhyNot(name);
             Assert.Equal(why is null, names.Contains(name));
+            Assert.Equal(why, reasons.GetValueOrDefault(name));
             Assert.Contains(why is null ? name : $"{name.ToUpperInvariant()}: {why}", plain.Output);
         }
     }
