@@ -72,7 +72,7 @@ public static class GenerateBench
 
     private static IBackend Create(string name, int threads, Plan plan, BenchOptions options)
     {
-        var cpu = new CpuOptions { Threads = threads, Cores = name == Reference ? null : options.Cores?.Take(threads).ToArray(), MovesThreads = true };
+        var cpu = new CpuOptions { Threads = threads, Cores = BackendSelector.HasThreads(name) || IsSplit(name, options) ? options.Cores?.Take(threads).ToArray() : null, MovesThreads = true };
         return IsSplit(name, options) ? BackendSelector.CreateSplit(name, options.GpuLayers!.Value, plan, cpu, options.CacheFolder) : BackendSelector.Create(name, cpu, options.CacheFolder);   // given where it is split
     }
 
