@@ -12,6 +12,9 @@ public sealed class CudaBackend : IBackend
     /// <summary>More, where the values of their rows take little: fewer rounds of tiles are half empty, and a chunk takes no longer than one of a large model.</summary>
     private const int MostChunkTokens = 8192, MostChunkBytes = 320 << 20, ShareOfMemory = 200;
 
+    /// <summary>Buckets are powers of two, and a grid has at most 65,535 blocks in its second direction.</summary>
+    private const int MostTokens = 1 << 15;
+
     private readonly CudaContext _context;
     private readonly KernelLibrary _kernels;
     private readonly int _device, _most;
@@ -50,13 +53,13 @@ public sealed class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string Name => _exact ? "cuda:exact" : _most == 80 ? "cuda:sm80" : _device == 0 ? "cuda" : $"cuda:{_device}";
+    public string Name => $"cuda{(_device == 0 ? "" : $":{_device}")}{(_exact ? ":exact" : _most == 80 ? ":sm80" : "")}";
 
     /// <inheritdoc/>
     public string Description => $"{_context.DeviceName}, compute {Dotted(_context.Capability)}, {_context.MultiProcessors} multiprocessors, {_context.TotalBytes >> 20:n0} MiB";
 
     /// <inheritdoc/>
-    public DeviceDescription Device => new(_context.DeviceName, _context.TotalBytes, SharesHostMemory: false, ChunkTokens);
+    public DeviceDescription Device => new(_context.DeviceName, _context.TotalBytes, SharesHostMemory: false, ChunkTokens, MostTokens);
 
     /// <inheritdoc/>
     public int ChunkTokensFor(Plan plan)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using MambaRT.Formats;
 
 namespace MambaRT.Backends.Vulkan;
@@ -70,7 +71,7 @@ public sealed class VulkanBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, Chunk);
+    public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, Chunk, 1 << BitOperations.Log2((uint)_device.Traits.MostRows));   // buckets are powers of two
 
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Chunk, _device.Traits.FreeBytes, _device.Matrices);

@@ -27,7 +27,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
 
     public VulkanExecutable(VulkanModel model, DeviceSlots slots, DeviceWeights weights, BatchShape shape)
     {
-        int most = Math.Min(model.Device.Traits.MostGroups, ushort.MaxValue);
+        int most = model.Device.Traits.MostRows;
         if (shape.Tokens > most || shape.Sequences > most)
             throw new NotSupportedException($"A batch of {shape.Tokens} tokens in {shape.Sequences} sequences is more than the vulkan backend runs at once, {most} of each; feed smaller chunks.");
         (_model, _slots, _weights, Shape) = (model, slots, weights, shape);

@@ -50,7 +50,7 @@ public sealed class SplitBackend : IBackend
         get
         {
             DeviceDescription first = _first.Device, last = _last.Device;
-            return new DeviceDescription($"{first.Name} + {last.Name}", first.MemoryBytes + last.MemoryBytes, first.SharesHostMemory && last.SharesHostMemory, Math.Max(first.ChunkTokens, last.ChunkTokens));
+            return new DeviceDescription($"{first.Name} + {last.Name}", first.MemoryBytes + last.MemoryBytes, first.SharesHostMemory && last.SharesHostMemory, Math.Max(first.ChunkTokens, last.ChunkTokens), Math.Min(first.MostTokens, last.MostTokens));
         }
     }
 

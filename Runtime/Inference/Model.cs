@@ -38,7 +38,7 @@ public sealed class Model : IDisposable
         IBackend backend = choose(Plan, weights);
         if (options.Memory is not null && !backend.Device.SharesHostMemory)
             throw new NotSupportedException($"ModelOptions.Memory was given, and {backend.Name} keeps a model in memory of its own device; choose cpu, or bound the states alone by ModelOptions.StateBudget.");
-        ChunkTokens = options.ChunkTokens ?? backend.ChunkTokensFor(Plan);
+        ChunkTokens = ChunkOf(options, backend, Plan);
         Options = options;
         BackendName = backend.Name;
         if (tensors is not null) Architecture.RefuseUnread(metadata, tensors, Plan);
@@ -193,6 +193,9 @@ public sealed class Model : IDisposable
         return new(metadata, weights, null, null, (_, _) => backend, options ?? new ModelOptions(), cancel);
     }
 
+    /// <summary>Tokens of a prompt that are run at a time: as many as are asked for, else as the backend runs best; no more than it runs at all.</summary>
+    private static int ChunkOf(ModelOptions options, IBackend backend, Plan plan) => Math.Min(options.ChunkTokens ?? backend.ChunkTokensFor(plan), backend.Device.MostTokens);
+
     /// <summary>What a model takes, told before it is opened: as <see cref="OpenOnChoice(string, Func{Plan, IWeightSource, IBackend}, ModelOptions?, CancellationToken)"/> would open it, with so many sessions.</summary>
     /// <param name="path">A .gguf file, or any part of a split set.</param>
     /// <param name="choose">As there; the backend is only asked.</param>
@@ -212,7 +215,7 @@ public sealed class Model : IDisposable
         using GgufFile file = GgufFile.Open(path, new GgufOpenOptions { Offset = options.Offset, Length = options.Length, Overrides = options.Overrides });
         Plan plan = Architecture.Record(file.Metadata, file, options.Architectures);
         IBackend backend = choose(plan, file);
-        MemoryUse use = backend.Estimate(plan, file, new LoadOptions { Slots = sessions, ChunkTokens = options.ChunkTokens ?? backend.ChunkTokensFor(plan), Subject = file.Metadata.Subject });
+        MemoryUse use = backend.Estimate(plan, file, new LoadOptions { Slots = sessions, ChunkTokens = ChunkOf(options, backend, plan), Subject = file.Metadata.Subject });
         return new MemoryEstimate(file.FileBytes, IsCopied: options.CopyToMemory, use);
     }
 

@@ -8,7 +8,7 @@ public sealed record ModelOptions
     /// <summary>Far above what any device gains from; scratch memory for so many rows can still be counted.</summary>
     private const int MostChunkTokens = 1 << 20;
 
-    /// <summary>Tokens that a prompt is fed in at a time: what bounds the scratch memory, whatever the prompt's length. Null: as many as the device runs best; <see cref="Model.ChunkTokens"/> says how many.</summary>
+    /// <summary>Tokens that a prompt is fed in at a time: what bounds the scratch memory, whatever the prompt's length. Null: as many as the device runs best; never more than it runs at once; <see cref="Model.ChunkTokens"/> says how many.</summary>
     public int? ChunkTokens { get; init; }
 
     /// <summary>Whether the weights are copied into memory instead of mapped, so that nothing done to the file can matter afterwards.</summary>

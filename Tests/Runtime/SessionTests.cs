@@ -104,6 +104,16 @@ public sealed class SessionTests
         other.Dispose();
     }
 
+    [Theory]
+    [MemberData(nameof(TestBackends.All), MemberType = typeof(TestBackends))]
+    public void Feed_LargerChunksThanADeviceRuns_AreThoseThatItRuns(string backendName)
+    {
+        using TinyRun usual = new(backendName, "mamba-tied", QuantTypes.F32), large = new(backendName, "mamba-tied", QuantTypes.F32, chunk: 40_000);
+        using Session expected = usual.Model.StartSession(), session = large.Model.StartSession();
+        Assert.Equal(expected.Feed(TinyModels.Tokens(70)).ToArray(), session.Feed(TinyModels.Tokens(70)).ToArray());
+        Assert.InRange(large.Model.ChunkTokens, 256, 40_000);
+    }
+
     [Fact]
     public void Feed_CancelledBetweenChunks_GoesBackToTheStart()
     {

@@ -114,6 +114,9 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Workgroups in a direction at most.</summary>
     public int MostGroups { get; }
 
+    /// <summary>Rows of a batch at most: shaders have a workgroup for each, in either direction.</summary>
+    public int MostRows => Math.Min(MostGroups, ushort.MaxValue);
+
     /// <summary>The family of queues that runs compute shaders, of its own where there is such a one; null for none.</summary>
     public uint? Family { get; }
 
