@@ -20,8 +20,9 @@ internal sealed class PipelineCacheFile(string folder, UInt128 key)
         try
         {
             if (!File.Exists(Path)) return [];
-            using (var file = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete))
-                if (Checked(file) is byte[] data) return data;
+            if (new FileInfo(Path).Length > 0)   // opening a pipe would wait for who writes into it
+                using (var file = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete))
+                    if (Checked(file) is byte[] data) return data;
             File.Delete(Path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

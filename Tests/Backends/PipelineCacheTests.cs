@@ -45,6 +45,16 @@ public sealed class PipelineCacheTests : IDisposable
         Assert.False(File.Exists(file.Path));
     }
 
+    [MachineFact(Needs.Unix)]
+    public async Task Read_PipeInItsPlace_IsDroppedAndNotWaitedFor()
+    {
+        Directory.CreateDirectory(Place);
+        var file = new PipelineCacheFile(Place, 7);
+        using (var make = System.Diagnostics.Process.Start("mkfifo", [file.Path])) await make.WaitForExitAsync();
+        Assert.Empty(await Task.Run(file.Read).WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.False(File.Exists(file.Path));
+    }
+
     [Fact]
     public void Write_PlaceThatTakesNothing_IsNoError()
     {
