@@ -1,6 +1,4 @@
-using MambaRT.Devices;
 using MambaRT.Formats;
-using MambaRT.Plans;
 using Xunit;
 
 namespace MambaRT.Tests;

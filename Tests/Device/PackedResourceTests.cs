@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using MambaRT.Backends.Cuda;
-using MambaRT.Devices;
 using Xunit;
 
 namespace MambaRT.Tests;
