@@ -93,7 +93,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         if (wide && arguments.Groups == 1) arguments.Parts = Products.Parted(op, Rows(op.Output));
         while (wide && threads > 64 && width <= threads / 2 * ColumnsOfThread) threads /= 2;
         Add(op, "norm", wide ? kernel + "_wide" : kernel, Rows(op.Output), arguments.Groups, threads, arguments);
-        if (arguments.Parts.To.Data != 0) Products.Hold(op.Output);
+        if (arguments.Parts.To.Data != 0) Products.Hold(op.Output, arguments.Parts.Count);
     }
 
     public void CausalConv(CausalConvOp op)

@@ -137,7 +137,7 @@ internal sealed class HalfMemory : IDisposable
 
     /// <summary>The op where it is a product whose x is rounded to one half.</summary>
     private static LinearOp? ProductOn(Op op, DeviceWeights weights, bool exact) =>
-        op is LinearOp linear && TensorProducts.CanTake(linear, weights.FormOf(linear.Weight), exact) && !HalfParts.For(weights.FormOf(linear.Weight), exact).AreSeveral ? linear : null;
+        op is LinearOp linear && TensorProducts.CanTake(linear, weights.FormOf(linear.Weight)) && !HalfParts.For(weights.FormOf(linear.Weight), exact).AreSeveral ? linear : null;
 
     private void FindMakers(Plan plan, DeviceWeights weights, bool exact)
     {

@@ -246,6 +246,7 @@ internal struct DequantizeArguments
 {
     public WeightPointer From;
     public ulong To;
+    public PartedPointer Parts;
 }
 
 /// <summary>Parts in linear.h: the sums of a split product.</summary>
@@ -277,7 +278,7 @@ internal struct SplitArguments
     public BatchPointers Batch;
     public MatrixPointer X;
     public PartedPointer To;
-    public int Rows, Wide;
+    public int Rows, Wide, Rounded;
 }
 
 [StructLayout(LayoutKind.Sequential)]

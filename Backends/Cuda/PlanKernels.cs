@@ -60,8 +60,8 @@ internal static class PlanKernels
     private static IEnumerable<string> LinearModules(WeightForm form, bool tensorCores, bool exact, bool wgmma)
     {
         string[] direct = form.IsQuantized ? ["quantize", QuantizedModule(form)] : ["matvec_floats"];
-        if (!tensorCores || (exact && form.IsQuantized)) return form.IsQuantized ? direct : [.. direct, "matmul_floats"];
-        if (HalfParts.For(form, exact).AreSeveral) return [.. direct, "halve", $"{(wgmma ? "wgmma" : "tensor")}_exact_{form.Kernels}"];
+        if (!tensorCores) return form.IsQuantized ? direct : [.. direct, "matmul_floats"];
+        if (HalfParts.For(form, exact).AreSeveral) return [.. direct, "halve", $"{(wgmma ? "wgmma" : "tensor")}_{TensorProducts.ExactType(form)}"];
         string type = form.IsHalf ? form.Kernels : "F16";
         if (TensorProducts.IsReadAsBytes(form)) direct = [.. direct, $"narrow_{form.Kernels}"];
         return [.. direct, "halve", $"narrow_{type}", wgmma ? $"wgmma_{type}" : $"tensor_{type}"];

@@ -8,8 +8,8 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     /// <summary>Rows that go directly, as one weight is read for four of them at a time. Tensor cores pay sooner where they take weights as they are stored.</summary>
     private const int MostDirect = 16, MostDirectStored = 8;
 
-    /// <summary>What lies in the room for factors in parts.</summary>
-    private Activation? _split;
+    /// <summary>What lies in the room for factors in parts, in how many, and whether it was rounded to 8 bits first.</summary>
+    private (Activation Value, int Parts, bool Rounded)? _split;
 
     /// <summary>Most rows of a product that do not go by tiles.</summary>
     public static int DirectRows(WeightForm form) => form.IsHalf || IsReadAsBytes(form) ? MostDirectStored : MostDirect;
@@ -18,14 +18,17 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     public static int LeastDirectRows => MostDirectStored;
 
     /// <summary>Whether a product could go this way: weights are halves or become such, and their rows are whole pieces of sixteen bytes.</summary>
-    public static bool CanTake(LinearOp op, WeightForm form, bool exact) => form.IsQuantized ? !exact : form.Kernels == "F32" || op.X.Width % 8 == 0;
+    public static bool CanTake(LinearOp op, WeightForm form) => form.IsQuantized || form.Kernels == "F32" || op.X.Width % 8 == 0;
+
+    /// <summary>What the kernels are called by that multiply factors in parts: two of each, where the weights are not halves, are those of F32.</summary>
+    public static string ExactType(WeightForm form) => $"exact_{(form.IsQuantized ? "F32" : form.Kernels)}";
 
     /// <summary>Whether products of few rows read a quantized form as it is.</summary>
     public static bool IsReadAsBytes(WeightForm form) => form.Kernels == "Q8_0";
 
     /// <summary>Whether it does: there are many rows.</summary>
     public bool Takes(LinearOp op, WeightForm form, int rows) =>
-        model.HasTensorCores && rows > (HalfParts.For(form, model.IsExact).AreSeveral ? MostDirect : DirectRows(form)) && CanTake(op, form, model.IsExact);
+        model.HasTensorCores && rows > (HalfParts.For(form, model.IsExact).AreSeveral ? MostDirect : DirectRows(form)) && CanTake(op, form);
 
     /// <summary>Adds the launches of a product.</summary>
     /// <param name="op">The product.</param>
@@ -68,18 +71,20 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     {
         const int EveryRow = -1;
         PartedPointer x = halves.Split.X(op.X.Width, parts);
-        if (_split != op.X) Split(op, arena[op.X], x, rows, arguments.Rows);
-        _split = op.X;
+        (Activation, int, bool) wanted = (op.X, parts.X, form.IsQuantized);
+        if (_split != wanted) Split(op, arena[op.X], x, rows, arguments.Rows, form.IsQuantized);
+        _split = wanted;
         var scaled = new ScaledPointer { Rows = x.Back, Apart = x.Apart };
         if (parts.W > 1)
         {
             WeightPointer w = arguments.Weights;
             PartedPointer to = halves.Split.Weights(w, parts);
-            Split(op, new MatrixPointer { Data = w.Data, Stride = (int)(w.Stride / sizeof(float)), Width = w.Columns }, to, w.Rows, EveryRow);
-            arguments.Weights = w with { Data = to.To.Data, Stride = to.To.Stride * sizeof(ushort) };
+            if (form.IsQuantized) Dequantize(op, form, to);
+            else Split(op, new MatrixPointer { Data = w.Data, Stride = (int)(w.Stride / sizeof(float)), Width = w.Columns }, to, w.Rows, EveryRow);
+            arguments.Weights = w with { Data = to.To.Data, Scales = 0, Stride = to.To.Stride * sizeof(ushort) };
             scaled.Outputs = to.Back;
         }
-        return new Factors($"exact_{form.Kernels}", false, x.To, scaled);
+        return new Factors(ExactType(form), false, x.To, scaled);
     }
 
     private void Multiply(LinearOp op, Factors factors, in LinearArguments arguments, int rows, TensorTile tile, ulong notFinite)
@@ -103,12 +108,12 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
         static MatrixPointer From(MatrixPointer m, int first, int count) => m.Data == 0 ? m : m with { Data = m.Data + (ulong)first * sizeof(float), Width = count };
     }
 
-    private void Split(LinearOp op, MatrixPointer from, PartedPointer to, int rows, int domain)
+    private void Split(LinearOp op, MatrixPointer from, PartedPointer to, int rows, int domain, bool rounded = false)
     {
         const int MostThreads = 256, LeastThreads = 32, ColumnsOfThread = 8;
         int threads = MostThreads;
         while (threads > LeastThreads && to.To.Stride <= threads / 2 * ColumnsOfThread) threads /= 2;
-        Add(op, "halve", "split", rows, 1, threads, new SplitArguments { Batch = table.Pointers, X = from, To = to, Rows = domain, Wide = IsWide(from) && from.Width % 4 == 0 ? 1 : 0 });
+        Add(op, "halve", "split", rows, 1, threads, new SplitArguments { Batch = table.Pointers, X = from, To = to, Rows = domain, Wide = IsWide(from) && from.Width % 4 == 0 ? 1 : 0, Rounded = rounded ? 1 : 0 });
     }
 
     /// <summary>Where an op leaves its output in parts, as the next product that reads such reads it; no data for nowhere.</summary>
@@ -121,7 +126,7 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
             WeightForm form = weights.FormOf(next.Weight);
             HalfParts parts = HalfParts.For(form, model.IsExact);
             if (!parts.AreSeveral || !Takes(next, form, rows)) continue;
-            return next.X == op.Output ? halves.Split.X(op.Output.Width, parts) with { Only = IsReadBy(op.Output, next) && model.Observer is null ? 1 : 0 } : default;
+            return next.X == op.Output && !form.IsQuantized ? halves.Split.X(op.Output.Width, parts) with { Only = IsReadBy(op.Output, next) && model.Observer is null ? 1 : 0 } : default;
         }
         return default;
     }
@@ -138,12 +143,14 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
     }
 
     /// <summary>An op has left a value in parts.</summary>
-    public void Hold(Activation value) => _split = value;
+    /// <param name="value">The value.</param>
+    /// <param name="parts">In how many.</param>
+    public void Hold(Activation value, int parts) => _split = (value, parts, false);
 
     /// <summary>What an op writes over is no longer what was split.</summary>
     public void Wrote(Op op)
     {
-        if (op.Output.Register == _split?.Register) _split = null;
+        if (op.Output.Register == _split?.Value.Register) _split = null;
     }
 
     /// <summary>Where the sums of a split tile lie until they are added up.</summary>
@@ -170,6 +177,14 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
         Add(op, PlanKernels.QuantizedModule(form), $"dequantize_{form.Kernels}", Parts(stored.Columns / 32, Threads), Math.Min(stored.Rows, ushort.MaxValue), Threads,
             new DequantizeArguments { From = stored, To = halves.Weights });
         return stored with { Data = halves.Weights, Scales = 0, Stride = stored.Columns * sizeof(ushort) };
+    }
+
+    /// <summary>The weights in parts, until the next product.</summary>
+    private void Dequantize(LinearOp op, WeightForm form, PartedPointer to)
+    {
+        const int Threads = 128;
+        WeightPointer stored = weights[op.Weight];
+        Add(op, PlanKernels.QuantizedModule(form), $"dequantize_parts_{form.Kernels}", stored.Rows, 1, Threads, new DequantizeArguments { From = stored, Parts = to });
     }
 
     private void ByWgmma(LinearOp op, Factors factors, in LinearArguments arguments, int rows, TensorTile tile)

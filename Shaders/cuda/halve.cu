@@ -42,16 +42,26 @@ struct SplitArguments {
     Parted to;
     int rows;       // TokenRows or OutputRows, or -1: as many as there are blocks
     int wide;       // whether x can be read sixteen bytes at a time
+    int rounded;    // whether x is rounded to 8 bits first, as products of few rows read it
 };
+
+/// All lanes of a warp are here: eight of them have what is rounded together.
+DEVICE F4 four_of(const SplitArguments& a, const float* x, int column) {
+    F4 v = read_four(x + column, a.x.width - column, a.wide);
+    return a.rounded ? four_in_bytes(v) : v;
+}
 
 /// Rows of floats in parts. A block a row.
 KERNEL(split, SplitArguments, 256) {
     SHARED float room[32];
-    int row = BLOCK_X;
+    int row = BLOCK_X, own = THREAD * 4, step = THREADS * 4;
     if (a.rows >= 0 && row >= a.batch.counts[a.rows]) return;
     const float* x = row_of(a.x, row);
     float most = 0;
-    for (int c = THREAD * 4; c < a.x.width; c += THREADS * 4) most = larger(most, most_of(read_four(x + c, a.x.width - c, a.wide)));
+    for (int c = 0; c < a.x.width; c += step) most = larger(most, most_of(four_of(a, x, c + own)));
     float power = begin_parts(a.to, row, block_max(most, room));
-    for (int c = THREAD * 4; c < a.to.to.stride; c += THREADS * 4) put_parts(a.to, row, c, read_four(x + c, a.x.width - c, a.wide), power);
+    for (int c = 0; c < a.to.to.stride; c += step) {
+        F4 v = four_of(a, x, c + own);
+        if (c + own < a.to.to.stride) put_parts(a.to, row, c + own, v, power);
+    }
 }

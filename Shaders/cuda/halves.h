@@ -56,6 +56,12 @@ DEVICE void deliver(const Matrix& y, const Rounding& r, int row, int column, flo
 DEVICE float most_of(F4 v) {
     return larger(larger(v.x < 0 ? -v.x : v.x, v.y < 0 ? -v.y : v.y), larger(v.z < 0 ? -v.z : v.z, v.w < 0 ? -v.w : v.w));
 }
+/// Four columns as 8 bits say them: all lanes of a warp are here, and eight of them have a block.
+DEVICE F4 four_in_bytes(F4 v) {
+    float most = most_of(v);
+    most = larger(most, exchange(most, 1)); most = larger(most, exchange(most, 2)); most = larger(most, exchange(most, 4));
+    return F4{in_bytes(v.x, most), in_bytes(v.y, most), in_bytes(v.z, most), in_bytes(v.w, most)};
+}
 /// Four columns at once, where both memories allow accesses of that size; 8 bits are not asked for.
 DEVICE void deliver_four_plain(const Matrix& y, const Rounding& r, int row, int column, F4 v) {
     if (!r.only) *(F4*)(row_of(y, row) + column) = v;
@@ -65,10 +71,6 @@ DEVICE void deliver_four_plain(const Matrix& y, const Rounding& r, int row, int 
 DEVICE void deliver_four(const Matrix& y, const Rounding& r, int row, int column, F4 v, bool there) {
     if (there && !r.only) *(F4*)(row_of(y, row) + column) = v;
     if (!r.to.data) return;
-    if (r.kind == AsRounded) {
-        float most = most_of(v);
-        most = larger(most, exchange(most, 1)); most = larger(most, exchange(most, 2)); most = larger(most, exchange(most, 4));
-        v = F4{in_bytes(v.x, most), in_bytes(v.y, most), in_bytes(v.z, most), in_bytes(v.w, most)};
-    }
+    if (r.kind == AsRounded) v = four_in_bytes(v);
     if (there) *(U2*)(r.to.data + (s64)row * r.to.stride + column) = U2{rounded_pair(r, v.x, v.y), rounded_pair(r, v.z, v.w)};
 }
