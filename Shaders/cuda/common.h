@@ -42,6 +42,8 @@ DEVICE void wait_for_inputs() { asm volatile("WAIT_FOR_INPUTS;" ::: "memory"); }
 DEVICE void start_dependents() { asm volatile("START_DEPENDENTS;" ::: "memory"); }
 
 DEVICE void sync() { __syncthreads(); }
+/// A barrier for so many threads, whole warps, that come to it from different places of the code; those of a block meet at `sync` in one.
+DEVICE void meet(int threads) { asm volatile("barrier.sync.aligned 1, %0;" :: "r"(threads) : "memory"); }
 DEVICE u32 shared_address(const void* p) { return (u32)(u64)(__attribute__((address_space(3))) const void*)p; }
 /// How many threads of the block hold something; all of them meet.
 DEVICE int sync_count(bool holds) {

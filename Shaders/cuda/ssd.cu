@@ -109,7 +109,7 @@ template<int Per, int Tile> struct Ssd {
             UNROLL
             for (int i = 0; i < Per; i++) h[q][i] = p + q < a.headDim && part * Per + i < a.states ? state[(s64)q * a.states + i] : 0.f;
         for (int tile = 0; tile < at.tiles; tile++) {
-            sync();     // it is prepared
+            meet(2 * Threads);     // it is prepared
             Shared& s = m[tile & 1];
             int rows = at.length - tile * Tile < Tile ? at.length - tile * Tile : Tile;
             float left = s.left;
@@ -123,7 +123,7 @@ template<int Per, int Tile> struct Ssd {
                 UNROLL
                 for (int i = 0; i < Per; i++) h[q][i] *= left;
         }
-        sync();
+        meet(2 * Threads);
         UNROLL
         for (int q = 0; q < Quad; q++)
             UNROLL
@@ -186,7 +186,7 @@ template<int Per, int Tile> struct Ssd {
         prepare(f, m[0], now, at.length, A, bias, D);
         fetch(a, f, from, at.length - Tile, there);
         for (int tile = 0; tile < at.tiles; tile++) {
-            sync();
+            meet(2 * Threads);
             if (tile > 0) finish(a, m[(tile + 1) & 1], before, at.start + (tile - 1) * Tile, Tile, channel, there);
             if (tile + 1 < at.tiles) {
                 prepare(f, m[(tile + 1) & 1], next, at.length - (tile + 1) * Tile, A, bias, D);
@@ -195,7 +195,7 @@ template<int Per, int Tile> struct Ssd {
             before = now;
             now = next;
         }
-        sync();
+        meet(2 * Threads);
         int last = at.tiles - 1;
         finish(a, m[last & 1], before, at.start + last * Tile, at.length - last * Tile, channel, there);
     }
