@@ -23,6 +23,7 @@ internal sealed class BatchTable : IDisposable
     private readonly BatchShape _shape;
     private readonly VulkanBuffer? _host;
     private readonly Vk _api;
+    private int _fills;
 
     public BatchTable(BatchShape shape, VulkanDevice device)
     {
@@ -60,7 +61,7 @@ internal sealed class BatchTable : IDisposable
     public void Fill(int turn, scoped in Batch batch, int outputs, HiddenTokens hidden)
     {
         int sequences = batch.Sequences.Length;
-        ReadOnlySpan<int> header = [batch.Tokens.Length, outputs, sequences, _slots, _starts, _lengths, _outputRows, _tokens, _sequenceOf, _picks];
+        ReadOnlySpan<int> header = [batch.Tokens.Length, outputs, sequences, _slots, _starts, _lengths, _outputRows, _tokens, _sequenceOf, _picks, NextNumber()];
         header.CopyTo(List(turn, 0, HeaderWords));
         batch.Tokens.CopyTo(List(turn, _tokens, _shape.Tokens));
         Span<int> sequenceOf = List(turn, _sequenceOf, _shape.Tokens), outputRows = List(turn, _outputRows, Math.Max(_shape.Outputs, 1));
@@ -83,6 +84,9 @@ internal sealed class BatchTable : IDisposable
         var region = new BufferCopy((ulong)(turn * _turnBytes), (ulong)(turn * _turnBytes), (ulong)_turnBytes);
         _api.CmdCopyBuffer(commands, _host.Handle, _device.Handle, 1, &region);
     }
+
+    /// <summary>What values of a run are known by among those of earlier ones (relay.comp): never 0, which memory begins with.</summary>
+    private int NextNumber() => _fills = _fills == -1 ? 1 : _fills + 1;
 
     private static void WritePick(in TokenPick pick, SequenceSpan span, int row, HiddenTokens hidden, Span<int> to)
     {

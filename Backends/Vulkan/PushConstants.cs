@@ -105,3 +105,9 @@ internal struct PickPush
 {
     public uint Vocabulary, Tokens, Unused, Ends, SequencesAtMost;
 }
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct RelayPush
+{
+    public uint MostPolls, Phases, LogitsLow, LogitsHigh;
+}

@@ -66,7 +66,7 @@ public sealed class VulkanBackend : IBackend
             DeviceTraits traits = _device.Traits;
             return $"{traits.Name}, {traits.MemoryBytes >> 20:n0} MiB{(traits.TellsFreeMemory ? $" ({traits.FreeBytes >> 20:n0} free)" : "")}, Vulkan {traits.ApiVersion >> 22}.{traits.ApiVersion >> 12 & 0x3ff}, {traits.Driver}"
                 + (_device.UsesSubgroups ? $", sums in subgroups of {traits.SubgroupSize}" : ", sums in shared memory") + (_device.Matrices == MatrixUse.None ? "" : ", cooperative matrices")
-                + (_device.Memory.IsMapped ? ", memory that the host writes" : "") + (traits.IsSoftware ? ", software" : "");
+                + (_device.RelayGroups == 0 ? "" : ", steps in one dispatch where quicker") + (_device.Memory.IsMapped ? ", memory that the host writes" : "") + (traits.IsSoftware ? ", software" : "");
         }
     }
 

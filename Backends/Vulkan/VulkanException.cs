@@ -29,6 +29,7 @@ public sealed class VulkanException : IOException
         Result.ErrorOutOfDeviceMemory => " (the device has too little memory; choose a smaller model or type, or --backend cpu)",
         Result.ErrorOutOfHostMemory => " (the host has too little memory)",
         Result.ErrorDeviceLost => " (the device is lost: its driver gave it up, and what was on it is gone; start again, or choose --backend cpu)",
+        Result.Timeout => " (workgroups waited for one that was not under way; what the slot held is lost, and steps go by several dispatches from now on)",
         Result.ErrorTooManyObjects => " (the driver has no room for more allocations)",
         _ => "",
     };

@@ -15,6 +15,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     private readonly CarriedRows _carriedIn, _carriedOut;
     private readonly Dictionary<Variant, RecordedCommands> _recorded = [];
     private readonly HostPicked _picked;
+    private RelayStep? _relay;
     private readonly DeviceRun[] _runs;          // by number, the last two
     private readonly long[] _sent = new long[2]; // the last of what was sent for each
     private float[] _logitRows = [], _carried = [], _observed = [];
@@ -51,7 +52,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
 
     public BatchShape Shape { get; }
 
-    private long ScratchBytes => _arena.Bytes + _table.Bytes + _halves.Bytes;
+    private long ScratchBytes => _arena.Bytes + _table.Bytes + _halves.Bytes + (_relay?.Bytes ?? 0);
 
     private void CountMemory()
     {
@@ -100,6 +101,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         _carriedIn.Fill(batch.Carried, batch.Tokens.Length);
         Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs);
         if (variant.Picks) _picked.Forget(turn);
+        _relay?.Forget(turn);
         try
         {
             _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : Send(Recorded(Rounded(variant)), cancel);
@@ -137,6 +139,11 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         try
         {
             _model.Lane.WaitFor(_sent[run.Number & 1], "a run");
+            if (_relay?.HasMet(run.Turn) == false)
+            {
+                _model.RelayGroups = 0;
+                throw new VulkanException("a step in one dispatch", Result.Timeout, "a run");
+            }
             if (run.WantsLogits) TakeLogits(run);
             run.End(_picked.Read(run.Turn), run.OnlyPicks ? _picked.AreFinite(run.Turn) : null, _slots.Table);
         }
@@ -187,6 +194,11 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     /// <summary>The commands of a variant. Where slots moved in the meantime, what was recorded names memory that is gone.</summary>
     private RecordedCommands Recorded(Variant variant)
     {
+        if (_relay is not null && _model.RelayGroups == 0)
+        {
+            _model.Lane.Settle();
+            Forget();
+        }
         if (_moves != _slots.Moves) Forget();
         _moves = _slots.Moves;
         return _recorded.TryGetValue(variant, out RecordedCommands? known) ? known : _recorded[variant] = Record(variant);
@@ -196,10 +208,33 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     {
         VulkanCompiler compiler = Compiler(variant);
         if (variant.Picks && !variant.Logits) compiler.Resolve();
-        compiler.Compile(_model.Plan, _model.Steps);
+        IReadOnlyList<Dispatch> dispatches = compiler.Dispatches;
+        if (Relay(variant) is { } relay) dispatches = [.. dispatches, relay.Dispatch(_table.Memory(variant.Turn), LogitsMemory, variant.Turn, _model.RelayGroups)];
+        else compiler.Compile(_model.Plan, _model.Steps);
         CountMemory();   // logits that are kept have been given theirs
-        return Record(compiler.Dispatches, commands => Bring(commands, variant), commands => HandOut(commands, variant), Picks(variant));
+        return Record(dispatches, commands => Bring(commands, variant), commands => HandOut(commands, variant), Picks(variant));
     }
+
+    /// <summary>What runs a step in one dispatch; null where it goes by several.</summary>
+    private RelayStep? Relay(Variant variant)
+    {
+        if (_model.RelayGroups == 0 || variant.Bucket is not { Rows: 1, Sequences: 1, Outputs: 1, Single: true }) return null;
+        _relay ??= RelayStep.For(_model, _weights, _slots);
+        if (_relay is null) _model.RelayGroups = 0;
+        else if (!_model.HasTriedRelay) _model.RelayGroups = RelayTrial.Groups(_model, _relay, LogitsMemory, table => Steps(table, variant.Bucket));
+        _model.HasTriedRelay = true;
+        return _model.RelayGroups > 0 ? _relay : null;
+    }
+
+    private IReadOnlyList<Dispatch> Steps(BufferSlice table, Bucket bucket)
+    {
+        var compiler = new VulkanCompiler(_model.Device, _weights, _slots, _arena, _halves, table, bucket);
+        compiler.Compile(_model.Plan, _model.Steps);
+        return compiler.Dispatches;
+    }
+
+    /// <summary>Where logits go of what is recorded now.</summary>
+    private BufferSlice LogitsMemory => (_arena.KeepsLogits ? _arena.KeptLogits : _arena.Logits).Whole;
 
     /// <summary>What picks tokens, after logits are read: it writes over those of tokens that are not picked.</summary>
     private Dispatch[] Picks(Variant variant) => !variant.Picks ? []
@@ -283,6 +318,8 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     {
         foreach (RecordedCommands commands in _recorded.Values) commands.Dispose();
         _recorded.Clear();
+        _relay?.Dispose();
+        _relay = null;
     }
 
     /// <summary>Gives back what there is, also of one that was not made to its end.</summary>

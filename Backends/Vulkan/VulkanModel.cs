@@ -16,6 +16,7 @@ internal sealed class VulkanModel : ILoadedModel
         (Plan, Source, Device, Pipelines) = (plan, source, device, pipelines);
         (Observer, _chunk) = (options.Observer, options.ChunkTokens);
         Steps = StepDispatches.Groups(plan);
+        RelayGroups = device.RelayGroups;
         Lane = new CommandLane(device);
         Transfers = new Transfers(device, Lane);
         try
@@ -52,6 +53,12 @@ internal sealed class VulkanModel : ILoadedModel
 
     /// <summary>Tokens that picks leave out.</summary>
     public PickLists PickLists => Open(_lists);
+
+    /// <summary>Workgroups of a step in one dispatch; 0 where a step goes by several.</summary>
+    public int RelayGroups { get; set; }
+
+    /// <summary>Whether it was tried with so many.</summary>
+    public bool HasTriedRelay { get; set; }
 
     /// <summary>Bytes of the scratch of the executables alive.</summary>
     public long ScratchBytes { get; set; }

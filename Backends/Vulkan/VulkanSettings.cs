@@ -4,7 +4,7 @@ namespace MambaRT.Backends.Vulkan;
 internal sealed record VulkanSettings
 {
     /// <summary>Nothing that not every device has.</summary>
-    public static VulkanSettings Plain { get; } = new() { Subgroups = false, Matrices = false, MappedMemory = false, PipelineCache = false };
+    public static VulkanSettings Plain { get; } = new() { Subgroups = false, Matrices = false, Relay = false, MappedMemory = false, PipelineCache = false };
 
     /// <summary>Whether subgroups add up by themselves.</summary>
     public bool Subgroups { get; init; } = true;
@@ -17,6 +17,12 @@ internal sealed record VulkanSettings
 
     /// <summary>Whether shaders do what these would, value by value: for tests.</summary>
     public bool EmulatedMatrices { get; init; }
+
+    /// <summary>Whether a step is one dispatch, where the device has what that takes and its workgroups are seen to wait for each other.</summary>
+    public bool Relay { get; init; } = true;
+
+    /// <summary>Workgroups of such a step, also on a device that is software: for tests. 0: as many as are likely to be under way together, and none on software.</summary>
+    public int RelayGroups { get; init; }
 
     /// <summary>Whether the host writes into the device's memory where it sees all of that; else everything goes through memory that both see.</summary>
     public bool MappedMemory { get; init; } = true;

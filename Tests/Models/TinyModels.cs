@@ -42,6 +42,9 @@ internal static class TinyModels
     /// <summary>The architectures there are, and one that only tests know.</summary>
     public static IReadOnlyList<Architecture> Architectures { get; } = [.. Architecture.All, new MlpArchitecture()];
 
+    /// <summary>Mamba-1 with a rank that a scan's kernel takes in, and every bias: for what joins ops. It is none of <see cref="Names"/>.</summary>
+    public const string Ranked = "mamba-ranked";
+
     /// <summary>What MambaRT runs: Mamba-1 with a tied head; untied with every bias; Falcon-Mamba's norms; Mamba-2 with one and with three groups.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Kinds.Where(k => Architecture.All.Any(a => a.Id == k.Architecture)).Select(k => k.Name)];
 
@@ -167,10 +170,12 @@ internal static class TinyModels
         ("attention.layer_norm_rms_epsilon", 1e-5f), ("ssm.conv_kernel", (uint)DConv),
     ];
 
-    private static Kind KindOf(string name) => Kinds.First(k => k.Name == name);
+    private static Kind KindOf(string name) => name == Ranked ? RankedKind : Kinds.First(k => k.Name == name);
 
-    private static (string, object)[] Mamba(bool norms) =>
-        [("ssm.inner_size", 160u), ("ssm.state_size", 16u), ("ssm.time_step_rank", 5u), ("ssm.dt_b_c_rms", norms)];
+    private static Kind RankedKind { get; } = new(Ranked, "mamba", [Head, ConvBias, "blk.{i}.ssm_in.bias", "blk.{i}.ssm_out.bias"], Mamba(norms: false, rank: 32));
+
+    private static (string, object)[] Mamba(bool norms, uint rank = 5) =>
+        [("ssm.inner_size", 160u), ("ssm.state_size", 16u), ("ssm.time_step_rank", rank), ("ssm.dt_b_c_rms", norms)];
 
     private static (string, object)[] Mamba2(uint dState, uint groups) =>
         [("ssm.inner_size", 96u), ("ssm.state_size", dState), ("ssm.time_step_rank", 6u), ("ssm.group_count", groups)];

@@ -58,9 +58,11 @@ internal sealed unsafe class DeviceTraits
         Alignment = (int)limits.MinStorageBufferOffsetAlignment;
         MostGroups = (int)Math.Min(Math.Min(limits.MaxComputeWorkGroupCount[0], limits.MaxComputeWorkGroupCount[1]), int.MaxValue);
         SharedBytes = (int)Math.Min(limits.MaxComputeSharedMemorySize, int.MaxValue);
+        MostThreads = (int)Math.Min(Math.Min(limits.MaxComputeWorkGroupInvocations, limits.MaxComputeWorkGroupSize[0]), int.MaxValue);
         LacksLimits = limits.MaxPerStageDescriptorStorageBuffers < MostBindings || limits.MaxPushConstantsSize < MostPushBytes
-            || limits.MaxComputeSharedMemorySize < LeastSharedBytes || limits.MaxComputeWorkGroupInvocations < Threads || limits.MaxComputeWorkGroupSize[0] < Threads;
+            || limits.MaxComputeSharedMemorySize < LeastSharedBytes || MostThreads < Threads;
         HasMatrices = SubgroupSize == MatrixLanes && SharedBytes >= MatrixSharedBytes && Has(Encoding.UTF8.GetString(MatrixExtension[..^1])) && HasSixteens(api, device);
+        HasRelay = HasSubgroupSums && CanRelay(api, device);
         Family = ComputeFamily(api, device);
     }
 
@@ -93,11 +95,17 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Memory that the threads of a workgroup share at most, in bytes.</summary>
     public int SharedBytes { get; }
 
+    /// <summary>Threads of a workgroup at most.</summary>
+    public int MostThreads { get; }
+
     /// <summary>Whether subgroups add up by themselves.</summary>
     public bool HasSubgroupSums { get; }
 
     /// <summary>Whether subgroups multiply matrices of halves of 16 x 16, with sums in float32.</summary>
     public bool HasMatrices { get; }
+
+    /// <summary>Whether workgroups can hand values on to each other: by numbers of 64 bits at once, and by addresses.</summary>
+    public bool HasRelay { get; }
 
     /// <summary>The extension that they come with, as the driver is told.</summary>
     public static ReadOnlySpan<byte> MatrixExtension => "VK_KHR_cooperative_matrix\0"u8;
@@ -166,6 +174,15 @@ internal sealed unsafe class DeviceTraits
 
     /// <summary>Whether the host caches what it reads of a type.</summary>
     public bool IsCached(uint type) => _memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(MemoryPropertyFlags.HostCachedBit);
+
+    private static bool CanRelay(Vk api, PhysicalDevice device)
+    {
+        var addresses = new PhysicalDeviceBufferDeviceAddressFeatures { SType = StructureType.PhysicalDeviceBufferDeviceAddressFeatures };
+        var atomics = new PhysicalDeviceShaderAtomicInt64Features { SType = StructureType.PhysicalDeviceShaderAtomicInt64Features, PNext = &addresses };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &atomics };
+        api.GetPhysicalDeviceFeatures2(device, &features);
+        return features.Features.ShaderInt64 && addresses.BufferDeviceAddress && atomics.ShaderBufferInt64Atomics;
+    }
 
     private static bool HasSixteens(Vk api, PhysicalDevice device)
     {

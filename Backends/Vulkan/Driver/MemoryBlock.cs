@@ -13,7 +13,8 @@ internal sealed unsafe class MemoryBlock : IDisposable
     public MemoryBlock(VulkanDevice device, uint type, bool map, long bytes, string what)
     {
         (_device, _bytes, Type, IsMapped, _free) = (device, bytes, type, map, [(0, bytes)]);
-        var allocate = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, AllocationSize = (ulong)bytes, MemoryTypeIndex = type };
+        var addressed = new MemoryAllocateFlagsInfo { SType = StructureType.MemoryAllocateFlagsInfo, Flags = MemoryAllocateFlags.DeviceAddressBit };
+        var allocate = new MemoryAllocateInfo { SType = StructureType.MemoryAllocateInfo, PNext = device.RelayGroups > 0 ? &addressed : null, AllocationSize = (ulong)bytes, MemoryTypeIndex = type };
         DeviceMemory memory;
         VulkanException.Check(device.Api.AllocateMemory(device.Handle, &allocate, null, &memory), "vkAllocateMemory", $"{what} ({bytes:N0} bytes)");
         Handle = memory;

@@ -5,6 +5,9 @@ namespace MambaRT.Backends.Vulkan;
 /// <summary>A device opened for compute: the owner of its handle and of the queue that all models on it share.</summary>
 internal sealed unsafe class VulkanDevice : IDisposable
 {
+    /// <summary>Workgroups of a step in one dispatch: as many as a large device has multiprocessors.</summary>
+    private const int MostRelayGroups = 128;
+
     private readonly Queue _queue;
     private readonly Lock _submitting = new();
 
@@ -17,24 +20,30 @@ internal sealed unsafe class VulkanDevice : IDisposable
         Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
         IsExact = settings.Exact;
         if (Matrices == MatrixUse.Cooperative) MostWork *= Workload.QuickerByMatrices;
+        RelayGroups = !settings.Relay || !UsesSubgroups || !traits.HasRelay ? 0 : settings.RelayGroups > 0 ? settings.RelayGroups : traits.IsSoftware ? 0 : MostRelayGroups;
+        MayChooseRelay = settings.RelayGroups == 0;
         Memory = new MemoryBlocks(this);
         uint family = traits.Family ?? throw new NotSupportedException($"Vulkan: {traits.Lacks}.");
         float priority = 1;
         var queue = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = family, QueueCount = 1, PQueuePriorities = &priority };
         var storage8 = new PhysicalDevice8BitStorageFeatures { SType = StructureType.PhysicalDevice8BitStorageFeatures, StorageBuffer8BitAccess = true };
         var storage16 = new PhysicalDevice16BitStorageFeatures { SType = StructureType.PhysicalDevice16BitStorageFeatures, PNext = &storage8, StorageBuffer16BitAccess = true };
-        // What shaders of cooperative matrices declare beside these.
+        // What shaders of cooperative matrices declare beside these, and those whose workgroups hand values on.
+        bool multiplies = Matrices == MatrixUse.Cooperative, relays = RelayGroups > 0;
         var halves = new PhysicalDeviceShaderFloat16Int8Features { SType = StructureType.PhysicalDeviceShaderFloat16Int8Features, PNext = &storage16, ShaderFloat16 = true };
         var model = new PhysicalDeviceVulkanMemoryModelFeatures { SType = StructureType.PhysicalDeviceVulkanMemoryModelFeatures, PNext = &halves, VulkanMemoryModel = true };
         var matrices = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, PNext = &model, CooperativeMatrix = true };
-        bool multiplies = Matrices == MatrixUse.Cooperative;
+        void* chain = multiplies ? &matrices : &storage16;
+        var addresses = new PhysicalDeviceBufferDeviceAddressFeatures { SType = StructureType.PhysicalDeviceBufferDeviceAddressFeatures, PNext = chain, BufferDeviceAddress = true };
+        var atomics = new PhysicalDeviceShaderAtomicInt64Features { SType = StructureType.PhysicalDeviceShaderAtomicInt64Features, PNext = &addresses, ShaderBufferInt64Atomics = true };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = relays ? &atomics : chain, Features = new PhysicalDeviceFeatures { ShaderInt64 = relays } };
         Device device;
         fixed (byte* extension = DeviceTraits.MatrixExtension)
         {
             var create = new DeviceCreateInfo
             {
                 SType = StructureType.DeviceCreateInfo,
-                PNext = multiplies ? &matrices : &storage16,
+                PNext = &features,
                 QueueCreateInfoCount = 1,
                 PQueueCreateInfos = &queue,
                 EnabledExtensionCount = multiplies ? 1u : 0,
@@ -69,6 +78,12 @@ internal sealed unsafe class VulkanDevice : IDisposable
     /// <summary>Whether shaders add up within subgroups.</summary>
     public bool UsesSubgroups { get; }
 
+    /// <summary>Workgroups of a step in one dispatch; 0 where there is no such step.</summary>
+    public int RelayGroups { get; }
+
+    /// <summary>Whether such a step is left where several dispatches are quicker.</summary>
+    public bool MayChooseRelay { get; }
+
     /// <summary>How products of many rows go.</summary>
     public MatrixUse Matrices { get; }
 
@@ -85,6 +100,13 @@ internal sealed unsafe class VulkanDevice : IDisposable
         Result result;
         lock (_submitting) result = Api.QueueSubmit(_queue, 1, &submit, done);
         VulkanException.Check(result, "vkQueueSubmit", what);
+    }
+
+    /// <summary>Where shaders see a part of a buffer, where <see cref="RelayGroups"/> says that they ask.</summary>
+    public ulong AddressOf(BufferSlice part)
+    {
+        var buffer = new BufferDeviceAddressInfo { SType = StructureType.BufferDeviceAddressInfo, Buffer = part.Handle };
+        return Api.GetBufferDeviceAddress(Handle, &buffer) + (ulong)part.Offset;
     }
 
     /// <summary>Waits until nothing is under way, whatever the driver says to that.</summary>

@@ -1,0 +1,52 @@
+using System.Diagnostics;
+
+namespace MambaRT.Backends.Vulkan;
+
+/// <summary>Tries a step in one dispatch, in the scratch slot: nothing promises that workgroups are under way together, nor that it is the quicker way. A few milliseconds.</summary>
+internal static class RelayTrial
+{
+    private const int Fewest = 16, Times = 4;
+
+    /// <summary>With how many workgroups steps of a model are to go; 0: by several dispatches.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="relay">The step.</param>
+    /// <param name="logits">Where its logits go.</param>
+    /// <param name="several">The same by several dispatches, for a table.</param>
+    public static int Groups(VulkanModel model, RelayStep relay, BufferSlice logits, Func<BufferSlice, IReadOnlyList<Dispatch>> several)
+    {
+        using var table = new BatchTable(new BatchShape(1, 1, 1), model.Device);
+        int groups = model.Device.RelayGroups;
+        while (groups > 0)
+        {
+            Dispatch step = relay.Dispatch(table.Memory(0), logits, 0, groups, isTrial: true);
+            long ticks = 0;
+            bool met = true;
+            for (int times = 1; met && times <= Times; times += Times - 1)   // once to see, and then to time
+            {
+                ticks = Time(model, table, [step], times);
+                met = relay.HasMet(0);
+            }
+            relay.Clear();   // its runs are numbered by another table
+            relay.Forget(0);
+            if (met && (!model.Device.MayChooseRelay || ticks < Time(model, table, several(table.Memory(0)), Times))) return groups;
+            groups = !met && groups > Fewest ? groups / 2 : 0;
+        }
+        return 0;
+    }
+
+    /// <summary>The shortest of a few times.</summary>
+    private static long Time(VulkanModel model, BatchTable table, IReadOnlyList<Dispatch> dispatches, int times)
+    {
+        using var commands = new RecordedCommands(model.Device, model.Lane, model.Pipelines, dispatches, to => table.Send(0, to), _ => { }, []);
+        long least = long.MaxValue;
+        for (int i = 0; i < times; i++)
+        {
+            table.Fill(0, new Batch { Tokens = [0], Sequences = [new SequenceSpan(0, 0, 0, 1, OutputRows.Last)] }, 1, model.PickLists.Tokens);
+            long begun = Stopwatch.GetTimestamp(), sent = 0;
+            foreach (Silk.NET.Vulkan.CommandBuffer part in commands.Parts) sent = model.Lane.Start(part, "a trial");
+            model.Lane.WaitFor(sent, "a trial");
+            least = Math.Min(least, Stopwatch.GetTimestamp() - begun);
+        }
+        return least;
+    }
+}

@@ -1,0 +1,129 @@
+using MambaRT.Backends.Reference;
+using MambaRT.Backends.Vulkan;
+using MambaRT.Formats;
+using Xunit;
+
+namespace MambaRT.Tests;
+
+/// <summary>A step in one dispatch, whose workgroups hand values on to each other. One workgroup is always under way together with itself; more are seldom so in software.</summary>
+public sealed class VulkanRelayTests
+{
+    [MachineTheory(Needs.Vulkan)]
+    [InlineData(TinyModels.Ranked, "F16")]
+    [InlineData(TinyModels.Ranked, "BF16")]
+    [InlineData(TinyModels.Ranked, "Q8_0")]
+    [InlineData("mamba2-g1", "F16")]
+    [InlineData("mamba2-g1", "Q8_0")]
+    public void Step_InOneDispatch_EqualsTheReference(string model, string type)
+    {
+        using var run = new Steps(new VulkanSettings { RelayGroups = 1 }, model, type);
+        run.CheckStep(0);
+        Assert.Equal(1, run.Loaded.RelayGroups);
+        for (int i = 1; i < 8; i++) run.CheckStep(i);
+    }
+
+    /// <summary>Where slots move, all that was written down of them is written down again.</summary>
+    [MachineFact(Needs.Vulkan)]
+    public void Step_AfterSlotsMoved_FindsItsState()
+    {
+        using var run = new Steps(new VulkanSettings { RelayGroups = 1 }, "mamba2-g1", "F16");
+        for (int i = 0; i < 3; i++) run.CheckStep(i);
+        run.Loaded.ReserveSlots(40);
+        for (int i = 3; i < 6; i++) run.CheckStep(i);
+        Assert.Equal(1, run.Loaded.RelayGroups);
+    }
+
+    [MachineTheory(Needs.Vulkan)]
+    [InlineData("mamba-tied", "F16")]     // a rank of 5
+    [InlineData("falcon", "Q8_0")]        // norms of dt, B and C
+    [InlineData("mamba2-g1", "F32")]
+    [InlineData(TinyModels.Ranked, "Q4_0")]
+    public void Step_OfAnotherShape_GoesBySeveralDispatches(string model, string type)
+    {
+        using var run = new Steps(new VulkanSettings { RelayGroups = 1 }, model, type);
+        for (int i = 0; i < 3; i++) run.CheckStep(i);
+        Assert.Equal(0, run.Loaded.RelayGroups);
+    }
+
+    /// <summary>More workgroups than any device has under way: the trial ends, and says no.</summary>
+    [MachineFact(Needs.Vulkan)]
+    public void Trial_WorkgroupsNotTogether_LeavesStepsToSeveralDispatches()
+    {
+        using var run = new Steps(new VulkanSettings { RelayGroups = 4096 }, TinyModels.Ranked, "F16");
+        run.CheckStep(0);
+        Assert.InRange(run.Loaded.RelayGroups, 0, 4096 / 2);
+        for (int i = 1; i < 3; i++) run.CheckStep(i);
+    }
+
+    /// <summary>A run whose workgroups wait in vain ends, says so, and is the last that goes so.</summary>
+    [MachineFact(Needs.Vulkan)]
+    public void Step_WorkgroupsNotTogether_FailsAndTheNextGoesOtherwise()
+    {
+        using var run = new Steps(new VulkanSettings { RelayGroups = 4096 }, TinyModels.Ranked, "F16");
+        run.Loaded.HasTriedRelay = true;
+
+        var failure = Assert.Throws<VulkanException>(() => run.CheckStep(0));
+        Assert.Contains("several dispatches from now on", failure.Message, StringComparison.Ordinal);
+        Assert.Null(run.Loaded.PositionOf(1));
+
+        run.Loaded.ClearSlot(1);
+        for (int i = 0; i < 3; i++) run.CheckStep(i);
+        Assert.Equal(0, run.Loaded.RelayGroups);
+    }
+
+    [MachineFact(Needs.Vulkan)]
+    public void Description_OfSoftware_TellsOfOneDispatchOnlyWhereAsked()
+    {
+        using var asked = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { RelayGroups = 1 });
+        using var plain = new VulkanBackend(VulkanLoader.Instance, 0, VulkanSettings.Plain);
+        Assert.Contains("steps in one dispatch", asked.Description, StringComparison.Ordinal);
+        Assert.DoesNotContain("steps in one dispatch", plain.Description, StringComparison.Ordinal);
+    }
+
+    /// <summary>A model on the device and on the reference, fed the same tokens one by one.</summary>
+    private sealed class Steps : IDisposable
+    {
+        private readonly TinyWeights _weights;
+        private readonly VulkanBackend _backend;
+        private readonly ReferenceBackend _reference = new();
+        private readonly ILoadedModel _expected;
+        private readonly IExecutable _run, _expectedRun;
+
+        public Steps(VulkanSettings settings, string model, string type)
+        {
+            var options = new LoadOptions { Slots = 2 };
+            _weights = TinyModels.Make(model, QuantTypes.ByName(type)!);
+            Plan plan = Architecture.Record(_weights.Metadata, _weights.Weights);
+            _backend = new VulkanBackend(VulkanLoader.Instance, 0, settings);
+            Loaded = (VulkanModel)_backend.Load(plan, _weights.Weights, options);
+            _expected = _reference.Load(plan, _weights.Weights, options);
+            _run = Loaded.Compile(new BatchShape(1, 1, 1));
+            _expectedRun = _expected.Compile(new BatchShape(1, 1, 1));
+            Loaded.ClearSlot(1);
+            _expected.ClearSlot(1);
+        }
+
+        public VulkanModel Loaded { get; }
+
+        /// <summary>Feeds the token of a position and compares its logits.</summary>
+        public void CheckStep(int position)
+        {
+            float[] got = Step(_run, position);
+            new Tolerance(5e-5, "sums in another order; where bytes are raised to halves, of ten bits less").Check($"step {position}", Step(_expectedRun, position), got);
+        }
+
+        public void Dispose()
+        {
+            _run.Dispose();
+            _expectedRun.Dispose();
+            Loaded.Dispose();
+            _expected.Dispose();
+            _backend.Dispose();
+            _reference.Dispose();
+            _weights.Dispose();
+        }
+
+        private static float[] Step(IExecutable run, int position) =>
+            run.Await(run.Start(new Batch { Tokens = [TinyModels.Token(position)], Sequences = [new SequenceSpan(1, position, 0, 1, OutputRows.Last)] })).Logits.ToArray();
+    }
+}
