@@ -8,8 +8,8 @@ internal sealed class RelayStep : IDisposable
     /// <summary>How often a value is looked at: in the trial for a few milliseconds, later for as long as a device may be busy with something else.</summary>
     private const uint PollsOfTrial = 1 << 12, PollsOfRun = 1 << 20;
 
-    /// <summary>Threads of a workgroup.</summary>
-    private const int Threads = 512;
+    /// <summary>Threads of a workgroup: with more an H100 has too few registers for each.</summary>
+    private const int Threads = 384;
 
     /// <summary>Threads that share a channel of a scan at most: of Mamba-2, and of Mamba-1.</summary>
     private const int MostLanes = 32, LanesOfChannel = 16;
