@@ -28,6 +28,9 @@ vec2 pairAt(uint row, uint column) {
 #endif
 }
 
+// To the eleven digits of a half, by its bits: a compiler may take a value that was packed and unpacked for the value itself (NVIDIA's does).
+float rounded(float v) { return uintBitsToFloat((floatBitsToUint(v) + 0x1000) & 0xffffe000u); }
+
 void main() {
   uint row = gl_WorkGroupID.x, id = gl_LocalInvocationID.x;
 #ifdef WEIGHTS
@@ -52,10 +55,12 @@ void main() {
   if (id == 0) powers[row] = uintBitsToFloat((254 - exponent) << 23);
   for (uint column = 2 * id; column < columns; column += 2 * THREADS) {
     vec2 pair = power * pairAt(row, column);
-    uint first = packHalf2x16(pair);
-    y[(row * stride + column) / 2] = first;
-#ifndef WEIGHTS
-    y[(row * stride + columns + column) / 2] = packHalf2x16(pair - unpackHalf2x16(first));
+#ifdef WEIGHTS
+    y[(row * stride + column) / 2] = packHalf2x16(pair);
+#else
+    vec2 first = vec2(rounded(pair.x), rounded(pair.y));
+    y[(row * stride + column) / 2] = packHalf2x16(first);
+    y[(row * stride + columns + column) / 2] = packHalf2x16(pair - first);
 #endif
   }
 }
