@@ -133,7 +133,7 @@ internal sealed class VulkanCompiler : IScanContract
             return;
         }
         RowsPlace u = _arena[op.U], dt = _arena[op.Dt], b = _arena[op.B], c = _arena[op.C], z = _arena[op.Z], y = _arena[op.Output];
-        Scan(op, op.DState, op.U.Width, op.U.Width, ssd: false,
+        Scan(op, op.DState, op.U.Width, op.U.Width, 0,
             new ScanPush { U = u.Pushed, Dt = dt.Pushed, B = b.Pushed, C = c.Pushed, Z = z.Pushed, To = y.Pushed, Channels = (uint)op.U.Width, HeadDim = 1, HeadsOfGroup = 1 },
             [new(1, u.Memory), new(2, dt.Memory), new(3, b.Memory), new(4, c.Memory), new(5, z.Memory), new(6, _weights.Vector(op.A)), new(7, _weights.Vector(op.D)),
                 new(8, _weights.Vector(op.DtBias)), new(9, _slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(10, y.Memory, BufferAccess.Writes)]);
@@ -147,7 +147,7 @@ internal sealed class VulkanCompiler : IScanContract
             return;
         }
         RowsPlace x = _arena[op.X], dt = _arena[op.Dt], b = _arena[op.B], c = _arena[op.C], y = _arena[op.Output];
-        Scan(op, op.DState, op.X.Width, op.X.Width / op.NGroups, ssd: true,
+        Scan(op, op.DState, op.X.Width, op.X.Width / op.NGroups, op.HeadDim,
             new ScanPush { U = x.Pushed, Dt = dt.Pushed, B = b.Pushed, C = c.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, HeadDim = (uint)op.HeadDim, HeadsOfGroup = (uint)(op.NHeads / op.NGroups) },
             [new(1, x.Memory), new(2, dt.Memory), new(3, b.Memory), new(4, c.Memory), new(5, x.Memory), new(6, _weights.Vector(op.A)), new(7, _weights.Vector(op.D)),
                 new(8, _weights.Vector(op.DtBias)), new(9, _slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(10, y.Memory, BufferAccess.Writes)]);
@@ -163,18 +163,20 @@ internal sealed class VulkanCompiler : IScanContract
 
     private void Norm(Op op, Activation input, Activation? gate, WeightRef? weight, int groups, float epsilon)
     {
+        const int Threads = 128, MostHeld = 32;
+        int width = input.Width / groups, held = DispatchList.Parts(width, Threads);
         RowsPlace x = _arena[input], z = gate is Activation g ? _arena[g] : x, y = _arena[op.Output];
         HalvesYield yield = _matrices.Yield(y.Memory);
-        _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1, yield.Kind), Rows(input), groups,
-            new NormPush { From = x.Pushed, Gate = z.Pushed, To = y.Pushed, Width = (uint)(input.Width / groups), Domain = Domain(input), HalvesStride = yield.Stride, Epsilon = epsilon },
+        _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1, yield.Kind, held > MostHeld ? 0 : (uint)held), Rows(input), groups,
+            new NormPush { From = x.Pushed, Gate = z.Pushed, To = y.Pushed, Width = (uint)width, Domain = Domain(input), HalvesStride = yield.Stride, Epsilon = epsilon },
             [new(1, x.Memory), new(2, z.Memory), new(3, _list.Vector(_weights, weight)), new(4, y.Memory, BufferAccess.Writes), new(5, yield.Memory, BufferAccess.Writes)]);
     }
 
-    private void Scan(Op op, int states, int channels, int channelsOfGroup, bool ssd, in ScanPush push, BufferBinding[] bindings)
+    private void Scan(Op op, int states, int channels, int channelsOfGroup, int channelsOfHead, in ScanPush push, BufferBinding[] bindings)
     {
         HalvesYield yield = _matrices.Yield(_arena[op.Output].Memory);
-        var shape = ScanShape.For(states, channels, channelsOfGroup, ssd, _device.Traits.SharedBytes);
-        _list.Add(op, new ShaderKey("scan", ssd ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps, yield.Kind),
+        var shape = ScanShape.For(states, channels, channelsOfGroup, channelsOfHead, _device.Traits.SharedBytes);
+        _list.Add(op, new ShaderKey("scan", channelsOfHead > 0 ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps, yield.Kind, (uint)shape.Across),
             DispatchList.Parts(channels, shape.Channels), _bucket.Sequences, push with { HalvesStride = yield.Stride }, [.. bindings, new(11, yield.Memory, BufferAccess.Writes)]);
     }
 

@@ -1,12 +1,14 @@
 #version 450
 // Root-mean-square norm of a row, or of one group of its columns; gated, of x * silu(z). A workgroup takes a row and group.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 #include "halves.glsl"
 
 layout(constant_id = 1) const uint GATED = 0;
 layout(constant_id = 2) const uint WEIGHTED = 1;
 layout(constant_id = 3) const uint YIELDS = AsFloats;
+layout(constant_id = 4) const uint HELD = 0;   // values of a thread, which it keeps and asks for all at once; 0 where a row has too many, which is then read twice
 
 const uint THREADS = 128, PARTS = 8;
 layout(local_size_x = THREADS) in;
@@ -25,14 +27,32 @@ float value(uint row, uint column) {
   return GATED != 0 ? v * silu(z[gate.at + row * gate.stride + column]) : v;
 }
 
+void yield(uint row, uint column, float v) {
+  if (WEIGHTED != 0) v *= weight[column];
+  if (YIELDS != AsHalves) y[to.at + row * to.stride + column] = v;
+  if (YIELDS != AsFloats) halves[row * halvesStride + column] = uint16_t(halfOf(v));
+}
+
 void main() {
   uint row = gl_WorkGroupID.x, first = gl_WorkGroupID.y * width, id = gl_LocalInvocationID.x;
   if (row >= countOf(domain)) return;
-  float sum = 0.0;
-  for (uint i = id; i < width; i += THREADS) {
-    float v = value(row, first + i);
-    sum += v * v;
-  }
+  float sum = 0.0, held[HELD > 0 ? HELD : 1];
+  if (HELD > 0) {
+    float gates[HELD > 0 ? HELD : 1];
+    [[unroll]] for (uint j = 0; j < HELD; j++) {
+      uint column = first + min(id + THREADS * j, width - 1);
+      held[j] = x[from.at + row * from.stride + column];
+      if (GATED != 0) gates[j] = z[gate.at + row * gate.stride + column];
+    }
+    [[unroll]] for (uint j = 0; j < HELD; j++) {
+      if (GATED != 0) held[j] *= silu(gates[j]);
+      if (id + THREADS * j < width) sum += held[j] * held[j];
+    }
+  } else
+    for (uint i = id; i < width; i += THREADS) {
+      float v = value(row, first + i);
+      sum += v * v;
+    }
   squares[id] = sum;
   barrier();
   if (id < PARTS) {
@@ -44,9 +64,9 @@ void main() {
   sum = 0.0;
   for (uint i = 0; i < PARTS; i++) sum += sums[i];
   float scale = 1.0 / sqrt(sum / float(width) + epsilon);
-  for (uint i = id; i < width; i += THREADS) {
-    float v = value(row, first + i) * scale * (WEIGHTED != 0 ? weight[first + i] : 1.0);
-    if (YIELDS != AsHalves) y[to.at + row * to.stride + first + i] = v;
-    if (YIELDS != AsFloats) halves[row * halvesStride + first + i] = uint16_t(halfOf(v));
-  }
+  if (HELD > 0) {
+    [[unroll]] for (uint j = 0; j < HELD; j++)
+      if (id + THREADS * j < width) yield(row, first + id + THREADS * j, held[j] * scale);
+  } else
+    for (uint i = id; i < width; i += THREADS) yield(row, first + i, value(row, first + i) * scale);
 }

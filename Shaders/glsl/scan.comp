@@ -1,8 +1,9 @@
 #version 450
-// Both recurrences, over each sequence in time: LANES threads share a channel, each with some of its states in registers. Time goes by tiles of STEPS steps:
+// Both recurrences, over each sequence in time: LANES threads share channels, each with some of their states in registers. Time goes by tiles of STEPS steps:
 // what they need is brought to shared memory while the tile before is in work, each thread bringing what it will finish; then a thread goes through the tile,
 // eight steps' sums at a time in registers, and what a step yields is added up over the channel's threads for the whole tile at once. So threads wait for each
-// other twice a tile, and nothing that a step reads stands behind what an earlier one writes.
+// other twice a tile, and nothing that a step reads stands behind what an earlier one writes. A thread of several channels uses B and C for each of them,
+// as shared memory is slower than sums; these are then of one head.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
@@ -10,13 +11,15 @@
 
 layout(constant_id = 1) const uint SSD = 0;         // Mamba-2: a decay a head, B and C a group; else a gate
 layout(constant_id = 2) const uint STATES = 16;     // of a channel
-layout(constant_id = 3) const uint OWN = 2;         // of a thread
+layout(constant_id = 3) const uint OWN = 2;         // of a thread and channel
 layout(constant_id = 4) const uint LANES = 8;       // threads of a channel: OWN * LANES are not fewer than STATES
 layout(constant_id = 5) const uint STEPS = 32;      // a multiple of AtOnce
 layout(constant_id = 6) const uint YIELDS = AsFloats;
+layout(constant_id = 7) const uint ACROSS = 1;      // channels of a thread: 1, or even and at most LANES
 
-const uint THREADS = 128, AtOnce = 8, CHANNELS = THREADS / LANES, PADDED = OWN * LANES;
-const uint INPUTS = STEPS / LANES > 0 ? STEPS / LANES : 1, READS = (STEPS * PADDED + THREADS - 1) / THREADS;   // that a thread brings for a tile: of its channel, and of B and C
+const uint THREADS = 128, AtOnce = 8, GROUPS = THREADS / LANES, CHANNELS = GROUPS * ACROSS, PADDED = OWN * LANES;
+const uint ROWS = THREADS / CHANNELS, INPUTS = STEPS / ROWS > 0 ? STEPS / ROWS : 1, READS = (STEPS * PADDED + THREADS - 1) / THREADS;   // steps at a time, and what a thread brings for a tile: of its channel, and of B and C
+const uint PLANE = ACROSS > 1 ? THREADS + GROUPS : THREADS;   // so that a step's channels fall to different banks
 layout(local_size_x = THREADS) in;
 layout(binding = 1, std430) readonly buffer U { float u[]; };
 layout(binding = 2, std430) readonly buffer Dt { float dt[]; };
@@ -31,34 +34,45 @@ layout(binding = 10, std430) writeonly buffer Y { float y[]; };
 layout(binding = 11, std430) writeonly buffer Halves { uint16_t halves[]; };
 layout(push_constant) uniform Push { Rows uRows, dtRows, bRows, cRows, zRows, to; uint channels, headDim, headsOfGroup, halvesStride; };
 
-shared vec2 inputs[STEPS * CHANNELS];        // of a step and channel: delta, or for a head its decay, and delta * u
-shared vec4 reads[STEPS * PADDED / 2];       // of a step and two states: B and C, B and C
-shared float parts[STEPS * THREADS];
+shared vec2 inputs[ACROSS > 1 ? STEPS : STEPS * CHANNELS];       // of a step and channel: delta, or for a head its decay, and delta * u; of several channels delta in the place of the latter
+shared vec2 us[ACROSS > 1 ? STEPS * CHANNELS / 2 : 1];           // of a step and two channels
+shared vec4 reads[STEPS * PADDED / 2];                           // of a step and two states: B and C, B and C
+shared float parts[STEPS * ACROSS * PLANE];
 
 void main() {
   uint sequence = gl_WorkGroupID.y, id = gl_LocalInvocationID.x;
   if (sequence >= sequences()) return;
-  uint of = id % CHANNELS, lane = id / CHANNELS, firstChannel = gl_WorkGroupID.x * CHANNELS, channel = min(firstChannel + of, channels - 1);
+  uint of = id % CHANNELS, turn = id / CHANNELS, group = id % GROUPS, lane = id / GROUPS;   // what it brings and finishes, what it sums up
+  uint firstChannel = gl_WorkGroupID.x * CHANNELS, channel = min(firstChannel + of, channels - 1), start = startOf(sequence), length = lengthOf(sequence);
   bool owns = firstChannel + of < channels;
-  uint start = startOf(sequence), length = lengthOf(sequence), states = (slotOf(sequence) * channels + channel) * STATES;
   uint head = SSD != 0 ? channel / headDim : channel, bc = SSD != 0 ? firstChannel / headDim / headsOfGroup * STATES : 0;   // channels of a workgroup are of one group
-  float h[OWN], decays[OWN];
-  [[unroll]] for (uint i = 0; i < OWN; i++) {
-    uint n = lane * OWN + i;
-    h[i] = n < STATES ? state[states + n] : 0.0;
-    decays[i] = SSD != 0 || n >= STATES ? 0.0 : a[channel * STATES + n] * 1.44269504;   // for powers of two
-  }
+  float h[ACROSS][OWN], decays[OWN];
+  [[unroll]] for (uint j = 0; j < ACROSS; j++)
+    [[unroll]] for (uint i = 0; i < OWN; i++) {
+      uint n = lane * OWN + i, of_ = min(firstChannel + group * ACROSS + j, channels - 1);
+      h[j][i] = n < STATES ? state[(slotOf(sequence) * channels + of_) * STATES + n] : 0.0;
+      decays[i] = SSD != 0 || n >= STATES ? 0.0 : a[of_ * STATES + n] * 1.44269504;   // for powers of two
+    }
   float bias = dtBias[head], skip = d[head], decayOfHead = SSD != 0 ? a[head] : 0.0;
-  float nextDt[INPUTS], nextU[INPUTS], nextZ[INPUTS], ownU[INPUTS], ownZ[INPUTS];
+  float nextDt[INPUTS], nextU[INPUTS], nextZ[INPUTS], ownU[INPUTS], ownZ[INPUTS], nextStep;
   vec2 nextReads[READS];
   // One tile more than there are: each turn brings a tile, and goes through the one that the turn before brought.
   for (uint tile = 0; tile < length + STEPS; tile += STEPS) {
     if (tile > 0) {
+      if (ACROSS > 1 && id < STEPS) {
+        float delta = tile - STEPS + id < length ? softplus(nextStep + bias) : 0.0;   // beyond the end nothing changes
+        inputs[id] = vec2(exp(delta * decayOfHead), delta);
+      }
       [[unroll]] for (uint j = 0; j < INPUTS; j++) {
-        uint k = lane + LANES * j;
-        if (LANES > STEPS && k >= STEPS) continue;
-        float delta = tile - STEPS + k < length ? softplus(nextDt[j] + bias) : 0.0;   // beyond the end nothing changes
-        inputs[k * CHANNELS + of] = vec2(SSD != 0 ? exp(delta * decayOfHead) : delta, delta * nextU[j]);
+        uint k = turn + ROWS * j;
+        if (ROWS > STEPS && k >= STEPS) continue;
+        if (ACROSS > 1) {
+          if (of % 2 == 0) us[(k * CHANNELS + of) / 2].x = nextU[j];
+          else us[(k * CHANNELS + of) / 2].y = nextU[j];
+        } else {
+          float delta = tile - STEPS + k < length ? softplus(nextDt[j] + bias) : 0.0;
+          inputs[k * CHANNELS + of] = vec2(SSD != 0 ? exp(delta * decayOfHead) : delta, delta * nextU[j]);
+        }
         ownU[j] = nextU[j];
         ownZ[j] = nextZ[j];
       }
@@ -70,9 +84,10 @@ void main() {
       }
       barrier();
     }
+    if (ACROSS > 1) nextStep = dt[dtRows.at + (start + min(tile + id, length - 1)) * dtRows.stride + head];
     [[unroll]] for (uint j = 0; j < INPUTS; j++) {
-      uint row = start + min(tile + lane + LANES * j, length - 1);
-      nextDt[j] = dt[dtRows.at + row * dtRows.stride + head];
+      uint row = start + min(tile + turn + ROWS * j, length - 1);
+      if (ACROSS == 1) nextDt[j] = dt[dtRows.at + row * dtRows.stride + head];
       nextU[j] = u[uRows.at + row * uRows.stride + channel];
       nextZ[j] = SSD != 0 ? 0.0 : z[zRows.at + row * zRows.stride + channel];
     }
@@ -83,33 +98,45 @@ void main() {
     }
     if (tile == 0) continue;
     for (uint first = 0; first < STEPS; first += AtOnce) {
-      float sums[AtOnce];
+      float sums[AtOnce][ACROSS];
       [[unroll]] for (uint k = 0; k < AtOnce; k++) {
-        vec2 in_ = inputs[(first + k) * CHANNELS + of];
-        sums[k] = 0.0;
+        vec2 in_[ACROSS];
+        if (ACROSS == 1) in_[0] = inputs[(first + k) * CHANNELS + of];
+        else {
+          vec2 both = inputs[first + k];
+          [[unroll]] for (uint j = 0; j < ACROSS; j += 2) {
+            vec2 two = us[((first + k) * CHANNELS + group * ACROSS + j) / 2];
+            in_[j] = vec2(both.x, both.y * two.x);
+            in_[j + 1 < ACROSS ? j + 1 : 0] = vec2(both.x, both.y * two.y);
+          }
+        }
+        [[unroll]] for (uint j = 0; j < ACROSS; j++) sums[k][j] = 0.0;
         [[unroll]] for (uint i = 0; i < OWN; i += 2) {
           vec4 r = reads[((first + k) * PADDED + lane * OWN + i) / 2];
-          h[i] = h[i] * (SSD != 0 ? in_.x : exp2(in_.x * decays[i])) + in_.y * r.x;
-          h[i + 1] = h[i + 1] * (SSD != 0 ? in_.x : exp2(in_.x * decays[i + 1])) + in_.y * r.z;
-          sums[k] += h[i] * r.y + h[i + 1] * r.w;
+          [[unroll]] for (uint j = 0; j < ACROSS; j++) {
+            h[j][i] = h[j][i] * (SSD != 0 ? in_[j].x : exp2(in_[j].x * decays[i])) + in_[j].y * r.x;
+            h[j][i + 1] = h[j][i + 1] * (SSD != 0 ? in_[j].x : exp2(in_[j].x * decays[i + 1])) + in_[j].y * r.z;
+            sums[k][j] += h[j][i] * r.y + h[j][i + 1] * r.w;
+          }
         }
       }
-      [[unroll]] for (uint k = 0; k < AtOnce; k++) parts[(first + k) * THREADS + id] = sums[k];
+      [[unroll]] for (uint k = 0; k < AtOnce; k++)
+        [[unroll]] for (uint j = 0; j < ACROSS; j++) parts[((first + k) * ACROSS + j) * PLANE + id] = sums[k][j];
     }
     barrier();
     [[unroll]] for (uint j = 0; j < INPUTS; j++) {
-      uint k = lane + LANES * j, step = tile - STEPS + k;
+      uint k = turn + ROWS * j, step = tile - STEPS + k;
       if (k >= STEPS || step >= length || !owns) continue;
       float sum = skip * ownU[j];
-      for (uint l = 0; l < LANES; l++) sum += parts[k * THREADS + l * CHANNELS + of];
+      for (uint l = 0; l < LANES; l++) sum += parts[(k * ACROSS + of % ACROSS) * PLANE + l * GROUPS + of / ACROSS];
       if (SSD == 0) sum *= silu(ownZ[j]);
       if (YIELDS != AsHalves) y[to.at + (start + step) * to.stride + channel] = sum;
       if (YIELDS != AsFloats) halves[(start + step) * halvesStride + channel] = uint16_t(halfOf(sum));
     }
   }
-  if (!owns) return;
-  [[unroll]] for (uint i = 0; i < OWN; i++) {
-    uint n = lane * OWN + i;
-    if (n < STATES) state[states + n] = h[i];
-  }
+  [[unroll]] for (uint j = 0; j < ACROSS; j++)
+    [[unroll]] for (uint i = 0; i < OWN; i++) {
+      uint n = lane * OWN + i, of_ = firstChannel + group * ACROSS + j;
+      if (n < STATES && of_ < channels) state[(slotOf(sequence) * channels + of_) * STATES + n] = h[j][i];
+    }
 }
