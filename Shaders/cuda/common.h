@@ -58,7 +58,8 @@ DEVICE float exchange(float v, int mask) {
 }
 DEVICE float exp2_fast(float x) { float r; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x)); return r; }
 DEVICE float reciprocal(float x) { float r; asm("rcp.approx.f32 %0, %1;" : "=f"(r) : "f"(x)); return r; }
-DEVICE float root_reciprocal(float x) { float r; asm("rsqrt.approx.f32 %0, %1;" : "=f"(r) : "f"(x)); return r; }
+// NaN where x has overflowed: 0 would make a row of zeros, which looks like an answer.
+DEVICE float root_reciprocal(float x) { float r; asm("rsqrt.approx.f32 %0, %1;" : "=f"(r) : "f"(x)); return r + x * 0.f; }
 /// A product and a sum that are rounded each: what decoding is defined by.
 DEVICE float mul_rounded(float x, float y) { float r; asm("mul.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
 DEVICE float add_rounded(float x, float y) { float r; asm("add.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }

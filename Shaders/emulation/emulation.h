@@ -56,7 +56,7 @@ DEVICE int sync_count(bool holds) {
 
 DEVICE float exp2_fast(float x) { return exp2f(x); }
 DEVICE float reciprocal(float x) { return 1.f / x; }
-DEVICE float root_reciprocal(float x) { return 1.f / sqrtf(x); }
+DEVICE float root_reciprocal(float x) { return 1.f / sqrtf(x) + x * 0.f; }
 DEVICE float mul_rounded(float x, float y) { return x * y; }
 DEVICE float add_rounded(float x, float y) { return x + y; }
 DEVICE int round_int(float x) { return (int)nearbyintf(x); }

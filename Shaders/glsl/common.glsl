@@ -16,6 +16,9 @@ uint outputRow(uint row) { return batch[batch[6] + row]; }
 uint tokenOf(uint row) { return batch[batch[7] + row]; }
 uint sequenceOf(uint row) { return batch[batch[8] + row]; }
 
+// 1 ÷ √x, and NaN where x has overflowed: 0 would make a row of zeros, which looks like an answer.
+float rootReciprocal(float x) { return x > 3.4e38 ? uintBitsToFloat(0x7fc00000u) : 1.0 / sqrt(x); }
+
 float silu(float x) { return x / (1.0 + exp(-x)); }
 
 // log(1 + exp(x)), from log1p(e) = 2 atanh(e / (2 + e)) with e in (0, 1]: log itself may err by 2^-21 near 1.

@@ -194,7 +194,7 @@ void main() {
   if (INPUT != 0) {
     float all = 0.0;
     for (uint i = 0; i < GROUPS * addends; i++) all += squares[i];
-    sum *= 1.0 / sqrt(all / float(COLUMNS) + epsilon);
+    sum *= rootReciprocal(all / float(COLUMNS) + epsilon);
   }
   sum = (sum + first) * scale;
   if (!convolves) {

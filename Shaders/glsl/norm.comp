@@ -63,7 +63,7 @@ void main() {
   barrier();
   sum = 0.0;
   for (uint i = 0; i < PARTS; i++) sum += sums[i];
-  float scale = 1.0 / sqrt(sum / float(width) + epsilon);
+  float scale = rootReciprocal(sum / float(width) + epsilon);
   if (HELD > 0) {
     [[unroll]] for (uint j = 0; j < HELD; j++)
       if (id + THREADS * j < width) yield(row, first + id + THREADS * j, held[j] * scale);

@@ -192,7 +192,7 @@ void multiply(uint lane) {
   if (word(Input) != 0) {
     float all = 0.0;
     for (uint i = lane; i < THREADS; i += LANES) all += squares[i];
-    mean = 1.0 / sqrt(subgroupAdd(all) / float(columns) + number(Epsilon));
+    mean = rootReciprocal(subgroupAdd(all) / float(columns) + number(Epsilon));
   }
   // Of the rows of a subgroup each thread finishes one, as soon as the next items might yield more than there are threads.
   for (uint first = 0, k = 0, made = 0, done = 0; first < items; first += DEPTH) {
