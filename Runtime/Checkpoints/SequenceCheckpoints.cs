@@ -72,19 +72,17 @@ internal sealed class SequenceCheckpoints(Session session)
         return (int)(kept.Trail.Length - length);
     }
 
-    /// <summary>Goes back to a place, or as near before it as a state is kept.</summary>
-    /// <returns>The tokens from there to the place, which are to be fed; null where nothing is kept and all has to be.</returns>
+    /// <summary>Goes back to a place, or as near before it as a state is kept: to the beginning where none is, as what is fed is the same with kept states and without.</summary>
+    /// <returns>The tokens from there to the place, which are to be fed; null where they are not known.</returns>
     public int[]? ReturnTo(TokenTrail trail)
     {
         if (Now.IsSame(trail) && session.Position == Length && session.HasState) return [];
-        if (_store is null || trail.Length == 0) return null;
-        using Model.Use use = session.Model.Enter();
-        Checkpoint? kept;
-        if (!trail.IsKnown) _store.TryGet(trail, out kept);
-        else kept = _store.Longest(trail.From(0), 0, (int)trail.Length, exact: false);
-        if (kept is null) return null;
-        TakeOver(kept);
-        return trail.From(kept.Trail.Length);
+        if (trail.Length == 0) return null;
+        if (ReturnToKept(trail) is { } kept) return trail.From(kept.Trail.Length);
+        if (!trail.IsKnown) return null;
+        session.Reset();
+        Restart(TokenTrail.Empty);
+        return trail.From(0);
     }
 
     /// <summary>Keeps the state as it is now, where there is room.</summary>
@@ -124,6 +122,17 @@ internal sealed class SequenceCheckpoints(Session session)
         {
             session.Dispose();
         }
+    }
+
+    private Checkpoint? ReturnToKept(TokenTrail trail)
+    {
+        if (_store is null) return null;
+        using Model.Use use = session.Model.Enter();
+        Checkpoint? kept;
+        if (!trail.IsKnown) _store.TryGet(trail, out kept);
+        else kept = _store.Longest(trail.From(0), 0, (int)trail.Length, exact: false);
+        if (kept is not null) TakeOver(kept);
+        return kept;
     }
 
     private void TakeOver(Checkpoint kept)

@@ -60,6 +60,46 @@ public sealed class ChatEditTests
         Assert.InRange(tiny.Model.Loaded.Slots, 1, way == "few" ? 6 : way == "off" ? 5 : 1000);
     }
 
+    /// <summary>Bytes that are no characters, and tokens that text would be cut into otherwise: what a conversation has read is told by its tokens, never by its text.</summary>
+    [Fact]
+    public async Task Edit_AnswersThatTextDoesNotTell_AreTheSameWithKeptStatesAndWithout()
+    {
+        long slot;
+        using (var probe = new TinyModel()) slot = probe.Model.Loaded.SlotBytes(0);
+        var expected = await Talk(new ModelOptions { Checkpoints = null });
+        Assert.Contains(expected, answer => answer.Contains('\ufffd'));
+        Assert.Equal(expected, await Talk(new ModelOptions { Checkpoints = new CheckpointOptions { Every = 16 } }));
+        Assert.Equal(expected, await Talk(new ModelOptions { Checkpoints = new CheckpointOptions { Every = 16 }, StateBudget = 4 * slot }));
+
+        static async Task<List<string>> Talk(ModelOptions options)
+        {
+            using var tiny = new TinyModel(options: options);
+            using var chat = new ChatSession(tiny.Model.StartSession(), ChatTemplate.ChatMl, new SamplingOptions { Seed = 4, Temperature = 1.5f, TopK = 0, TopP = 1, MinP = 0 }.Build(), new GenerationOptions { MaxTokens = 9, IgnoreEos = true });
+            var random = new Random(3);
+            var answers = new List<string>();
+            for (int act = 0; act < 40; act++)
+            {
+                int turns = chat.Messages.Count / 2;
+                switch (random.Next(5))
+                {
+                    case 0 when turns > 0:
+                        answers.Add(await Collect(chat.Edit(random.Next(turns), Said(random))));
+                        break;
+                    case 1 when turns > 0:
+                        answers.Add(await Collect(chat.Retry()));
+                        break;
+                    case 2 when turns > 0:
+                        chat.Undo();
+                        break;
+                    default:
+                        answers.Add(await Collect(chat.Say(Said(random))));
+                        break;
+                }
+            }
+            return answers;
+        }
+    }
+
     [Fact]
     public async Task Edit_AnEarlierTurnOfALongConversation_FeedsLittle()
     {
@@ -104,9 +144,11 @@ public sealed class ChatEditTests
 
     private static string Said(Random random) => string.Concat(Enumerable.Range(0, random.Next(1, 120)).Select(_ => (char)random.Next('a', 'z')));
 
-    private static async Task Collect(IAsyncEnumerable<string> pieces)
+    private static async Task<string> Collect(IAsyncEnumerable<string> pieces)
     {
-        await foreach (string _ in pieces) { }
+        string text = "";
+        await foreach (string piece in pieces) text += piece;
+        return text;
     }
 
     /// <summary>The logits where the answer to one more turn would begin, from the whole conversation fed at once.</summary>
