@@ -7,8 +7,10 @@ namespace MambaRT.Backends.Cuda;
 internal sealed unsafe class CudaContext : IDisposable
 {
     private readonly int _device;
+    [ThreadStatic] private static CudaContext? t_current;
+
     private readonly nint _handle;
-    private bool _disposed;
+    private bool _disposed, _gone;
 
     public CudaContext(int ordinal)
     {
@@ -73,10 +75,28 @@ internal sealed unsafe class CudaContext : IDisposable
         }
     }
 
-    public void MakeCurrent() => CudaException.Check(cuCtxSetCurrent(_handle), "cuCtxSetCurrent");
+    /// <summary>
+    /// Whether somebody has destroyed the context of this thread. All that was made in it went with it, and nothing of it may be handed to the driver again, not even
+    /// to be given back: on an H100 (580.159) cuGraphExecDestroy then waits for a lock forever.
+    /// </summary>
+    public static bool IsGone => t_current is { _gone: true };
 
-    /// <summary>The same before something is given back, which is tried on a lost device too.</summary>
-    public void TryMakeCurrent() => _ = cuCtxSetCurrent(_handle);
+    public void MakeCurrent()
+    {
+        t_current = this;
+        CudaException.Check(cuCtxSetCurrent(_handle), "cuCtxSetCurrent");
+    }
+
+    /// <summary>The same before something is given back, which is tried on a lost device too, but not where the context is no more (<see cref="IsGone"/>).</summary>
+    public void TryMakeCurrent()
+    {
+        const int Deinitialized = 4, InvalidContext = 201, ContextIsDestroyed = 709;
+        t_current = this;
+        nuint free, total;
+        int code = cuCtxSetCurrent(_handle);
+        if (code == 0) code = cuMemGetInfo_v2(&free, &total);   // which takes a context that is there
+        _gone |= code is Deinitialized or InvalidContext or ContextIsDestroyed;
+    }
 
     public void Dispose()
     {

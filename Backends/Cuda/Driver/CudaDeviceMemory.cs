@@ -20,7 +20,7 @@ internal sealed unsafe class CudaDeviceMemory : IDisposable
     public void Dispose()
     {
         if (Address == 0) return;
-        _ = cuMemFree_v2(Address);
+        if (!CudaContext.IsGone) _ = cuMemFree_v2(Address);
         Address = 0;
     }
 }

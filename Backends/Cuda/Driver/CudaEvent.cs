@@ -30,7 +30,7 @@ internal sealed unsafe class CudaEvent : IDisposable
     public void Dispose()
     {
         if (_handle == 0) return;
-        _ = cuEventDestroy_v2(_handle);
+        if (!CudaContext.IsGone) _ = cuEventDestroy_v2(_handle);
         _handle = 0;
     }
 }

@@ -13,6 +13,6 @@ internal sealed class CudaGraphExec(nint handle) : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
-        _ = cuGraphExecDestroy(Handle);
+        if (!CudaContext.IsGone) _ = cuGraphExecDestroy(Handle);
     }
 }

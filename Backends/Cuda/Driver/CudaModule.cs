@@ -59,7 +59,7 @@ internal sealed unsafe class CudaModule : IDisposable
     public void Dispose()
     {
         if (_handle == 0) return;
-        _ = cuModuleUnload(_handle);
+        if (!CudaContext.IsGone) _ = cuModuleUnload(_handle);
         _handle = 0;
     }
 }

@@ -47,6 +47,6 @@ internal sealed unsafe class CudaRegisteredHostMemory : IDisposable
     {
         if (!_registered) return;
         _registered = false;
-        _ = cuMemHostUnregister(Address);
+        if (!CudaContext.IsGone) _ = cuMemHostUnregister(Address);
     }
 }

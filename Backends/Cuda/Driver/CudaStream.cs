@@ -58,7 +58,7 @@ internal sealed unsafe class CudaStream : IDisposable
     public void Dispose()
     {
         if (_handle == 0) return;
-        _ = cuStreamDestroy_v2(_handle);
+        if (!CudaContext.IsGone) _ = cuStreamDestroy_v2(_handle);
         _handle = 0;
     }
 }
