@@ -88,7 +88,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         arguments.Y = arena[op.Output];
         arguments.Half = halves.Rounding(op.Output, Rows(op.Output));
         int width = op.Output.Width / arguments.Groups;
-        bool wide = width % 4 == 0 && width <= MostThreads * ColumnsOfThread && IsWide(arguments.X) && IsWide(arguments.Y) && (arguments.Z.Data == 0 || IsWide(arguments.Z));
+        bool wide = width % 4 == 0 && width <= MostThreads * ColumnsOfThread && arguments.X.IsWide && arguments.Y.IsWide && (arguments.Z.Data == 0 || arguments.Z.IsWide);
         int threads = MostThreads;
         if (wide && arguments.Groups == 1) arguments.Parts = Products.Parted(op, Rows(op.Output));
         while (wide && threads > 64 && width <= threads / 2 * ColumnsOfThread) threads /= 2;
@@ -114,7 +114,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         arguments.Half = halves.Rounding(op.Output, bucket.Rows);
         if (bucket.Single)
         {
-            bool wide = op.DConv == MostTaps && op.X.Width % WholeWarps == 0 && arguments.Window % 4 == 0 && IsWide(x) && IsWide(y);
+            bool wide = op.DConv == MostTaps && op.X.Width % WholeWarps == 0 && arguments.Window % 4 == 0 && x.IsWide && y.IsWide;
             Add(op, "conv", wide ? "conv_step_4" : "conv_step", wide ? Parts(op.X.Width, 4 * Threads) : blocks, bucket.Sequences, Threads, arguments);
             return;
         }
@@ -123,7 +123,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
             Add(op, "conv", "conv_rows", blocks, rowBlocks, Threads, arguments);
             Add(op, "conv", "conv_window", blocks, bucket.Sequences, Threads, arguments);
         }
-        else if (op.X.Width % WholeWarps == 0 && IsWide(x) && IsWide(y)) Add(op, "conv", "conv_rows_4", Parts(op.X.Width, 4 * Threads), rowBlocks, Threads, arguments);
+        else if (op.X.Width % WholeWarps == 0 && x.IsWide && y.IsWide) Add(op, "conv", "conv_rows_4", Parts(op.X.Width, 4 * Threads), rowBlocks, Threads, arguments);
         else Add(op, "conv", "conv_rows_1", blocks, rowBlocks, Threads, arguments);
     }
 
@@ -209,12 +209,10 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         Add(op, module, $"matmul_{form.Kernels}", Parts(op.Output.Width, Side), Parts(Rows(op.X), Side), 256, arguments);
     }
 
-    private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
-
     private static bool IsPaired(MatrixPointer m) => m.Data % 8 == 0 && m.Stride % 2 == 0;
 
     /// <summary>Whether weights and activations can be read sixteen bytes at a time.</summary>
-    private static bool IsWide(WeightForm form, in LinearArguments a) => form.IsHalf && a.Weights.Stride % 16 == 0 && IsWide(a.X);
+    private static bool IsWide(WeightForm form, in LinearArguments a) => form.IsHalf && a.Weights.Stride % 16 == 0 && a.X.IsWide;
 
     /// <summary>The op's input in 8 bits; rounded anew unless the last rounding was of the same value.</summary>
     private RoundedPointer Rounded(LinearOp op)

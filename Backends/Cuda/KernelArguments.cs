@@ -17,6 +17,9 @@ internal struct MatrixPointer
 {
     public ulong Data;
     public int Stride, Width;
+
+    /// <summary>Whether rows can be accessed sixteen bytes at once.</summary>
+    public readonly bool IsWide => Data % 16 == 0 && Stride % 4 == 0;
 }
 
 /// <summary>Weights in formats.h.</summary>

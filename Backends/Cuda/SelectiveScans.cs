@@ -5,20 +5,17 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>The kernels of scan.cu and scan_segments.cu: Mamba-1's scan over the rows of sequences.</summary>
 internal sealed class SelectiveScans(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, Bucket bucket, LaunchList launches)
 {
-    private const int Threads = 128, Channels = 16, ThreadsOfChannel = 32;
+    private const int Threads = 128, Channels = 16;
 
-    /// <summary>States a channel that scans by segments of time hold in registers.</summary>
-    private const int MostOfSegments = 16;
-
-    /// <summary>Channels of a block that goes through segments of time at once.</summary>
-    private static readonly int[] ChannelsOfSegments = [12, 16];
+    /// <summary>Of scans by segments of time: states a channel that are held in registers, and channels and threads of a block.</summary>
+    private const int MostOfSegments = 16, ChannelsOfSegments = 12, ThreadsOfSegments = 32 * ChannelsOfSegments;
 
     /// <summary>Adds a scan.</summary>
     public void Add(SelectiveScanOp op)
     {
         ScanArguments arguments = Arguments(op);
-        int segments = op.DState <= MostOfSegments ? Array.Find(ChannelsOfSegments, channels => Parts(op.U.Width, channels) * bucket.Sequences <= model.Kernels.MultiProcessors) : 0;
-        if (segments > 0) Add(op, "scan_segments", $"scan_segments_{segments}", segments, segments * ThreadsOfChannel, arguments);
+        bool haveRoom = Parts(op.U.Width, ChannelsOfSegments) * bucket.Sequences <= model.Kernels.MultiProcessors;   // all blocks at once
+        if (op.DState <= MostOfSegments && haveRoom) Add(op, "scan_segments", "scan_segments_12", ChannelsOfSegments, ThreadsOfSegments, arguments);
         else Add(op, "scan", $"selective_scan_{(op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates)}", Channels, Threads, arguments);
     }
 
@@ -45,10 +42,8 @@ internal sealed class SelectiveScans(CudaModel model, DeviceWeights weights, Are
             Bias = weights.Vector(op.DtBias),
             State = model.Plan.States.Entries[op.State.Index].CanonicalOffset,
             States = op.DState,
-            Wide = op.U.Width % 4 == 0 && op.DState % 4 == 0 && IsWide(u) && IsWide(dt) && IsWide(b) && IsWide(c) && IsWide(z) && IsWide(y) ? 1 : 0,
+            Wide = op.U.Width % 4 == 0 && op.DState % 4 == 0 && u.IsWide && dt.IsWide && b.IsWide && c.IsWide && z.IsWide && y.IsWide ? 1 : 0,
             Half = halves.Rounding(op.Output, bucket.Rows),
         };
     }
-
-    private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
 }

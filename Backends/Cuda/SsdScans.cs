@@ -63,7 +63,7 @@ internal sealed class SsdScans(CudaModel model, DeviceWeights weights, ArenaMemo
             HeadDim = op.HeadDim,
             Groups = op.NGroups,
             States = op.DState,
-            Wide = IsWide(b) && IsWide(c) && op.DState % 4 == 0 && IsWide(x) && IsWide(y) && op.HeadDim % 4 == 0 ? 1 : 0,
+            Wide = b.IsWide && c.IsWide && op.DState % 4 == 0 && x.IsWide && y.IsWide && op.HeadDim % 4 == 0 ? 1 : 0,
         };
     }
 
@@ -86,6 +86,4 @@ internal sealed class SsdScans(CudaModel model, DeviceWeights weights, ArenaMemo
 
     private void Add<TArguments>(SsdScanOp op, string module, string kernel, long blocks, int threads, in TArguments arguments, int sharedBytes = 0) where TArguments : unmanaged =>
         launches.Add(op.Name, model.Kernels.Function(module, kernel, sharedBytes), blocks, bucket.Sequences, threads, arguments, sharedBytes);
-
-    private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
 }

@@ -113,7 +113,7 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
         const int MostThreads = 256, LeastThreads = 32, ColumnsOfThread = 8;
         int threads = MostThreads;
         while (threads > LeastThreads && to.To.Stride <= threads / 2 * ColumnsOfThread) threads /= 2;
-        Add(op, "halve", "split", rows, 1, threads, new SplitArguments { Batch = table.Pointers, X = from, To = to, Rows = domain, Wide = IsWide(from) && from.Width % 4 == 0 ? 1 : 0, Rounded = rounded ? 1 : 0 });
+        Add(op, "halve", "split", rows, 1, threads, new SplitArguments { Batch = table.Pointers, X = from, To = to, Rows = domain, Wide = from.IsWide && from.Width % 4 == 0 ? 1 : 0, Rounded = rounded ? 1 : 0 });
     }
 
     /// <summary>Where an op leaves its output in parts, as the next product that reads such reads it; no data for nowhere.</summary>
@@ -217,14 +217,12 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
             Parts = SumsOf(outputs, rows, tile),
             RowTiles = Parts(rows, tile.Rows),
             Stored = factors.Stored ? 1 : 0,
-            Wide = outputs % 4 == 0 && IsWide(arguments.Y) && IsWide(arguments.AddTo) && half.Data % 8 == 0 && half.Stride % 4 == 0 ? 1 : 0,
+            Wide = outputs % 4 == 0 && arguments.Y.IsWide && arguments.AddTo.IsWide && half.Data % 8 == 0 && half.Stride % 4 == 0 ? 1 : 0,
             Arrived = halves.Arrived,
             NotFinite = notFinite,
         };
         Add(op, $"narrow_{factors.Type}", NameOf(factors.Type, tile), Parts(outputs, tile.Columns), product.RowTiles * tile.Splits, tile.Threads, product, tile.SharedBytes);
     }
-
-    private static bool IsWide(MatrixPointer m) => m.Data % 16 == 0 && m.Stride % 4 == 0;
 
     private void ByMma(LinearOp op, Factors factors, in LinearArguments arguments, int rows, TensorTile tile) =>
         Add(op, $"tensor_{factors.Type}", NameOf(factors.Type, tile), Parts(arguments.Weights.Rows, tile.Columns), Parts(rows, tile.Rows), tile.Threads,

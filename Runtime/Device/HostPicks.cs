@@ -12,7 +12,7 @@ public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked, IRe
     private readonly int[] _counts = new int[2];
     private readonly bool[] _finite = new bool[2];
     private float[] _allowed = [];
-    private int _next, _row;   // of the batch at hand
+    private int _next, _row, _outputs;   // of the batch at hand
 
     /// <summary>Picks for each sequence of a batch that was run, and notes it in the table.</summary>
     /// <param name="run">The run's number, of which consecutive ones are kept apart.</param>
@@ -32,7 +32,8 @@ public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked, IRe
     public void Begin(long run, scoped in Batch batch)
     {
         (_counts[run & 1], _finite[run & 1]) = (batch.Picks.Length, true);
-        (_next, _row) = (0, 0);
+        (_next, _row, _outputs) = (0, 0, 0);
+        foreach (SequenceSpan span in batch.Sequences) _outputs += span.OutputCount;
     }
 
     /// <summary>Picks for the next sequence, while there is one (<see cref="IsOver"/>).</summary>
@@ -45,9 +46,7 @@ public sealed class HostPicks(int sequences, IReadOnlyList<int> neverPicked, IRe
         ref int picked = ref _picked[run & 1][i];
         picked = -1;
         if (span.Outputs == OutputRows.None || table.IsLeft(span.Slot)) return;
-        int outputs = 0;
-        foreach (SequenceSpan each in batch.Sequences) outputs += each.OutputCount;
-        int vocabulary = logits.Length / outputs;   // of this one, at least
+        int vocabulary = logits.Length / _outputs;   // this one's is among them
         ReadOnlySpan<float> own = logits.Slice((_row - 1) * vocabulary, vocabulary);
         _finite[run & 1] &= Logits.AreFinite(own);
         picked = _picker.Pick(Allowed(own, batch.Picks[i].NoEnds), batch.Picks[i], span.Position + span.Count);

@@ -124,10 +124,7 @@ template<int Channels> struct Segments {
     }
 };
 
-#define KERNELS(channels) \
-    KERNEL_ROOMY(scan_segments_##channels, ScanArguments, 32 * channels) { \
-        SHARED Segments<channels>::Shared memory; \
-        Segments<channels>::run(a, memory); \
-    }
-KERNELS(12)
-KERNELS(16)
+KERNEL_ROOMY(scan_segments_12, ScanArguments, 32 * 12) {
+    SHARED Segments<12>::Shared memory;
+    Segments<12>::run(a, memory);
+}
