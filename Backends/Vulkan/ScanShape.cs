@@ -41,6 +41,6 @@ internal readonly record struct ScanShape(int Own, int Lanes, int Steps, int Acr
         return new ScanShape(own, lanes, steps, across);
     }
 
-    /// <summary>Shared memory that it takes.</summary>
-    private int Bytes => Steps * sizeof(float) * (Across > 1 ? 2 + Channels + 2 * Own * Lanes + Across * (Threads + Threads / Lanes) : 2 * Channels + 2 * Own * Lanes + Threads);
+    /// <summary>Shared memory that it takes; without channels of one thread a pair of values that is declared and unused.</summary>
+    private int Bytes => Across > 1 ? Steps * sizeof(float) * (2 + Channels + 2 * Own * Lanes + Across * (Threads + Threads / Lanes)) : Steps * sizeof(float) * (2 * Channels + 2 * Own * Lanes + Threads) + 2 * sizeof(float);
 }

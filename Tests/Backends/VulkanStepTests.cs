@@ -74,13 +74,13 @@ public sealed class VulkanStepTests
     public void ScanShape_OfAnySize_HasAllStatesWithinSharedMemory()
     {
         foreach ((int channels, int ofGroup) in new[] { (24, 24), (1536, 1536), (5120, 5120), (96, 32), (90, 30), (8192, 1024) })
-            foreach (int states in new[] { 1, 4, 16, 24, 64, 128 })
+            foreach (int states in new[] { 1, 4, 16, 24, 32, 64, 128 })
                 foreach (int ofHead in new[] { 0, 6, 16, 64 })
                     foreach (int sharedBytes in new[] { 16 << 10, 32 << 10, 48 << 10 })
                     {
                         var s = ScanShape.For(states, channels, ofGroup, ofHead, sharedBytes);
                         int threads = ScanShape.Threads, groups = threads / s.Lanes, plane = s.Across > 1 ? threads + groups : threads;
-                        int inputs = s.Across > 1 ? 2 * s.Steps + s.Steps * s.Channels : 2 * s.Steps * s.Channels;   // the arrays of scan.comp
+                        int inputs = s.Across > 1 ? 2 * s.Steps + s.Steps * s.Channels : 2 * s.Steps * s.Channels + 2;   // the arrays of scan.comp
                         int bytes = 4 * (inputs + 2 * s.Steps * s.Own * s.Lanes + s.Steps * s.Across * plane);
                         Assert.True(s.Own * s.Lanes >= states && s.Own % 2 == 0 && s.Steps % 8 == 0 && bytes <= sharedBytes, $"{states} states, {bytes} bytes: {s}");
                         Assert.True(ofGroup == channels || ofGroup % s.Channels == 0, $"{ofGroup} channels read the same: {s}");
