@@ -83,13 +83,13 @@ vec4 bring(uint row, uint column, inout float square) {
   return v;
 }
 
-// The bytes of sixteen, each plus RAISED: as low bits of halves of 1,024 and more they take few instructions to become floats. Sums lose ten bits by that,
-// which is far less than such weights do.
-const float RAISED = 1024.0 + 128.0;
+// The bytes of sixteen, each plus RAISED: as high bits of the fractions of halves from 256 on they take few instructions to become floats. Sums lose a
+// bit or two by that, not more.
+const float RAISED = 256.0 + 128.0;
 void raise(Sixteen s, out float v[16]) {
   [[unroll]] for (uint i = 0; i < 4; i++) {
     uint biased = s.q[i] ^ 0x80808080u;
-    vec2 even = unpackHalf2x16(biased & 0x00ff00ffu | 0x64006400u), odd = unpackHalf2x16(biased >> 8 & 0x00ff00ffu | 0x64006400u);
+    vec2 even = unpackHalf2x16(biased << 2 & 0x03fc03fcu | 0x5c005c00u), odd = unpackHalf2x16(biased >> 6 & 0x03fc03fcu | 0x5c005c00u);
     v[4 * i] = even.x;
     v[4 * i + 1] = odd.x;
     v[4 * i + 2] = even.y;
