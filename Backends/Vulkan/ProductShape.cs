@@ -33,7 +33,8 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <param name="rows">Rows of x.</param>
     /// <param name="subgroup">Threads that add up by themselves; 1 where none do.</param>
     /// <param name="sharedBytes">Shared memory of a workgroup at most.</param>
-    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes)
+    /// <param name="software">Whether a processor does what the device does: it reads memory value by value, so that several rows of the weights share what they read of x.</param>
+    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool software = false)
     {
         int unit = wide && place.Form.IsHalf ? 8 : 16, tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
         int units = DispatchList.Parts(place.Columns, unit), lanes = Math.Max(LeastLanes, subgroup);
@@ -41,8 +42,8 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
         while (tokens == 1 && lanes < MostLanes && (long)place.Rows * lanes / LeastLanes < EnoughOfOneRow && units >= 4 * lanes) lanes *= 2;
         bool prefetches = unit == 8 || place.Form.IsQuantized;
         bool many = tokens == 1 && place.Columns >= WideColumns;   // columns, for which larger workgroups were quicker
-        int threads = many ? 2 * MostLanes : MostLanes, ofThread = tokens > 1 ? 4 : many ? 2 : 1;
-        if (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough) ofThread = 1;
+        int threads = many ? 2 * MostLanes : MostLanes, ofThread = tokens > 1 || software ? 4 : many ? 2 : 1;
+        if (!(software && tokens == 1) && (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough)) ofThread = 1;
         int ahead = !prefetches ? 1 : Math.Max(1, (unit == 8 ? 8 : 6) / ofThread), addends = threads / subgroup;
         for (int rounds = 1; ; rounds++)
         {

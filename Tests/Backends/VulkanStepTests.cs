@@ -54,14 +54,16 @@ public sealed class VulkanStepTests
     [InlineData("F16", 64, 32 << 10)]
     [InlineData("Q8_0", 8, 32 << 10)]
     [InlineData("Q4_K", 32, 48 << 10)]
-    public void ProductShape_OfAnySize_CoversTheMatrixWithinSharedMemory(string form, int subgroup, int sharedBytes)
+    [InlineData("Q8_0", 8, 32 << 10, true)]
+    [InlineData("F32", 1, 16 << 10, true)]
+    public void ProductShape_OfAnySize_CoversTheMatrixWithinSharedMemory(string form, int subgroup, int sharedBytes, bool software = false)
     {
         foreach (int columns in new[] { 16, 48, 256, 768, 1536, 2048, 2560, 5120, 8192 })
             foreach (int count in new[] { 1, 33, 80, 192, 768, 3352, 10240, 50280 })
                 foreach (int rows in new[] { 1, 2, 5, 8, 16 })
                 {
                     var place = new WeightPlace(new WeightForm(form, WeightLayout.AsStored), default, default, count, columns, columns, 0);
-                    var s = ProductShape.For(place, wide: true, rows, subgroup, sharedBytes);
+                    var s = ProductShape.For(place, wide: true, rows, subgroup, sharedBytes, software);
                     int chunks = (columns + s.Chunk - 1) / s.Chunk, steps = (s.Chunk / s.Unit + s.Lanes * s.Depth - 1) / (s.Lanes * s.Depth) * s.Depth;
                     long bytes = 4 * ((long)s.Tokens * steps * s.Lanes * s.Unit + s.Addends * (s.Rows * s.Tokens + 1));
                     Assert.True(bytes <= sharedBytes && chunks * (long)s.Chunk >= columns && (chunks - 1) * (long)s.Chunk < columns, $"{bytes} bytes, {columns} columns: {s}");
