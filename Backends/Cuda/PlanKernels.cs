@@ -6,7 +6,7 @@ namespace MambaRT.Backends.Cuda;
 internal static class PlanKernels
 {
     /// <summary>States a channel that the scans hold in registers at most.</summary>
-    public const int MostScanStates = 128, MostSsdStates = 256;
+    public const int MostScanStates = 256, MostSsdStates = 256;
 
     /// <summary>What no kernel can run, by op; null for nothing.</summary>
     public static string? WhyNot(Plan plan)

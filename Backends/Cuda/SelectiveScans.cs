@@ -5,7 +5,7 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>The kernels of scan.cu and scan_segments.cu: Mamba-1's scan over the rows of sequences.</summary>
 internal sealed class SelectiveScans(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, Bucket bucket, LaunchList launches)
 {
-    private const int Threads = 128, Channels = 16;
+    private const int Channels = 16;
 
     /// <summary>Of scans by segments of time: states a channel that are held in registers, and channels and threads of a block.</summary>
     private const int MostOfSegments = 16, ChannelsOfSegments = 12, ThreadsOfSegments = 32 * ChannelsOfSegments;
@@ -15,8 +15,13 @@ internal sealed class SelectiveScans(CudaModel model, DeviceWeights weights, Are
     {
         ScanArguments arguments = Arguments(op);
         bool haveRoom = Parts(op.U.Width, ChannelsOfSegments) * bucket.Sequences <= model.Kernels.MultiProcessors;   // all blocks at once
-        if (op.DState <= MostOfSegments && haveRoom) Add(op, "scan_segments", "scan_segments_12", ChannelsOfSegments, ThreadsOfSegments, arguments);
-        else Add(op, "scan", $"selective_scan_{(op.DState <= 16 ? 16 : op.DState <= 32 ? 32 : PlanKernels.MostScanStates)}", Channels, Threads, arguments);
+        if (op.DState <= MostOfSegments && haveRoom)
+        {
+            Add(op, "scan_segments", "scan_segments_12", ChannelsOfSegments, ThreadsOfSegments, arguments);
+            return;
+        }
+        (int most, int threads) = op.DState switch { <= 16 => (16, 128), <= 32 => (32, 128), <= 128 => (128, 128), _ => (PlanKernels.MostScanStates, 256) };
+        Add(op, "scan", $"selective_scan_{most}", Channels, threads, arguments);
     }
 
     /// <summary>The modules for an op.</summary>

@@ -8,8 +8,9 @@ static constexpr int Channels = 16, Quads = Channels / 4;
 /// States n = group · Per + i of a channel in a thread; Tile rows at a time, in batches.
 template<int Per, int Groups, int Tile, int Batch> struct Scan {
     static constexpr int Threads = Channels * Groups, Most = Per * Groups, RowPadding = Channels;
-    /// A thread prepares and finishes four channels of one row, and fetches four states of B and C of some rows: other threads than those, where there are enough.
-    static constexpr int Preparing = Tile * Quads, Fours = Most / 4, Sharing = Threads > Preparing ? Threads - Preparing : Threads, Pairs = Tile * Fours / Sharing;
+    /// A thread prepares and finishes four channels of one row, and fetches four states of B and C of some rows: other threads than those, where these share them evenly.
+    static constexpr int Preparing = Tile * Quads, Fours = Most / 4, Others = Threads - Preparing;
+    static constexpr int Sharing = Others > 0 && Others % Fours == 0 && Tile * Fours % Others == 0 ? Others : Threads, Pairs = Tile * Fours / Sharing;
     struct Fetched { F4 dt, u, z, b[Pairs], c[Pairs]; };
     struct Shared {
         alignas(16) F2 steps[Tile][Channels];                       // Δ, Δ · u
@@ -182,3 +183,4 @@ template<int Per, int Groups, int Tile, int Batch> struct Scan {
 KERNELS(16, 2, 32, 8)
 KERNELS(32, 4, 32, 4)
 KERNELS(128, 16, 16, 1)
+KERNELS(256, 16, 8, 1)

@@ -119,7 +119,7 @@ internal static class OpCases
 
     private static IEnumerable<OpCase> SelectiveScans()
     {
-        foreach ((int dInner, int dState) in new[] { (48, 16), (1552, 16), (40, 16), (8, 4), (7, 16), (48, 8), (7, 8), (48, 1), (48, 32), (33, 5) })
+        foreach ((int dInner, int dState) in new[] { (48, 16), (1552, 16), (40, 16), (8, 4), (7, 16), (48, 8), (7, 8), (48, 1), (48, 32), (33, 5), (48, 128), (40, 256), (7, 133) })
             yield return Scan($"selective_scan inner={dInner} state={dState}", dInner, dState, (_, _) => null);
         // From row to row Δ leaps between next to nothing and 80, where exp(Δ·A) vanishes and e^80 is near the end of float32.
         yield return Scan("selective_scan inner=48 state=16 dt=±80", 48, 16, (row, column) => column >= 48 && column < 96 ? (row % 3 - 1) * 80f : null);
