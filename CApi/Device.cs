@@ -8,6 +8,7 @@ internal sealed class Device : IDisposable
 {
     private readonly string? _name, _pipelines;
     private readonly int _gpuLayers;
+    private readonly int? _chunkTokens;
     private readonly bool _hasMemory;
     private readonly CpuOptions? _cpu;
     private readonly LentThreads? _threads;
@@ -22,6 +23,7 @@ internal sealed class Device : IDisposable
         _name = Arguments.TextOrNull(options.Backend);
         _pipelines = Arguments.FolderOrNull(options.PipelineFolder, "pipeline_folder");
         _gpuLayers = options.GpuLayers;
+        _chunkTokens = options.ChunkTokens > 0 ? options.ChunkTokens : null;
         _hasMemory = options.MemoryLimit > 0 || options.Allocate != null;
         _threads = options.ParallelFor != null ? new LentThreads(options) : null;
         if (options.Threads > 0 || _threads is not null) _cpu = new CpuOptions { Threads = options.Threads, ParallelFor = _threads is null ? null : _threads.Run };
@@ -42,6 +44,6 @@ internal sealed class Device : IDisposable
         if (_name is not (null or "auto"))
             return _gpuLayers >= 0 && BackendSelector.IsGpu(_name) ? BackendSelector.CreateSplit(_name, _gpuLayers, plan, _cpu, _pipelines) : BackendSelector.Create(_name, _cpu, _pipelines);
         if (_hasMemory) return BackendSelector.Create("cpu", _cpu);
-        return _gpuLayers >= 0 && BackendSelector.FirstGpu is { } gpu ? BackendSelector.CreateSplit(gpu, _gpuLayers, plan, _cpu, _pipelines) : BackendSelector.Choose(plan, weights, _cpu, out _, _pipelines);
+        return _gpuLayers >= 0 && BackendSelector.FirstGpu is { } gpu ? BackendSelector.CreateSplit(gpu, _gpuLayers, plan, _cpu, _pipelines) : BackendSelector.Choose(plan, weights, _cpu, out _, _pipelines, _chunkTokens);
     }
 }

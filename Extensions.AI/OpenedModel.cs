@@ -13,7 +13,7 @@ internal sealed class OpenedModel : IDisposable
         IBackend? made = null;
         try
         {
-            Model = Model.OpenOnChoice(path, (plan, weights) => made = options.Backend == "auto" ? BackendSelector.Choose(plan, weights, null, out _, options.PipelineFolder) : BackendSelector.Create(options.Backend, cacheFolder: options.PipelineFolder), options.Model);
+            Model = Model.OpenOnChoice(path, (plan, weights) => made = options.Backend == "auto" ? BackendSelector.Choose(plan, weights, null, out _, options.PipelineFolder, options.Model.ChunkTokens) : BackendSelector.Create(options.Backend, cacheFolder: options.PipelineFolder), options.Model);
             _backend = made;
         }
         catch

@@ -32,7 +32,7 @@ internal sealed class HookedBackend : IBackend
 
     public DeviceDescription Device => _inner.Device;
 
-    public string? WhyNot(Plan plan, IWeightSource weights) => Why ?? _inner.WhyNot(plan, weights);
+    public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) => Why ?? _inner.WhyNot(plan, weights, chunkTokens);
 
     public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => _inner.Estimate(plan, weights, options);
 

@@ -55,7 +55,8 @@ public static class BackendSelector
     /// <param name="cpu">What a CPU backend is made with. Given cores decide for the CPU.</param>
     /// <param name="whyNot">Why a device that there is was not taken, as a sentence; null where one was, or there is none.</param>
     /// <param name="cacheFolder">Where a GPU keeps what its driver makes of shaders; null for nowhere.</param>
-    public static IBackend Choose(Plan plan, IWeightSource weights, CpuOptions? cpu, out string? whyNot, string? cacheFolder = null)
+    /// <param name="chunkTokens">Tokens that prompts will be fed in (<see cref="ModelOptions.ChunkTokens"/>), as a model may fit with few that does not with many; null for as many as each device runs best.</param>
+    public static IBackend Choose(Plan plan, IWeightSource weights, CpuOptions? cpu, out string? whyNot, string? cacheFolder = null, int? chunkTokens = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(weights);
@@ -66,7 +67,7 @@ public static class BackendSelector
             try
             {
                 backend = Create(gpu, null, cacheFolder);
-                if (backend.WhyNot(plan, weights) is not string why)
+                if (backend.WhyNot(plan, weights, chunkTokens) is not string why)
                 {
                     whyNot = null;
                     return backend;

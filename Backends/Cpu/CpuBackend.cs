@@ -78,7 +78,7 @@ public sealed class CpuBackend : IBackend
     public DeviceDescription Device => new(Probes.ProcessorName, DeviceDescription.HostMemoryBytes, SharesHostMemory: true);
 
     /// <summary>It runs every op, and every storage type that there is.</summary>
-    public string? WhyNot(Plan plan, IWeightSource weights) => null;
+    public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) => null;
 
     /// <summary>Told by placing the weights that are decoded, which are small, and compiling as for use: memory that is not written to is not taken.</summary>
     /// <inheritdoc/>

@@ -86,8 +86,8 @@ public sealed class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string? WhyNot(Plan plan, IWeightSource weights) =>
-        PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, ChunkTokensFor(plan), _kernels.Capability >= 80, _exact).WhyNot(_context.FreeBytes);
+    public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) =>
+        PlanKernels.WhyNot(plan) ?? new MemoryNeed(plan, weights, Math.Min(chunkTokens ?? ChunkTokensFor(plan), MostTokens), _kernels.Capability >= 80, _exact).WhyNot(_context.FreeBytes);
 
     /// <inheritdoc/>
     public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) =>

@@ -16,7 +16,7 @@ public sealed class ReferenceBackend : IBackend
     public DeviceDescription Device => new("host", DeviceDescription.HostMemoryBytes, SharesHostMemory: true);
 
     /// <summary>It runs every op and decodes every storage type.</summary>
-    public string? WhyNot(Plan plan, IWeightSource weights) => null;
+    public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) => null;
 
     /// <inheritdoc/>
     public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options)

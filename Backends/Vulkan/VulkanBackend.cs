@@ -74,7 +74,8 @@ public sealed class VulkanBackend : IBackend
     public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, Chunk, 1 << BitOperations.Log2((uint)_device.Traits.MostRows));   // buckets are powers of two
 
     /// <inheritdoc/>
-    public string? WhyNot(Plan plan, IWeightSource weights) => PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Chunk, _device.Traits.FreeBytes, _device.Matrices);
+    public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) =>
+        PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Math.Min(chunkTokens ?? Chunk, Device.MostTokens), _device.Traits.FreeBytes, _device.Matrices);
 
     /// <summary>Whether products of many rows are of cooperative matrices.</summary>
     internal bool MultipliesByMatrices => _device.Matrices != MatrixUse.None;
@@ -87,7 +88,7 @@ public sealed class VulkanBackend : IBackend
     /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
     {
-        if (WhyNot(plan, weights) is string why) throw new NotSupportedException(why);
+        if (WhyNot(plan, weights, Math.Max(options.ChunkTokens, 1)) is string why) throw new NotSupportedException(why);
         return new VulkanModel(plan, weights, options, _device, _pipelines, cancel);
     }
 

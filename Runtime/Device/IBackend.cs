@@ -19,7 +19,10 @@ public interface IBackend : IDisposable
     int ChunkTokensFor(Plan plan) => Device.ChunkTokens;
 
     /// <summary>Why the device cannot run a plan, in a sentence that names the op or tensor; null when it can. Loads nothing.</summary>
-    string? WhyNot(Plan plan, IWeightSource weights);
+    /// <param name="plan">What it would run.</param>
+    /// <param name="weights">Where the weights are read.</param>
+    /// <param name="chunkTokens">Tokens that prompts will be fed in, which memory is counted for; null for as many as the device runs best.</param>
+    string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null);
 
     /// <summary>What a model would take, told without placing it on a device: no less than <see cref="ILoadedModel.Memory"/> then says.</summary>
     /// <param name="plan">What it would run.</param>

@@ -62,10 +62,12 @@ public sealed class SplitBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public string? WhyNot(Plan plan, IWeightSource weights)
+    public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return Pieces(plan) is (Plan first, Plan last) ? _first.WhyNot(first, weights) ?? _last.WhyNot(last, weights) : Only(plan).WhyNot(plan, weights);
+        if (Pieces(plan) is not (Plan first, Plan last)) return Only(plan).WhyNot(plan, weights, chunkTokens);
+        int chunk = chunkTokens ?? ChunkTokensFor(plan);
+        return _first.WhyNot(first, weights, chunk) ?? _last.WhyNot(last, weights, chunk);
     }
 
     /// <inheritdoc/>

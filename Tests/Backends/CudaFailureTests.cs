@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MambaRT.Backends.Auto;
 using MambaRT.Backends.Cuda;
 using MambaRT.Formats;
 using Xunit;
@@ -298,6 +299,29 @@ public sealed class CudaFailureTests : IDisposable
         }
         Assert.False(fits);
         Assert.NotEmpty(told);
+    }
+
+    /// <summary>Memory that is enough for short chunks alone: 'auto' asks for those that the user gave.</summary>
+    [MachineFact(Needs.EmulatedCuda)]
+    public void WhyNot_UsersChunkFitsAndTheProposedDoesNot_IsNothing()
+    {
+        const int Chunk = 16;
+        using TinyWeights weights = TinyModels.Make("mamba2-g3", QuantTypes.F32);
+        Plan plan = Model.PlanOf(weights.Metadata, weights.Weights);
+        using IBackend backend = TestBackends.Create("cuda");
+        long bytes = 1 << 20;
+        do EmulatedCuda.Resize(EmulatedCuda.Used + (bytes += 256 << 10));
+        while (backend.WhyNot(plan, weights.Weights, Chunk) is not null);
+        Assert.Contains("missing", backend.WhyNot(plan, weights.Weights));
+        Assert.Contains("missing", backend.WhyNot(plan, weights.Weights, backend.ChunkTokensFor(plan)));
+
+        using IBackend proposed = BackendSelector.Choose(plan, weights.Weights, null, out string? why), asked = BackendSelector.Choose(plan, weights.Weights, null, out string? none, chunkTokens: Chunk);
+        Assert.NotEqual("cuda", proposed.Name);
+        Assert.Contains("missing", why);
+        Assert.Equal(("cuda", null), (asked.Name, none));
+        using Model model = Model.Open(weights.Metadata, weights.Weights, asked, new ModelOptions { ChunkTokens = Chunk });
+        using Session session = model.StartSession();
+        Assert.Equal(plan.VocabularySize, session.Feed([.. Enumerable.Range(1, 40)]).Length);
     }
 
     private void EnsureNothingLeft()

@@ -208,6 +208,27 @@ public sealed unsafe class VulkanFailureTests
         Assert.True(told.Count > 1);
     }
 
+    [MachineFact(Needs.Vulkan)]
+    public void WhyNot_UsersChunkFitsAndTheProposedDoesNot_IsNothingAndLoads()
+    {
+        const int Chunk = 4;
+        ulong free = 0;
+        using var driver = new FailingVulkan((call, properties, count, extensions) =>
+        {
+            if (call == "vkGetPhysicalDeviceMemoryProperties2") Tell(properties, free);
+            if (call == "vkEnumerateDeviceExtensionProperties") AddMemoryBudget((uint*)count, (ExtensionProperties*)extensions);
+        });
+        using TinyWeights weights = TinyModels.Make("mamba2-g3", QuantTypes.F32);
+        Plan plan = Model.PlanOf(weights.Metadata, weights.Weights);
+        using IBackend backend = Backend(driver);
+        do free += 4 << 10;
+        while (backend.WhyNot(plan, weights.Weights, Chunk) is not null);
+        Assert.Contains("missing", backend.WhyNot(plan, weights.Weights));
+        Assert.Contains("missing", Assert.Throws<NotSupportedException>(() => Model.Open(weights.Metadata, weights.Weights, backend)).Message);
+        using Model model = Model.Open(weights.Metadata, weights.Weights, backend, new ModelOptions { ChunkTokens = Chunk });
+        Assert.Equal(Chunk, model.ChunkTokens);
+    }
+
     private static VulkanBackend Backend(FailingVulkan driver) => new(driver.Instance, 0, new VulkanSettings { MappedMemory = false });
 
     private static TinyRun Run(FailingVulkan driver, string model, QuantType type) => new(() => Backend(driver), model, type);

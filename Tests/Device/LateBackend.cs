@@ -21,7 +21,7 @@ internal sealed class LateBackend : IBackend
 
     public DeviceDescription Device => new("late", 1 << 30, SharesHostMemory: false);
 
-    public string? WhyNot(Plan plan, IWeightSource weights) => _inner.WhyNot(plan, weights);
+    public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) => _inner.WhyNot(plan, weights, chunkTokens);
 
     public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => _inner.Estimate(plan, weights, options);
 
