@@ -81,7 +81,8 @@ typedef void (*mrt_unit_fn)(void *work, int32_t index);
 /* Calls unit(work, i) for each i of 0 to count - 1, at the same time or not, and returns when all calls have: the program's own job system. */
 typedef void (*mrt_parallel_for_fn)(void *user, int32_t count, mrt_unit_fn unit, void *work);
 
-/* Told how far loading is, on a thread that loads: what is being done, and bytes done and in all. Not 0 ends it with MRT_ERROR_CANCELLED. */
+/* Told how far loading is, on a thread that loads: what is being done, and bytes done and in all (0: not known). First "opening" with 0 bytes, last "ready" with all; between
+   them what is uploaded or compiled. Not 0 ends it with MRT_ERROR_CANCELLED. */
 typedef int32_t (*mrt_progress_fn)(void *user, const char *doing, int64_t done, int64_t total);
 
 typedef struct mrt_model_options {

@@ -12,6 +12,7 @@ internal sealed class LoadNotes(Terminal terminal, TimeSpan? moment = null) : IP
 
     public void Report(LoadProgress value)
     {
+        if (value.Doing is LoadProgress.Opening or LoadProgress.Ready) return;   // the verb itself says what follows
         if (value.Total == 0) Say($"{Sentence(value.Doing)}.");
         else if (Stopwatch.GetElapsedTime(_began) >= (moment ?? Moment)) Say($"{Sentence(value.Doing)}: {value.Done * 10 / value.Total * 10} % of {Show.Bytes(value.Total)}.");
     }

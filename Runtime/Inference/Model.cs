@@ -46,6 +46,8 @@ public sealed class Model : IDisposable
         _weights = weights;
         _ownedSource = ownedSource;
         StateBudget = options.StateBudget ?? Math.Max(DeviceDescription.HostMemoryBytes / DefaultBudgetShare, LeastSessions * StateBytes);
+        long bytes = BytesOf(Plan, weights);
+        Tell(options, LoadProgress.Opening, 0, bytes, cancel);
         _loaded = backend.Load(Plan, weights, new LoadOptions
         {
             Slots = 0, StateBudget = StateBudget, ChunkTokens = ChunkTokens, Observer = options.Observer, NeverPicked = ModelTokens.Unused(Plan, Tokenizer),
@@ -60,6 +62,7 @@ public sealed class Model : IDisposable
         {
             _executables.For(new BatchShape(ChunkTokens, 1, 1));
             if (options.Checkpoints is { } checkpoints) Checkpoints = new CheckpointStore(this, checkpoints);
+            Tell(options, LoadProgress.Ready, bytes, bytes, cancel);
         }
         catch
         {
@@ -131,7 +134,7 @@ public sealed class Model : IDisposable
     /// <param name="path">A .gguf file, or any part of a split set.</param>
     /// <param name="backend">Where it runs; must outlive the model, and may serve several.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <param name="progress">Told how far loading is where the backend has something to upload or compile, and once at the end; takes the place of <see cref="ModelOptions.Progress"/>. Null for nobody.</param>
+    /// <param name="progress">Takes the place of <see cref="ModelOptions.Progress"/>; null for nobody.</param>
     /// <param name="cancel">Ends the opening, between two tensors.</param>
     /// <inheritdoc cref="Open(string, IBackend, ModelOptions?, CancellationToken)"/>
     public static Task<Model> OpenAsync(string path, IBackend backend, ModelOptions? options = null, IProgress<LoadProgress>? progress = null, CancellationToken cancel = default)
@@ -139,14 +142,7 @@ public sealed class Model : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(backend);
         options ??= new ModelOptions();
-        return Task.Run(
-            () =>
-            {
-                Model model = Open(path, backend, progress is null ? options : options with { Progress = progress }, cancel);
-                long bytes = (model._weights as GgufFile)!.FileBytes;   // it was opened from a path
-                progress?.Report(new LoadProgress("ready", bytes, bytes));
-                return model;
-            }, cancel);
+        return Task.Run(() => Open(path, backend, progress is null ? options : options with { Progress = progress }, cancel), cancel);
     }
 
     /// <summary>Opens a GGUF file on the backend that is chosen when its network is known.</summary>
@@ -191,6 +187,22 @@ public sealed class Model : IDisposable
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(backend);
         return new(metadata, weights, null, null, (_, _) => backend, options ?? new ModelOptions(), cancel);
+    }
+
+    /// <summary>Bytes of the file, or of the weights that lie in memory; at least 1, as a share of it is told.</summary>
+    private static long BytesOf(Plan plan, IWeightSource weights)
+    {
+        long bytes = (weights as GgufFile)?.FileBytes ?? 0;
+        if (bytes > 0) return bytes;
+        foreach (WeightSpec weight in plan.Weights)
+            if (weight.TryFind(weights, out TensorView view)) bytes += view.Bytes;
+        return Math.Max(1, bytes);
+    }
+
+    private static void Tell(ModelOptions options, string doing, long done, long total, CancellationToken cancel)
+    {
+        options.Progress?.Report(new LoadProgress(doing, done, total));
+        cancel.ThrowIfCancellationRequested();   // who is told may have had enough
     }
 
     /// <summary>Tokens of a prompt that are run at a time: as many as are asked for, else as the backend runs best; no more than it runs at all.</summary>

@@ -41,7 +41,10 @@ public sealed record ModelOptions
     /// <summary>Which states are kept so that what was fed once need not be fed again; null keeps none.</summary>
     public CheckpointOptions? Checkpoints { get; init; } = new();
 
-    /// <summary>Told how far loading is where the backend has something to upload or compile; null for nobody.</summary>
+    /// <summary>
+    /// Told how far loading is, on the thread that loads: none of it (<see cref="LoadProgress.Opening"/>) when the network and its backend are known, what the backend uploads or compiles
+    /// where it does, and all of it (<see cref="LoadProgress.Ready"/>) at the end. Null for nobody.
+    /// </summary>
     public IProgress<LoadProgress>? Progress { get; init; }
 
     /// <summary>Refuses numbers that mean nothing, each by its name.</summary>

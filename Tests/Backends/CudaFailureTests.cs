@@ -228,7 +228,13 @@ public sealed class CudaFailureTests : IDisposable
         using (IBackend backend = TestBackends.Create(backendName))
         {
             using var cancel = new CancellationTokenSource();
-            var options = new ModelOptions { Progress = new Heard(_ => cancel.Cancel()) };
+            var options = new ModelOptions
+            {
+                Progress = new Heard(told =>
+                {
+                    if (told.Doing == "uploading") cancel.Cancel();
+                }),
+            };
             Assert.Throws<OperationCanceledException>(() => Model.Open(weights.Metadata, weights.Weights, backend, options, cancel.Token));
             using Model model = Model.Open(weights.Metadata, weights.Weights, backend);
             using Session session = model.StartSession();

@@ -120,6 +120,35 @@ static void wrong_handles(void)
     }
 }
 
+typedef struct { int calls, end_at; int64_t first_done, last_done, last_total; char last[32]; } heard;
+
+static int32_t hear(void *user, const char *doing, int64_t done, int64_t total)
+{
+    heard *h = user;
+    if (h->calls++ == 0) h->first_done = done;
+    h->last_done = done; h->last_total = total;
+    snprintf(h->last, sizeof h->last, "%s", doing);
+    return h->calls == h->end_at;
+}
+
+/* Loading tells its beginning and its end on every backend, and ends where it is told to at either. */
+static void progress_of_loading(const char *path)
+{
+    mrt_model_options options; mrt_model model = 0; heard h = { 0, 0, -1, 0, 0, "" };
+    OK(mrt_model_options_init(&options, sizeof options));
+    options.backend = "cpu"; options.progress = hear; options.user = &h;
+    OK(mrt_model_open(path, &options, &model));
+    CHECK(h.calls == 2 && h.first_done == 0 && h.last_done == h.last_total && h.last_total > 0 && strcmp(h.last, "ready") == 0);
+    OK(mrt_model_close(model));
+    model = 0;
+    for (int at = 1; at <= 2; at++) {
+        heard ends = { 0, at, -1, 0, 0, "" };
+        options.user = &ends;
+        FAILS(MRT_ERROR_CANCELLED, mrt_model_open(path, &options, &model));
+        CHECK(ends.calls == at && model == 0);
+    }
+}
+
 static void refuse_release(void *user, void *memory, size_t bytes) { (void)user; (void)memory; (void)bytes; }
 
 static void wrong_arguments(mrt_model model, const char *path)
@@ -873,6 +902,7 @@ int main(int argc, char **argv)
     CHECK(info.vocabulary > 0 && info.state_bytes > 0 && info.states_bytes >= 0 && info.has_vocabulary == 1);
     OK(mrt_model_name(model, name, sizeof name, &length));
     CHECK(length > 0);
+    progress_of_loading(argv[1]);
     wrong_arguments(model, argv[1]);
 
     FAILS(MRT_ERROR_BUFFER, mrt_encode(model, text, sizeof text - 1, 0, prompt, 1, &count));

@@ -1,4 +1,6 @@
+using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Reference;
+using MambaRT.Formats;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -22,12 +24,12 @@ public sealed class OpenAsyncTests : IDisposable
     }
 
     [Fact]
-    public async Task OpenAsync_Model_TellsTheEndAndRuns()
+    public async Task OpenAsync_Model_TellsBeginningAndEndAndRuns()
     {
         var told = new Told();
         using Model model = await Model.OpenAsync(_folder["tiny.gguf"], _backend, progress: told);
         long bytes = new FileInfo(_folder["tiny.gguf"]).Length;
-        Assert.Equal(new LoadProgress("ready", bytes, bytes), told.Last);
+        Assert.Equal([new LoadProgress("opening", 0, bytes), new LoadProgress("ready", bytes, bytes)], told.All);   // this backend has nothing to do between them
         using Session session = model.StartSession();
         session.Feed([1]);
     }
@@ -42,10 +44,42 @@ public sealed class OpenAsyncTests : IDisposable
         await Assert.ThrowsAsync<ArgumentNullException>(() => Model.OpenAsync(null!, _backend));
     }
 
-    private sealed class Told : IProgress<LoadProgress>
+    [Theory]
+    [InlineData("opening")]
+    [InlineData("ready")]
+    public async Task OpenAsync_CancelledByWhoIsTold_LeavesNothingBehind(string at)
     {
-        public LoadProgress Last { get; private set; }
+        using var cancel = new CancellationTokenSource();
+        var told = new Told(value =>
+        {
+            if (value.Doing == at) cancel.Cancel();
+        });
+        var memory = new HostMemory();
+        using var backend = new CpuBackend(new CpuOptions { Threads = 1 });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Model.OpenAsync(_folder["tiny.gguf"], backend, new ModelOptions { Memory = memory }, told, cancel.Token));
+        Assert.Equal(at, told.All[^1].Doing);
+        Assert.Equal(0, memory.Taken);
+        Assert.Equal(at == "ready", memory.Most > 0);
+    }
 
-        public void Report(LoadProgress value) => Last = value;
+    [Fact]
+    public void Open_WeightsInMemory_TellsTheirBytes()
+    {
+        var told = new Told();
+        using var tiny = new TinyModel(options: new ModelOptions { Progress = told });
+        Assert.Equal(["opening", "ready"], told.All.Select(value => value.Doing));
+        Assert.Equal(0, told.All[0].Done);
+        Assert.True(told.All[1].Done == told.All[1].Total && told.All[1].Total > 1000);
+    }
+
+    private sealed class Told(Action<LoadProgress>? hear = null) : IProgress<LoadProgress>
+    {
+        public List<LoadProgress> All { get; } = [];
+
+        public void Report(LoadProgress value)
+        {
+            All.Add(value);
+            hear?.Invoke(value);
+        }
     }
 }
