@@ -78,6 +78,8 @@ internal sealed unsafe class CpuExecutable : ITracedExecutable, ISlicedExecutabl
         }
     }
 
+    public void TouchMemory() => _model.TouchArena();
+
     public RunTicket Begin(scoped Batch batch)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -27,6 +27,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
     private readonly List<NativeBuffer> _slots = [];
     private readonly List<CpuExecutable> _executables = [];
     private NativeBuffer _arena = new(0);
+    private bool _touchesArena;
 
     /// <summary>Not native memory: a reader of logits keeps them alive, whoever disposes the model meanwhile.</summary>
     private float[] _logits = [];
@@ -217,6 +218,14 @@ internal sealed unsafe class CpuModel : ILoadedModel
         return executable;
     }
 
+    /// <summary>Touches what executables compute in, from now on when it is made: its huge pages take up to milliseconds each, all else is touched in small parts.</summary>
+    public void TouchArena()
+    {
+        if (_touchesArena) return;
+        _touchesArena = true;
+        _arena.Touch();
+    }
+
     /// <summary>Makes room for an executable, its steps and those of the others there; where memory is short, all is as it was.</summary>
     private void Enlarge(CpuExecutable added, int logits)
     {
@@ -226,6 +235,7 @@ internal sealed unsafe class CpuModel : ILoadedModel
         try
         {
             if (added.ArenaBytes > _arena.Bytes) arena = new NativeBuffer(added.ArenaBytes, HostMemory);
+            if (_touchesArena && arena != _arena) arena.Touch();
             if (logits > _logits.Length) rows = NewLogits(logits);
             foreach (CpuExecutable executable in (CpuExecutable[])[.. _executables, added]) made.Add(executable.StepsOver((float*)arena.Address, AddressOf(rows)));
         }

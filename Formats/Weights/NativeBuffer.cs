@@ -59,12 +59,21 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
         return new Span<T>(_data + offset, count);
     }
 
+    /// <summary>Has the system provide all of it now, and not when it is first used; what is in it stays.</summary>
+    public void Touch()
+    {
+        for (long at = 0; at < Bytes; at += Environment.SystemPageSize) TouchByte(at);
+        if (Bytes > 0) TouchByte(Bytes - 1);   // it need not begin with a page
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         Free();
         GC.SuppressFinalize(this);
     }
+
+    private void TouchByte(long at) => Volatile.Write(ref _data[at], Volatile.Read(ref _data[at]));
 
     /// <summary>What is taken: enough to begin at a multiple of the alignment wherever it lies.</summary>
     private long BlockBytes => Math.Max(Bytes, 1) + Alignment - 1;

@@ -4,6 +4,9 @@ namespace MambaRT.Devices;
 /// <remarks>From the beginning of such a run to its end nothing else is run on the model, and the slots of its batch have no position.</remarks>
 public interface ISlicedExecutable : IExecutable
 {
+    /// <summary>Touches the memory that runs of the model compute in, and what takes its place later, so that none has to wait until the system makes it. Outside of what keeps a time.</summary>
+    void TouchMemory();
+
     /// <summary>Begins a run as <see cref="IExecutable.Start"/> does, and does nothing of it yet.</summary>
     /// <param name="batch">As for <see cref="IExecutable.Start"/>.</param>
     /// <returns>What to await when the run is over.</returns>

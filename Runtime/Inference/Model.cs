@@ -434,15 +434,24 @@ public sealed class Model : IDisposable
     internal void Prepare(int sequences)
     {
         using Use use = Enter();
-        if (Options.Memory is not null || Single is not ISlicedExecutable) return;
+        if (!TryPrepare() || Options.Memory is not null) return;
         for (int count = 2; count / 2 < Math.Min(sequences, ChunkTokens); count *= 2) _executables.For(new BatchShape(count, count, count));
     }
 
-    /// <summary>Refuses a backend that cannot leave a run in its midst; only within <see cref="Enter"/>.</summary>
+    /// <summary>Touches what runs compute in before there is a time to be kept, where runs can be left in their midst; only within <see cref="Enter"/>.</summary>
+    /// <returns>Whether they can.</returns>
+    internal bool TryPrepare()
+    {
+        if (Single is not ISlicedExecutable sliced) return false;
+        sliced.TouchMemory();
+        return true;
+    }
+
+    /// <summary>The same, and refuses a backend that cannot leave a run in its midst; only within <see cref="Enter"/>.</summary>
     /// <exception cref="NotSupportedException">It is one.</exception>
     internal void RequireSlices()
     {
-        if (Single is ISlicedExecutable) return;
+        if (TryPrepare()) return;
         throw new NotSupportedException($"The {BackendName} backend cannot run a model in slices of time; feed the tokens at once, or choose another backend.");
     }
 

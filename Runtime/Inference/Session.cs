@@ -109,6 +109,7 @@ public sealed class Session : IDisposable
         using Model.Use use = Model.Enter();
         Model.CheckTokens(prompt);
         _ = Slot;   // with a state, and nothing under way
+        Model.TryPrepare();
         _steps = new SessionSteps(this, prompt.ToArray(), sampler, maxTokens);
     }
 
