@@ -40,6 +40,13 @@ internal sealed class Conversation(string id)
         Add(turns);
     }
 
+    /// <summary>Makes it one in which nothing was said and that has no file; only who is in it does.</summary>
+    public void Clear()
+    {
+        _turns.Clear();
+        (Bytes, WrittenAt) = (0, null);
+    }
+
     /// <summary>Adds turns; only the request that is in it does.</summary>
     public void Add(IReadOnlyList<Turn> turns)
     {

@@ -5,7 +5,7 @@ using Turn = MambaRT.Chat.ChatMessage;
 namespace MambaRT.Extensions.AI;
 
 /// <summary>Conversations as files beside the kept states of their model, so that they can be gone on with when the program has ended: each named by the model and a hash of its id. Thread-safe.</summary>
-/// <remarks>Nothing here fails a request: what cannot be read or written is not kept, and that is said in a line.</remarks>
+/// <remarks>Nothing but deleting fails its caller: what cannot be read or written is not kept, and that is said in a line.</remarks>
 internal sealed class ConversationFolder
 {
     private const string Extension = ".conversation";
@@ -64,6 +64,27 @@ internal sealed class ConversationFolder
     {
         byte[] bytes = ConversationFile.Write(_model, id, turns);
         lock (_gate) _files.TryWrite(Name(id), bytes.Length, () => bytes);
+    }
+
+    /// <summary>Deletes what is kept of a conversation.</summary>
+    /// <returns>Whether there was anything.</returns>
+    /// <exception cref="IOException">There is, and it cannot be deleted.</exception>
+    public bool Delete(string id)
+    {
+        string path = _files[Name(id)];
+        lock (_gate)
+        {
+            if (!File.Exists(path)) return false;
+            try
+            {
+                File.Delete(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new IOException($"The conversation '{Printable.Text(id)}' cannot be deleted: {e.Message} Its file is '{path}'.", e);
+            }
+            return true;
+        }
     }
 
     /// <summary>An id may be anything, a path among them; nobody can make another of the same hash.</summary>

@@ -21,17 +21,7 @@ internal sealed class Conversations(long budget, ConversationFolder? folder)
     public async Task<ConversationUse> EnterAsync(string id, IReadOnlyList<Turn> said, CancellationToken cancel)
     {
         if (id.Length == 0) throw new ArgumentException("ConversationId is empty; give the conversation a name, or leave the id out and send all of it.", nameof(id));
-        Conversation conversation = Take(id);
-        try
-        {
-            await conversation.Gate.WaitAsync(cancel).ConfigureAwait(false);
-        }
-        catch
-        {
-            Leave(conversation);
-            throw;
-        }
-        var use = new ConversationUse(this, conversation);
+        (Conversation conversation, ConversationUse use) = await WaitAsync(id, cancel).ConfigureAwait(false);
         try
         {
             Recall(conversation);
@@ -46,13 +36,42 @@ internal sealed class Conversations(long budget, ConversationFolder? folder)
         }
     }
 
+    /// <summary>What was said in a conversation so far, also while a request is in it; null where nothing is known of one.</summary>
+    public IReadOnlyList<Turn>? Find(string id)
+    {
+        DateTime? writtenAt = folder?.WrittenAt(id);
+        IReadOnlyList<Turn>? known = null;
+        lock (_gate)
+            if (_all.TryGetValue(id, out LinkedListNode<Conversation>? node) && node.Value.Bytes > 0)
+            {
+                known = [.. node.Value.Turns];
+                if (writtenAt is null || writtenAt == node.Value.WrittenAt) return known;
+            }
+        return writtenAt is null ? known : folder!.Read(id) ?? known;   // there is a time because there is a folder
+    }
+
+    /// <summary>Forgets a conversation when no request is in it, and its file.</summary>
+    /// <returns>Whether anything was known of it.</returns>
+    /// <exception cref="IOException">The file cannot be deleted; the conversation is as it was.</exception>
+    public async Task<bool> DeleteAsync(string id, CancellationToken cancel)
+    {
+        (Conversation conversation, ConversationUse use) = await WaitAsync(id, cancel).ConfigureAwait(false);
+        using (use)
+        {
+            bool had = folder?.Delete(id) == true || conversation.Bytes > 0;
+            Change(conversation, conversation.Clear);
+            return had;
+        }
+    }
+
     /// <summary>Adds turns to a conversation that the caller is in.</summary>
     public void Keep(Conversation conversation, IReadOnlyList<Turn> turns)
     {
         Change(conversation, () => conversation.Add(turns));
         if (folder is null) return;
         folder.Write(conversation.Id, conversation.Turns);
-        conversation.WrittenAt = folder.WrittenAt(conversation.Id);
+        DateTime? writtenAt = folder.WrittenAt(conversation.Id);
+        lock (_gate) conversation.WrittenAt = writtenAt;
     }
 
     /// <summary>Notes that a request has left, or waits no longer.</summary>
@@ -64,6 +83,21 @@ internal sealed class Conversations(long budget, ConversationFolder? folder)
             if (conversation.Bytes == 0) Forget(_all[conversation.Id]);
             else Trim();
         }
+    }
+
+    private async Task<(Conversation, ConversationUse)> WaitAsync(string id, CancellationToken cancel)
+    {
+        Conversation conversation = Take(id);
+        try
+        {
+            await conversation.Gate.WaitAsync(cancel).ConfigureAwait(false);
+        }
+        catch
+        {
+            Leave(conversation);
+            throw;
+        }
+        return (conversation, new ConversationUse(this, conversation));
     }
 
     private Conversation Take(string id)
@@ -82,8 +116,12 @@ internal sealed class Conversations(long budget, ConversationFolder? folder)
     private void Recall(Conversation conversation)
     {
         if (folder?.WrittenAt(conversation.Id) is not { } writtenAt || writtenAt == conversation.WrittenAt) return;
-        conversation.WrittenAt = writtenAt;
-        if (folder.Read(conversation.Id) is { } turns) Change(conversation, () => conversation.Replace(turns));
+        IReadOnlyList<Turn>? turns = folder.Read(conversation.Id);
+        Change(conversation, () =>
+        {
+            conversation.WrittenAt = writtenAt;
+            if (turns is not null) conversation.Replace(turns);
+        });
     }
 
     private void Change(Conversation conversation, Action change)

@@ -26,10 +26,26 @@ internal sealed class HostChatClient(ModelHost host, MambaChatClientOptions defa
     public object? GetService(Type serviceType, object? serviceKey = null)
     {
         ArgumentNullException.ThrowIfNull(serviceType);
+        if (serviceKey is string id && serviceType == typeof(ChatConversation)) return _conversations.Find(id) is { } turns ? new ChatConversation(this, id, turns) : null;
         if (serviceKey is not null) return null;
         foreach (object service in (object[])[this, host, host.Model, _metadata])
             if (serviceType.IsInstanceOfType(service)) return service;
         return null;
+    }
+
+    /// <summary>See <see cref="ChatConversation.DeleteAsync"/>.</summary>
+    public Task<bool> DeleteAsync(string id, CancellationToken cancel) => _conversations.DeleteAsync(id, cancel);
+
+    /// <summary>See <see cref="ChatConversation.StartSessionAsync"/>.</summary>
+    public async Task<Session> StartSessionAsync(IReadOnlyList<Turn> before, IReadOnlyList<Turn> said, CancellationToken cancel)
+    {
+        int[] prompt = await Task.Run(() => _prompts.Encode(MessageTexts.Prompt(null, before, said), cancel), cancel).ConfigureAwait(false);
+        if (host.Model.Options.Checkpoints is not null)   // else nothing is kept of what it feeds
+        {
+            Generation reading = host.Start(prompt, new SamplerChain(1), new GenerationOptions { MaxTokens = 0 }, cancel);
+            await reading.Completion.ConfigureAwait(false);
+        }
+        return await Task.Run(() => host.Use(model => model.StartSession(prompt, cancel)), cancel).ConfigureAwait(false);
     }
 
     /// <summary>The host is its owner's.</summary>

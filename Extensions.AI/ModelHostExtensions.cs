@@ -21,7 +21,8 @@ public static class ModelHostExtensions
     /// Where the model's kept states have a folder (<see cref="CheckpointOptions.Folder"/>), conversations are files there too and go on after the program has ended, or in another one that
     /// shares it, with the same model; of two programs that answer in one conversation at the same time, the later one's turn is kept. An id may be any text. Whoever may read the folder reads what was
     /// said; a file that is damaged is dropped with a line to <see cref="CheckpointOptions.Note"/>, and its conversation begins anew.</para>
-    /// <para>GetService finds the host, its model and <see cref="ChatClientMetadata"/>; the last update of an answer has its <see cref="GenerationStats"/> as RawRepresentation.</para>
+    /// <para>GetService finds the host, its model and <see cref="ChatClientMetadata"/>, and by the id of a conversation as key its <see cref="ChatConversation"/>: what was said, a session in its state, and
+    /// its deletion. The last update of an answer has its <see cref="GenerationStats"/> as RawRepresentation.</para>
     /// </remarks>
     /// <param name="host">What computes the answers; somebody else drives it where it is manual.</param>
     /// <param name="options">Null for the defaults.</param>

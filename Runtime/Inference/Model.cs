@@ -249,7 +249,27 @@ public sealed class Model : IDisposable
         using (Enter()) return new Session(this, Slots.Take());
     }
 
-    /// <summary>The same, but what is in its slot is anything until a state is set there.</summary>
+    /// <summary>Starts a sequence that has absorbed tokens: at the longest kept state of them (<see cref="ModelOptions.Checkpoints"/>), fed the rest.</summary>
+    /// <param name="tokens">At least one token id.</param>
+    /// <param name="cancel">As in <see cref="Session.Feed(ReadOnlySpan{int}, CancellationToken)"/>; nothing is left behind.</param>
+    /// <exception cref="StateBudgetException">There is no room for another state.</exception>
+    /// <inheritdoc cref="Session.Feed(ReadOnlySpan{int}, CancellationToken)" path="/exception"/>
+    public Session StartSession(ReadOnlySpan<int> tokens, CancellationToken cancel = default)
+    {
+        Session session = StartSession();
+        try
+        {
+            session.Feed(tokens[new SequenceCheckpoints(session).Approach(tokens)..], cancel);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>As <see cref="StartSession()"/>, but what is in its slot is anything until a state is set there.</summary>
     internal Session StartUnset()
     {
         using (Enter()) return new Session(this, Slots.Take(clears: false));

@@ -101,6 +101,83 @@ public sealed class ChatConversationTests : IDisposable
         async Task<long> Prompt(string id) => (await client.GetResponseAsync("y", Of(id))).Usage!.InputTokenCount!.Value;   // always told
     }
 
+    [Fact]
+    public async Task GetService_ConversationById_TellsWhatWasSaid()
+    {
+        IChatClient client = Client();
+        Assert.Null(client.GetService<ChatConversation>("evening"));
+        Assert.Null(client.GetService<ChatConversation>());
+        ChatResponse first = await client.GetResponseAsync("One", Of("evening"));
+        ChatConversation conversation = client.GetService<ChatConversation>("evening")!;   // it was begun
+        ChatConversation? within = null;
+        await foreach (ChatResponseUpdate _ in client.GetStreamingResponseAsync("Two", Of("evening"))) within ??= client.GetService<ChatConversation>("evening");
+        Assert.Equal("evening", conversation.Id);
+        Assert.Equal([(ChatRole.User, "One"), (ChatRole.Assistant, first.Text)], conversation.Messages.Select(message => (message.Role, message.Text)));
+        Assert.Equal(2, within!.Messages.Count);   // a piece was told
+        Assert.Equal(4, client.GetService<ChatConversation>("evening")!.Messages.Count);   // it lives
+        Assert.Null(client.GetService<ChatConversation>("morning"));
+        Assert.Null(client.GetService(typeof(ChatConversation), 7));
+        Assert.Null(client.GetService<Session>("evening"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task StartSession_FurtherMessages_IsWhereTheirAnswerBegins(bool keeps)
+    {
+        using var tiny = new TinyModel(options: keeps ? new ModelOptions() : new ModelOptions { Checkpoints = null });
+        using var host = new ModelHost(tiny.Model);
+        IChatClient client = host.AsChatClient(new MambaChatClientOptions { Sampling = TinyModel.Printable(5) });
+        await client.GetResponseAsync(new string('x', 400), Of("one"));
+        ChatConversation conversation = client.GetService<ChatConversation>("one")!;   // it was begun
+        using Session session = await conversation.StartSessionAsync([new Message(ChatRole.User, "And?")]);
+        int[] prompt = new ChatPrompts(tiny.Model).Encode([.. conversation.Messages.Append(new Message(ChatRole.User, "And?")).Select(m => new MambaRT.Chat.ChatMessage(m.Role.Value, m.Text))]);
+        float[] expected = host.Use(model =>
+        {
+            using Session alone = model.StartSession();
+            return alone.Feed([.. prompt, 'a']).ToArray();
+        });
+        Assert.Equal(prompt.Length, session.Position);
+        Assert.Equal(expected, host.Use(_ => session.Feed(['a']).ToArray()));
+        Assert.Equal(2, client.GetService<ChatConversation>("one")!.Messages.Count);   // it does not change
+        await Assert.ThrowsAsync<ArgumentException>(() => conversation.StartSessionAsync([]));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => conversation.StartSessionAsync([new Message(ChatRole.User, "And?")], new CancellationToken(canceled: true)));
+        Assert.Equal(0, host.Active);
+    }
+
+    [Fact]
+    public async Task Delete_Conversation_BeginsAnewAndLeavesOthers()
+    {
+        IChatClient client = Client();
+        foreach (string id in (string[])["a", "b"]) await client.GetResponseAsync(new string('x', 200), Of(id));
+        ChatConversation conversation = client.GetService<ChatConversation>("a")!;   // it was begun
+        Assert.True(await conversation.DeleteAsync());
+        Assert.False(await conversation.DeleteAsync());
+        Assert.Null(client.GetService<ChatConversation>("a"));
+        Assert.Equal(2, conversation.Messages.Count);
+        Assert.True((await client.GetResponseAsync("y", Of("a"))).Usage!.InputTokenCount < 30);   // always told
+        Assert.True((await client.GetResponseAsync("y", Of("b"))).Usage!.InputTokenCount > 200);
+        Assert.True(await conversation.DeleteAsync());   // of whoever began it
+    }
+
+    [Fact]
+    public async Task Delete_WhileARequestIsIn_WaitsForIt()
+    {
+        IChatClient client = Client();
+        await client.GetResponseAsync("One", Of("a"));
+        ChatConversation conversation = client.GetService<ChatConversation>("a")!;   // it was begun
+        Task<bool>? deleting = null;
+        await foreach (ChatResponseUpdate _ in client.GetStreamingResponseAsync("Two", Of("a")))
+        {
+            deleting ??= conversation.DeleteAsync();
+            Assert.False(deleting.IsCompleted);
+            using var cancel = new CancellationTokenSource(1);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => conversation.DeleteAsync(cancel.Token));
+        }
+        Assert.True(await deleting!);   // a piece was told
+        Assert.Null(client.GetService<ChatConversation>("a"));
+    }
+
     private static ChatOptions Of(string? id) => new() { ConversationId = id, MaxOutputTokens = 20 };
 
     private IChatClient Client(long conversationBytes = 1 << 20) =>

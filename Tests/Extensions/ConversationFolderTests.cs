@@ -117,6 +117,43 @@ public sealed class ConversationFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task Delete_AfterARestart_LeavesNoFileAndNoTurn()
+    {
+        string[] before;
+        using (var opened = new Opened(this))
+        {
+            await opened.Ask("kept", new string('z', 100));
+            before = Files;
+            await opened.Ask("../gone", new string('x', 100));
+        }
+        using (var opened = new Opened(this))
+        {
+            ChatConversation conversation = opened.Of("../gone")!;   // its file is there
+            Assert.Equal(new string('x', 100), conversation.Messages[0].Text);
+            Assert.True(await conversation.DeleteAsync());
+            Assert.Null(opened.Of("../gone"));
+            Assert.Equal(before, Files);
+        }
+        using var again = new Opened(this);
+        Assert.Null(again.Of("../gone"));
+        Assert.Equal(2, again.Of("kept")!.Messages.Count);   // its file is there
+        Assert.InRange((await again.Ask("../gone", "y")).Usage!.InputTokenCount!.Value, 1, 40);   // always told
+        Assert.Empty(_notes);
+    }
+
+    [Fact]
+    public async Task GetService_FileOfAnotherProgram_IsReadWhenItIsNewer()
+    {
+        using Opened first = new(this), second = new(this);
+        await first.Ask("shared", "One");
+        await second.Ask("shared", "Two");
+        Assert.Equal(["One", "Two"], first.Of("shared")!.Messages.Where(message => message.Role == ChatRole.User).Select(message => message.Text));   // it lives
+        await File.WriteAllBytesAsync(Assert.Single(Files), [1, 2, 3]);
+        Assert.Single(first.Of("shared")!.Messages, message => message.Role == ChatRole.User);   // what it knows by itself
+        Assert.Single(_notes);
+    }
+
+    [Fact]
     public async Task Request_FolderGone_AnswersAndSaysSoOnce()
     {
         using var opened = new Opened(this);
@@ -153,6 +190,8 @@ public sealed class ConversationFolderTests : IDisposable
             _host = new ModelHost(_tiny.Model);
             _client = _host.AsChatClient(new MambaChatClientOptions { Sampling = TinyModel.Printable(5), ConversationBytes = budget });
         }
+
+        public ChatConversation? Of(string id) => _client.GetService<ChatConversation>(id);
 
         public Task<ChatResponse> Ask(string id, string said) => _client.GetResponseAsync(said, new ChatOptions { ConversationId = id, MaxOutputTokens = 20 });
 
