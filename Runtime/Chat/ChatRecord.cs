@@ -6,7 +6,8 @@ namespace MambaRT.Chat;
 /// <param name="Messages">The turns: at most one of the system, then pairs of user and assistant.</param>
 /// <param name="Absorbed">The text that the state has absorbed.</param>
 /// <param name="History">The last tokens fed, for samplers that look back.</param>
-internal sealed record ChatRecord(ChatMessage[] Messages, PromptPart[] Absorbed, int[] History)
+/// <param name="Places">Where it stood before each turn of the user; empty in files of earlier versions.</param>
+internal sealed record ChatRecord(ChatMessage[] Messages, PromptPart[] Absorbed, int[] History, ChatPlace[] Places)
 {
     /// <summary>How many tokens of history are saved.</summary>
     public const int MaxHistory = 4096;
@@ -44,6 +45,16 @@ internal sealed record ChatRecord(ChatMessage[] Messages, PromptPart[] Absorbed,
             json.WriteStartArray("history");
             foreach (int token in History) json.WriteNumberValue(token);
             json.WriteEndArray();
+            json.WriteStartArray("places");
+            foreach (ChatPlace place in Places)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("tokens", place.Tokens);
+                json.WriteNumber("pending", place.Pending);
+                json.WriteNumber("characters", place.Characters);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
             json.WriteEndObject();
         }
         return stream.ToArray();
@@ -70,7 +81,11 @@ internal sealed record ChatRecord(ChatMessage[] Messages, PromptPart[] Absorbed,
                 absorbed.Add(new PromptPart(Text(item, "text"), item.GetProperty("content").GetBoolean()));
             var history = new List<int>();
             foreach (JsonElement item in root.GetProperty("history").EnumerateArray()) history.Add(Number(item));
-            var record = new ChatRecord([.. messages], [.. absorbed], [.. history]);
+            var places = new List<ChatPlace>();
+            if (root.TryGetProperty("places", out JsonElement all))
+                foreach (JsonElement item in all.EnumerateArray())
+                    places.Add(new ChatPlace(Number(item.GetProperty("tokens")), Number(item.GetProperty("pending")), Number(item.GetProperty("characters"))));
+            var record = new ChatRecord([.. messages], [.. absorbed], [.. history], [.. places]);
             record.Check(vocabulary, subject);
             return record;
         }
@@ -97,6 +112,15 @@ internal sealed record ChatRecord(ChatMessage[] Messages, PromptPart[] Absorbed,
         if (History.Length > MaxHistory) throw Damaged(subject, $"has {History.Length} tokens of history; at most {MaxHistory} are saved");
         foreach (int token in History)
             if ((uint)token >= (uint)vocabulary) throw Damaged(subject, $"names token {token} of a vocabulary of {vocabulary}");
+        if (Places.Length > 0 && Places.Length != (Messages.Length - first) / 2) throw Damaged(subject, $"has {Places.Length} places for {(Messages.Length - first) / 2} turns");
+        int tokens = 0, characters = PromptPart.Characters(Absorbed);
+        foreach (ChatPlace place in Places)
+        {
+            if (place == ChatPlace.Unknown) continue;
+            if (place.Tokens < tokens || place.Tokens > History.Length || place.Pending < -1 || place.Pending >= vocabulary || (uint)place.Characters > (uint)characters || place.Tokens == 0 != (place.Characters == 0))
+                throw Damaged(subject, $"has an impossible place: {place.Tokens} tokens, {place.Characters} characters, token {place.Pending}");
+            tokens = place.Tokens;   // never less than before
+        }
     }
 
     private static FormatException Damaged(string subject, string what) => new($"{subject}: the chat beside the saved state {what}. Choose a file written by a chat's save.");

@@ -149,7 +149,10 @@ public sealed class ChatSession : IDisposable
         return new ChatSession(this, sampler ?? _sampler.Clone());
     }
 
-    /// <summary>Saves turns and state in one file, for <see cref="Load"/>. Options and random numbers are not part of it.</summary>
+    /// <summary>
+    /// Saves turns and state in one file, for <see cref="Load"/>. Options and random numbers are not part of it. The tokens that were fed are where they are 4,096 at most: going back to before a turn that was saved
+    /// then feeds the same ones, and else the conversation as it reads.
+    /// </summary>
     /// <param name="path">The file; a saved state of that name is replaced once the new one is complete.</param>
     /// <exception cref="IOException">The file cannot be written, or one of another kind has its name.</exception>
     public void Save(string path)
@@ -159,7 +162,8 @@ public sealed class ChatSession : IDisposable
         CatchUp();
         _generator.Settle();
         ReadOnlySpan<int> history = _generator.History.Tokens;
-        var record = new ChatRecord([.. _messages], [.. _absorbed], history[Math.Max(0, history.Length - ChatRecord.MaxHistory)..].ToArray());
+        int[] last = history[Math.Max(0, history.Length - ChatRecord.MaxHistory)..].ToArray();
+        var record = new ChatRecord([.. _messages], [.. _absorbed], last, Places(last.Length == _session.Position ? last : []));
         _session.Save(record.ToBytes()).WriteFile(path);
     }
 
@@ -184,8 +188,15 @@ public sealed class ChatSession : IDisposable
         _messages.AddRange(record.Messages);
         _absorbed = record.Absorbed;
         _generator.History.Append(record.History);
-        _checkpoints.Restart(record.History.Length == snapshot.Position ? TokenTrail.Empty.Then(record.History) : TokenTrail.Unknown(snapshot.Position));
-        for (int i = FirstTurn; i < _messages.Count; i += 2) _exchanges.Add(new ChatExchange(i));
+        bool isWhole = record.History.Length == snapshot.Position;
+        TokenTrail trail = isWhole ? TokenTrail.Empty : TokenTrail.Unknown(snapshot.Position);
+        for (int i = FirstTurn; i < _messages.Count; i += 2)
+        {
+            ChatPlace place = isWhole && record.Places.Length > 0 ? record.Places[_exchanges.Count] : ChatPlace.Unknown;
+            if (place != ChatPlace.Unknown) trail = trail.Then(record.History.AsSpan((int)trail.Length..place.Tokens));   // places lie behind each other
+            _exchanges.Add(place == ChatPlace.Unknown ? new ChatExchange(i) : new ChatExchange(i) { Trail = trail, Absorbed = _absorbed, Characters = place.Characters, Pending = place.Pending, History = place.Tokens });
+        }
+        _checkpoints.Restart(isWhole ? trail.Then(record.History.AsSpan((int)trail.Length..)) : trail);
         return namesWeights;
     }
 
@@ -194,6 +205,22 @@ public sealed class ChatSession : IDisposable
     {
         _disposed = true;
         _session.Dispose();
+    }
+
+    /// <summary>Where the chat stood before each turn, as far as that is a beginning of where it stands.</summary>
+    /// <param name="fed">All tokens that were fed; none where they are too many to be saved.</param>
+    private ChatPlace[] Places(int[] fed)
+    {
+        var places = new ChatPlace[_exchanges.Count];
+        long most = fed.Length;
+        for (int i = places.Length - 1; i >= 0; i--)
+        {
+            ChatExchange exchange = _exchanges[i];
+            bool isBeginning = exchange.Trail is { } trail && trail.Length <= most && trail.IsPrefixOf(fed) && PromptPart.After(exchange.AbsorbedParts(), _absorbed) is not null;
+            places[i] = isBeginning ? new ChatPlace((int)exchange.Trail!.Length, exchange.Pending, PromptPart.Characters(exchange.AbsorbedParts())) : ChatPlace.Unknown;   // it has one
+            if (isBeginning) most = exchange.Trail!.Length;   // as there
+        }
+        return places;
     }
 
     private int FirstTurn => _messages.Count > 0 && _messages[0].Role == "system" ? 1 : 0;
@@ -324,7 +351,7 @@ public sealed class ChatSession : IDisposable
             Rewind();
             return;
         }
-        _absorbed = exchange.Absorbed;
+        _absorbed = exchange.AbsorbedParts();
         bool isThere = missing.Length == 0;
         _behind = isThere ? [] : exchange.Pending >= 0 ? [.. missing, exchange.Pending] : missing;
         _generator.Pending = isThere ? exchange.Pending : -1;

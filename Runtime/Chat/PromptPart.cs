@@ -13,6 +13,18 @@ internal readonly record struct PromptPart(string Text, bool IsContent)
         else parts.Add(part);
     }
 
+    /// <summary>Characters of all parts.</summary>
+    public static int Characters(IReadOnlyList<PromptPart> parts) => parts.Sum(static part => part.Text.Length);
+
+    /// <summary>The first characters of parts, as parts; there are so many.</summary>
+    public static IReadOnlyList<PromptPart> First(IReadOnlyList<PromptPart> parts, int characters)
+    {
+        var first = new List<PromptPart>();
+        for (int i = 0; characters > 0; characters -= parts[i++].Text.Length)
+            first.Add(parts[i] with { Text = parts[i].Text[..Math.Min(characters, parts[i].Text.Length)] });
+        return first;
+    }
+
     /// <summary>What follows <paramref name="head"/> in <paramref name="whole"/>, or null where the whole does not begin with it.</summary>
     public static List<PromptPart>? After(IReadOnlyList<PromptPart> head, IReadOnlyList<PromptPart> whole)
     {

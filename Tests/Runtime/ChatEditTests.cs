@@ -70,15 +70,23 @@ public sealed class ChatEditTests
         Assert.Contains(expected, answer => answer.Contains('\ufffd'));
         Assert.Equal(expected, await Talk(new ModelOptions { Checkpoints = new CheckpointOptions { Every = 16 } }));
         Assert.Equal(expected, await Talk(new ModelOptions { Checkpoints = new CheckpointOptions { Every = 16 }, StateBudget = 4 * slot }));
+        Assert.Equal(expected, await Talk(new ModelOptions { Checkpoints = null }, reloads: true));   // also turns of before the chat was saved
+        Assert.Equal(expected, await Talk(new ModelOptions { Checkpoints = new CheckpointOptions { Every = 16 } }, reloads: true));
 
-        static async Task<List<string>> Talk(ModelOptions options)
+        static async Task<List<string>> Talk(ModelOptions options, bool reloads = false)
         {
+            using var folder = new TemporaryFolder();
             using var tiny = new TinyModel(options: options);
             using var chat = new ChatSession(tiny.Model.StartSession(), ChatTemplate.ChatMl, new SamplingOptions { Seed = 4, Temperature = 1.5f, TopK = 0, TopP = 1, MinP = 0 }.Build(), new GenerationOptions { MaxTokens = 9, IgnoreEos = true });
             var random = new Random(3);
             var answers = new List<string>();
             for (int act = 0; act < 40; act++)
             {
+                if (reloads)
+                {
+                    chat.Save(folder["chat.state"]);
+                    chat.Load(folder["chat.state"]);
+                }
                 int turns = chat.Messages.Count / 2;
                 switch (random.Next(5))
                 {
