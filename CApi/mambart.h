@@ -91,7 +91,7 @@ typedef struct mrt_model_options {
     const char *backend;       /* "cpu", "cuda", ...; NULL or "auto": a GPU that holds the model, else the processor */
     int32_t chunk_tokens;      /* tokens of a prompt that run at a time; 0: what the device runs best */
     int32_t gpu_layers;        /* layers, from the last, that run on the GPU, the others on the processor; -1: all where the backend is a GPU */
-    int32_t copy_to_memory;    /* not 0: the file is read instead of mapped */
+    int32_t copy_to_memory;    /* not 0: the file is read instead of mapped: no step then waits for a part of it that is used for the first time */
     int64_t state_budget;      /* bytes for the states of all sessions; 0: an eighth of the machine's memory */
     int64_t offset;            /* where in the file the model begins */
     int64_t length;            /* bytes of the model in the file; 0: up to its end */
@@ -214,7 +214,8 @@ mrt_status mrt_session_logits(mrt_session session, const float **logits);
 /* Ends a feed, a generation or an answer of this session that another thread is in, or the next one, within about the time of a token. Any thread. */
 mrt_status mrt_session_cancel(mrt_session session);
 
-/* Begins to feed tokens in slices of time, for a program that draws frames. Until all are fed nothing else is done with the session. cpu only. */
+/* Begins to feed tokens in slices of time, for a program that draws frames. Until all are fed nothing else is done with the session. cpu only. The first of these of a model,
+   as the first mrt_session_generate and a manual host, also has the memory made that runs compute in (some tens of milliseconds for a large model), so that no step waits for it. */
 mrt_status mrt_session_begin(mrt_session session, const int32_t *tokens, size_t count);
 
 /* Begins to feed a prompt and to generate up to max_tokens after it in slices of time; a session that has absorbed tokens, or generates, takes a second state

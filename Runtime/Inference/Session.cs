@@ -92,7 +92,8 @@ public sealed class Session : IDisposable
 
     /// <summary>
     /// Begins to feed a prompt and to generate tokens after it, by <see cref="StepFor"/>. Until that is over, or <see cref="CancelSteps"/>, the session cannot be
-    /// used otherwise; other sessions of the model can at any time. It takes a second state meanwhile, the one to go back to.
+    /// used otherwise; other sessions of the model can at any time. It takes a second state meanwhile, the one to go back to. The first of a model also has the memory made that
+    /// runs compute in (some tens of milliseconds for a large model), so that no step waits for it.
     /// </summary>
     /// <param name="prompt">At least one token id.</param>
     /// <param name="sampler">What picks the tokens.</param>

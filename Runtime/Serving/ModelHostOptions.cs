@@ -9,7 +9,7 @@ public sealed record ModelHostOptions
     /// <summary>Requests that may wait; a further one is refused by <see cref="QueueFullException"/>.</summary>
     public int MaxQueue { get; init; } = 256;
 
-    /// <summary>Whether <see cref="ModelHost.Step()"/> drives the model, on the caller's thread, instead of a thread of the host's own.</summary>
+    /// <summary>Whether <see cref="ModelHost.Step()"/> drives the model, on the caller's thread, instead of a thread of the host's own. What steps compute in is made with the host, so that none waits for it.</summary>
     public bool Manual { get; init; }
 
     /// <summary>
