@@ -47,11 +47,20 @@ internal sealed class RelayProgram
     /// <summary>Whether scans are Mamba-2's.</summary>
     public bool IsSsd { get; private set; }
 
+    /// <summary>What phases and the values that they hand on take of the device's memory at most.</summary>
+    public static long MostBytes(Plan plan)
+    {
+        if (!CanGo(plan)) return 0;
+        long bytes = 0;
+        foreach (Op op in plan.Ops) bytes += PhaseWords * sizeof(uint) + (long)ValuesOf(plan, op.Output) * sizeof(ulong);
+        return bytes;
+    }
+
     /// <summary>Writes the program down; null where a plan has an op, a shape or a storage type that the shader has no phase for.</summary>
     public static RelayProgram? For(Plan plan, StepGroups groups, DeviceWeights weights, DeviceSlots slots, VulkanDevice device)
     {
         var program = new RelayProgram(plan, weights, slots, device);
-        if (plan.Logits is null || !plan.CarriedIn.IsEmpty || !plan.CarriedOut.IsEmpty) return null;
+        if (!CanGo(plan)) return null;
         for (int i = 0; i < plan.Ops.Length;)
         {
             StepGroup? group = groups[i];
@@ -61,6 +70,11 @@ internal sealed class RelayProgram
         }
         return program;
     }
+
+    private static bool CanGo(Plan plan) => plan.Logits is not null && plan.CarriedIn.IsEmpty && plan.CarriedOut.IsEmpty;
+
+    /// <summary>Places of a register's values.</summary>
+    private static int ValuesOf(Plan plan, Activation value) => (plan.Registers[value.Register].Width + 15) / 16 * 16;
 
     private bool Add(Op op) => op switch
     {
@@ -196,7 +210,7 @@ internal sealed class RelayProgram
         uint place = (uint)Values;
         _places[output.Register] = place;
         if (output.Register == _plan.Logits?.Register) return place;   // which go elsewhere
-        Values = checked(Values + (_plan.Registers[output.Register].Width + 15) / 16 * 16);
+        Values = checked(Values + ValuesOf(_plan, output));
         return place;
     }
 }
