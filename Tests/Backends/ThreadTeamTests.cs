@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MambaRT.Backends.Cpu;
 using Xunit;
 
@@ -18,6 +19,49 @@ public sealed class ThreadTeamTests
             foreach (CountingStep step in steps) step.Prepare(random.Next(0, 9));
             team.Run(steps, CancellationToken.None);
             foreach (CountingStep step in steps) step.Check(run);
+        }
+    }
+
+    /// <summary>Another device has its part of each token in the meantime: members that sleep take longer to wake than their part does.</summary>
+    [Fact]
+    public void Run_ShortlyAfterTheLast_FindsMembersAwake()
+    {
+        const int Pauses = 50;
+        using var team = new ThreadTeam(2);
+        var step = new CountingStep { Name = "part" };
+        int pauses = Pauses, sleeps = Pauses;
+        double last = double.MaxValue;
+        for (var clock = Stopwatch.StartNew(); (pauses < Pauses || sleeps > Pauses / 5) && clock.Elapsed.TotalSeconds < 60;)   // on a busy machine not at once
+        {
+            if (pauses == Pauses) (pauses, sleeps) = (0, 0);   // so many are looked at together
+            step.Prepare(2);
+            team.Run([step], CancellationToken.None);
+            int before = team.Sleeps;
+            double pause;
+            for (long began = Stopwatch.GetTimestamp(); (pause = Stopwatch.GetElapsedTime(began).TotalMilliseconds) < 0.4;) Thread.SpinWait(10);
+            if (pause < 0.45 && last < 0.45)   // else this thread lost its core
+            {
+                pauses++;
+                sleeps += team.Sleeps - before;
+            }
+            last = pause;
+        }
+        Assert.Equal(Pauses, pauses);
+        Assert.InRange(sleeps, 0, Pauses / 5);
+    }
+
+    [Fact]
+    public void Run_LongAfterTheLast_FindsMembersAsleep()
+    {
+        using var team = new ThreadTeam(2);
+        var step = new CountingStep { Name = "part" };
+        for (int run = 0, sleeps = 0; run < 10; run++)
+        {
+            for (var clock = Stopwatch.StartNew(); team.Sleeps == sleeps && clock.Elapsed.TotalSeconds < 20;) Thread.Sleep(1);
+            Assert.NotEqual(sleeps, team.Sleeps);
+            sleeps = team.Sleeps;
+            step.Prepare(2);
+            team.Run([step], CancellationToken.None);
         }
     }
 

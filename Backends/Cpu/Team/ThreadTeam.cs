@@ -6,7 +6,9 @@ namespace MambaRT.Backends.Cpu;
 /// <remarks>
 /// A step is over when its units are done, not when the members have met: <see cref="StepClaims"/> are made one by one, a member that lost its core to
 /// another process is not waited for unless it holds a unit, and when it comes back it skips to the step the others are at. Waiting spins briefly, then
-/// gives its turn away, then sleeps: nobody is busy while no call is running. Results do not depend on who takes which unit.
+/// gives its turn away, then sleeps: nobody is busy while no call is running. Where calls follow one another within half a millisecond, as when another
+/// device has its part of each token, turns are given away for twice the last pause before, a millisecond at most: to wake members takes a good part
+/// of a run. Results do not depend on who takes which unit.
 /// </remarks>
 internal sealed class ThreadTeam : ITeam
 {
@@ -19,6 +21,9 @@ internal sealed class ThreadTeam : ITeam
     /// <summary>Turns given away before going to sleep.</summary>
     private const int Yields = 20;
 
+    /// <summary>A pause between two runs, in ticks of the clock, after which the next is awaited awake: half a millisecond.</summary>
+    private static readonly long MostPause = Stopwatch.Frequency / 2000;
+
     private readonly Thread[] _helpers;
     private readonly int[]? _cores;
     private readonly Stragglers? _stragglers;
@@ -27,6 +32,7 @@ internal sealed class ThreadTeam : ITeam
     private Step[] _steps = [];
     private StepClaims _claims;
     private long _epoch;
+    private long _ended, _patience;
     private int _sleepers;
     private volatile bool _stopping;
     private volatile Exception? _failure;
@@ -55,6 +61,9 @@ internal sealed class ThreadTeam : ITeam
 
     /// <inheritdoc/>
     public CpuProfile? Profile { get; set; }
+
+    /// <summary>How many times members have gone to sleep between two runs.</summary>
+    public int Sleeps { get; private set; }
 
     /// <inheritdoc/>
     /// <remarks>A caller that is given a core has it for this call only: its thread is not the team's.</remarks>
@@ -108,7 +117,20 @@ internal sealed class ThreadTeam : ITeam
 
     private void RunSteps(Step[] steps, CancellationToken cancel)
     {
-        int epoch = Publish(steps);
+        long pause = Stopwatch.GetTimestamp() - _ended;
+        Volatile.Write(ref _patience, pause <= MostPause ? 2 * pause : 0);
+        try
+        {
+            RunPublished(steps, Publish(steps), cancel);
+        }
+        finally
+        {
+            _ended = Stopwatch.GetTimestamp();
+        }
+    }
+
+    private void RunPublished(Step[] steps, int epoch, CancellationToken cancel)
+    {
         CpuProfile? profile = Profile;
         long began = profile is null ? 0 : Stopwatch.GetTimestamp();
         for (int i = 0; i < steps.Length; i++)
@@ -200,10 +222,14 @@ internal sealed class ThreadTeam : ITeam
             if (turn < Spins) Thread.SpinWait(1);
             else Thread.Yield();
         }
+        if (epoch == 0)   // for the next run
+            for (long until = Stopwatch.GetTimestamp() + Volatile.Read(ref _patience); Stopwatch.GetTimestamp() < until; Thread.Yield())
+                if (Ready(ref place, value, whileEqual, epoch)) return;
         lock (_gate)
         {
             Interlocked.Increment(ref _sleepers);
-            while (!Ready(ref place, value, whileEqual, epoch)) Monitor.Wait(_gate);
+            for (; !Ready(ref place, value, whileEqual, epoch); Monitor.Wait(_gate))
+                if (epoch == 0) Sleeps++;
             Interlocked.Decrement(ref _sleepers);
         }
     }
