@@ -214,24 +214,40 @@ public sealed class ChatSessionTests : IDisposable
     [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":null},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"a\"}],\"history\":[]}")]
     [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[],\"absorbed\":[{\"content\":true,\"text\":\"a\"}],\"history\":[261]}")]
     [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[],\"absorbed\":[{\"content\":true,\"text\":\"a\"}],\"history\":[1e99]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":1,\"pending\":-1,\"characters\":1}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":4,\"pending\":-1,\"characters\":2}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":2,\"pending\":-1,\"characters\":3}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":2,\"pending\":-1,\"characters\":1},{\"tokens\":1,\"pending\":-1,\"characters\":1}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":0,\"pending\":-1,\"characters\":1},{\"tokens\":2,\"pending\":-1,\"characters\":1}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":2,\"pending\":261,\"characters\":1}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":-2,\"pending\":-1,\"characters\":1}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":2,\"pending\":-1,\"characters\":-1}]}")]
-    [InlineData("{\"format\":\"mambart-chat\",\"version\":1,\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"},{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}],\"absorbed\":[{\"content\":true,\"text\":\"ab\"}],\"history\":[1,2,3],\"places\":[{\"tokens\":0,\"pending\":-1,\"characters\":0},{}]}")]
     public async Task Load_DamagedAttachment_IsRefusedAndChangesNothing(string json)
     {
         using var folder = new TemporaryFolder();
-        using (Session other = _tiny.Model.StartSession())
-        {
-            other.Feed([1, 2, 3]);
-            other.Save(Encoding.UTF8.GetBytes(json)).WriteFile(folder["bad.state"]);
-        }
-        await AssertRefused(folder["bad.state"]);
+        await AssertRefused(WithAttachment(folder, json));
+    }
+
+    /// <summary>Of two turns, two characters and three tokens: places that cannot have been.</summary>
+    [Theory]
+    [InlineData("[{\"tokens\":1,\"pending\":-1,\"characters\":1}]")]
+    [InlineData("[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":4,\"pending\":-1,\"characters\":2}]")]
+    [InlineData("[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":2,\"pending\":-1,\"characters\":3}]")]
+    [InlineData("[{\"tokens\":2,\"pending\":-1,\"characters\":1},{\"tokens\":1,\"pending\":-1,\"characters\":1}]")]
+    [InlineData("[{\"tokens\":0,\"pending\":-1,\"characters\":1},{\"tokens\":2,\"pending\":-1,\"characters\":1}]")]
+    [InlineData("[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":2,\"pending\":261,\"characters\":1}]")]
+    [InlineData("[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":-2,\"pending\":-1,\"characters\":1}]")]
+    [InlineData("[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":2,\"pending\":-1,\"characters\":-1}]")]
+    [InlineData("[{\"tokens\":0,\"pending\":-1,\"characters\":0},{}]")]
+    public async Task Load_ImpossiblePlaces_AreRefusedAndChangeNothing(string places)
+    {
+        using var folder = new TemporaryFolder();
+        using (var chat = new ChatSession(_tiny.Model.StartSession(), ChatTemplate.ChatMl, TinyModel.Saying("a")))
+            chat.Load(WithAttachment(folder, TwoTurns("[{\"tokens\":0,\"pending\":-1,\"characters\":0},{\"tokens\":2,\"pending\":-1,\"characters\":1}]")));
+        await AssertRefused(WithAttachment(folder, TwoTurns(places)));
+        static string TwoTurns(string places) => "{\"format\":\"mambart-chat\",\"version\":1,\"messages\":["
+            + string.Join(',', Enumerable.Repeat("{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\",\"content\":\"\"}", 2))
+            + $"],\"absorbed\":[{{\"content\":true,\"text\":\"ab\"}}],\"history\":[1,2,3],\"places\":{places}}}";
+    }
+
+    private string WithAttachment(TemporaryFolder folder, string json)
+    {
+        using Session other = _tiny.Model.StartSession();
+        other.Feed([1, 2, 3]);
+        other.Save(Encoding.UTF8.GetBytes(json)).WriteFile(folder["bad.state"]);
+        return folder["bad.state"];
     }
 
     [Fact]
