@@ -16,29 +16,22 @@ internal sealed class HalfScratch : IDisposable
     private const long MostWeightBytes = 64 << 20;
 
     private readonly VulkanBuffer? _rows, _weights, _powers, _weightPowers;
-    private readonly bool _exact;
+    private readonly VulkanDevice _device;
+
+    /// <summary>Bytes of each buffer.</summary>
+    private readonly record struct Sizes(long Rows, long Weights, long Powers, long WeightPowers);
 
     public HalfScratch(Plan plan, DeviceWeights weights, BatchShape shape, VulkanDevice device)
     {
-        _exact = device.IsExact;
-        long count = Math.Max(shape.Tokens, shape.Outputs), rowBytes = 0, weightBytes = 0, powers = 0, weightPowers = 0;
-        foreach (Op op in plan.Ops)
-        {
-            if (op is not LinearOp linear || !CanTake(weights[linear.Weight])) continue;
-            WeightPlace place = weights[linear.Weight];
-            bool split = Splits(place);
-            rowBytes = Math.Max(rowBytes, StrideOf(place.Columns) * (split ? Parts : 1) * sizeof(ushort));
-            if (split) powers = count;
-            if (BringsToHalves(place)) weightBytes = Math.Max(weightBytes, (long)place.Rows * place.Columns * sizeof(ushort));
-            if (split && BringsToHalves(place)) weightPowers = Math.Max(weightPowers, place.Rows);
-        }
-        if (device.Matrices == MatrixUse.None || count <= StepDispatches.MostRows || rowBytes == 0 || count * rowBytes > device.Traits.MostBoundBytes) return;
+        _device = device;
+        Sizes sizes = SizesOf(plan, weight => weights[weight].Form, Math.Max(shape.Tokens, shape.Outputs), device);
+        if (sizes.Rows == 0) return;
         try
         {
-            _rows = new VulkanBuffer(device, count * rowBytes, MemoryPlace.Device, "activations of 16 bits");
-            if (weightBytes > 0) _weights = new VulkanBuffer(device, Math.Min(weightBytes, Math.Min(MostWeightBytes, device.MostWeightBytes)), MemoryPlace.Device, "weights of 16 bits");
-            if (powers > 0) _powers = new VulkanBuffer(device, powers * sizeof(float), MemoryPlace.Device, "powers of two of activations");
-            if (weightPowers > 0) _weightPowers = new VulkanBuffer(device, weightPowers * sizeof(float), MemoryPlace.Device, "powers of two of weights");
+            _rows = new VulkanBuffer(device, sizes.Rows, MemoryPlace.Device, "activations of 16 bits");
+            if (sizes.Weights > 0) _weights = new VulkanBuffer(device, sizes.Weights, MemoryPlace.Device, "weights of 16 bits");
+            if (sizes.Powers > 0) _powers = new VulkanBuffer(device, sizes.Powers, MemoryPlace.Device, "powers of two of activations");
+            if (sizes.WeightPowers > 0) _weightPowers = new VulkanBuffer(device, sizes.WeightPowers, MemoryPlace.Device, "powers of two of weights");
         }
         catch
         {
@@ -62,24 +55,26 @@ internal sealed class HalfScratch : IDisposable
     public BufferSlice WeightPowers => _weightPowers?.Whole ?? default;
 
     /// <summary>Whether x is split beside these weights: BF16 has no digits to spare, and halves not its range.</summary>
-    public bool Splits(WeightPlace place) => place.Form.Kernels == "BF16" || (_exact && place.Form.Kernels == "F16");
+    public bool Splits(WeightPlace place) => Splits(place.Form, _device);
 
     /// <summary>Whether weights are brought to halves before they are multiplied.</summary>
-    public static bool BringsToHalves(WeightPlace place) => place.Form.Kernels != "F16";
+    public static bool BringsToHalves(WeightPlace place) => BringsToHalves(place.Form);
 
     /// <summary>Whether a product of so many rows goes by matrices.</summary>
-    public bool Takes(WeightPlace place, int rows) => _rows is not null && rows > StepDispatches.MostRows && CanTake(place);
+    public bool Takes(WeightPlace place, int rows) => _rows is not null && rows > StepDispatches.MostRows && CanTake(place.Form, place.Columns, _device);
 
     /// <summary>Halves from one row to the next.</summary>
     public static int StrideOf(int columns) => (columns + Padding - 1) / Padding * Padding;
 
-    /// <summary>Most bytes that a model's chunk takes, whatever its weights are.</summary>
-    public static long BytesOf(Plan plan, int rows)
+    /// <summary>Bytes that batches of so many rows take.</summary>
+    /// <param name="plan">The network.</param>
+    /// <param name="formOf">The form of a weight; null where it is missing.</param>
+    /// <param name="rows">Tokens, or outputs where these are more.</param>
+    /// <param name="device">Whose memory.</param>
+    public static long BytesOf(Plan plan, Func<WeightRef, WeightForm?> formOf, int rows, VulkanDevice device)
     {
-        long widest = 0, largest = 0, outputs = 0;
-        foreach (Op op in plan.Ops)
-            if (op is LinearOp linear) (widest, largest, outputs) = (Math.Max(widest, StrideOf(linear.X.Width)), Math.Max(largest, (long)linear.X.Width * linear.Output.Width), Math.Max(outputs, linear.Output.Width));
-        return rows * widest * Parts * sizeof(ushort) + Math.Min(largest * sizeof(ushort), MostWeightBytes) + (rows + outputs) * sizeof(float);
+        Sizes sizes = SizesOf(plan, formOf, rows, device);
+        return sizes.Rows + sizes.Weights + sizes.Powers + sizes.WeightPowers;
     }
 
     public void Dispose()
@@ -90,6 +85,27 @@ internal sealed class HalfScratch : IDisposable
         _weightPowers?.Dispose();
     }
 
+    /// <summary>What the products that go by matrices take; nothing where none does.</summary>
+    private static Sizes SizesOf(Plan plan, Func<WeightRef, WeightForm?> formOf, long count, VulkanDevice device)
+    {
+        long rowBytes = 0, weightBytes = 0, powers = 0, weightPowers = 0;
+        foreach (Op op in plan.Ops)
+        {
+            if (op is not LinearOp linear || formOf(linear.Weight) is not { } form || !CanTake(form, linear.X.Width, device)) continue;
+            bool split = Splits(form, device), brought = BringsToHalves(form);
+            rowBytes = Math.Max(rowBytes, StrideOf(linear.X.Width) * (split ? Parts : 1) * sizeof(ushort));
+            if (split) powers = count;
+            if (brought) weightBytes = Math.Max(weightBytes, (long)linear.Output.Width * linear.X.Width * sizeof(ushort));
+            if (split && brought) weightPowers = Math.Max(weightPowers, linear.Output.Width);
+        }
+        if (device.Matrices == MatrixUse.None || count <= StepDispatches.MostRows || count * rowBytes > device.Traits.MostBoundBytes) return default;
+        return new Sizes(count * rowBytes, Math.Min(weightBytes, Math.Min(MostWeightBytes, device.MostWeightBytes)), powers * sizeof(float), weightPowers * sizeof(float));
+    }
+
+    private static bool Splits(WeightForm form, VulkanDevice device) => form.Kernels == "BF16" || (device.IsExact && form.Kernels == "F16");
+
+    private static bool BringsToHalves(WeightForm form) => form.Kernels != "F16";
+
     /// <summary>Weights that are halves, or become such to be multiplied: F32 has digits that halves have not, and quantized ones keep float32 beside them where that is asked for.</summary>
-    private bool CanTake(WeightPlace place) => place.Form.IsQuantized ? !_exact : place.Form.Kernels is "F16" or "BF16" && place.Columns % 8 == 0;
+    private static bool CanTake(WeightForm form, int columns, VulkanDevice device) => form.IsQuantized ? !device.IsExact : form.Kernels is "F16" or "BF16" && columns % 8 == 0;
 }

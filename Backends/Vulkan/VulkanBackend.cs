@@ -75,7 +75,7 @@ public sealed class VulkanBackend : IBackend
 
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) =>
-        PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Math.Min(chunkTokens ?? Chunk, Device.MostTokens), _device.Traits.FreeBytes, _device.Matrices, _device.RelayGroups > 0);
+        PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Math.Min(chunkTokens ?? Chunk, Device.MostTokens), _device);
 
     /// <summary>Whether products of many rows are of cooperative matrices.</summary>
     internal bool MultipliesByMatrices => _device.Matrices != MatrixUse.None;
@@ -83,7 +83,7 @@ public sealed class VulkanBackend : IBackend
     private int Chunk => _device.Matrices == MatrixUse.None ? ChunkTokens : ChunkOfMatrices;
 
     /// <inheritdoc/>
-    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => MemoryNeed.Use(plan, weights, Math.Max(options.ChunkTokens, 1), _device.Matrices, _device.RelayGroups > 0, options.Slots);
+    public MemoryUse Estimate(Plan plan, IWeightSource weights, LoadOptions options) => MemoryNeed.Use(plan, weights, Math.Max(options.ChunkTokens, 1), _device, options.Slots);
 
     /// <inheritdoc/>
     public ILoadedModel Load(Plan plan, IWeightSource weights, LoadOptions options, CancellationToken cancel = default)
