@@ -83,8 +83,8 @@ vec4 bring(uint row, uint column, inout float square) {
   return v;
 }
 
-// The bytes of sixteen, each plus RAISED: as high bits of the fractions of halves from 256 on they take few instructions to become floats. Sums lose a
-// bit or two by that, not more.
+// The bytes of sixteen, each plus RAISED: as high bits of the fractions of halves from 256 on they take few instructions to become floats. The sum of
+// sixteen loses three of its 24 bits by that (as low bits, from 1,024 on, it would be four and a half, which two layers of a model show).
 const float RAISED = 256.0 + 128.0;
 void raise(Sixteen s, out float v[16]) {
   [[unroll]] for (uint i = 0; i < 4; i++) {
