@@ -34,7 +34,7 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <param name="subgroup">Threads that add up by themselves; 1 where none do.</param>
     /// <param name="sharedBytes">Shared memory of a workgroup at most.</param>
     /// <param name="software">Whether a processor does what the device does: it reads memory value by value, so that several rows of the weights share what they read of x.</param>
-    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool software = false)
+    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool software)
     {
         int unit = wide && place.Form.IsHalf ? 8 : 16, tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
         int units = DispatchList.Parts(place.Columns, unit), lanes = Math.Max(LeastLanes, subgroup);

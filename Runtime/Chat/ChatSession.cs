@@ -216,9 +216,11 @@ public sealed class ChatSession : IDisposable
         for (int i = places.Length - 1; i >= 0; i--)
         {
             ChatExchange exchange = _exchanges[i];
-            bool isBeginning = exchange.Trail is { } trail && trail.Length <= most && trail.IsPrefixOf(fed) && PromptPart.After(exchange.AbsorbedParts(), _absorbed) is not null;
-            places[i] = isBeginning ? new ChatPlace((int)exchange.Trail!.Length, exchange.Pending, PromptPart.Characters(exchange.AbsorbedParts())) : ChatPlace.Unknown;   // it has one
-            if (isBeginning) most = exchange.Trail!.Length;   // as there
+            IReadOnlyList<PromptPart> absorbed = exchange.AbsorbedParts();
+            places[i] = ChatPlace.Unknown;
+            if (exchange.Trail is not { } trail || trail.Length > most || !trail.IsPrefixOf(fed) || PromptPart.After(absorbed, _absorbed) is null) continue;
+            most = trail.Length;
+            places[i] = new ChatPlace((int)most, exchange.Pending, PromptPart.Characters(absorbed));
         }
         return places;
     }

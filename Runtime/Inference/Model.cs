@@ -20,8 +20,7 @@ public sealed class Model : IDisposable
     private readonly ILoadedModel _loaded;
     private readonly ExecutableCache _executables;
     private readonly IWeightSource _weights;
-    private readonly (string Name, TensorView View) _embedding;
-    private readonly ulong[] _finiteTokens;
+    private readonly EmbeddingRows _embedding;
     private UInt128? _fingerprint;
     private SequenceSpan[] _spans = new SequenceSpan[1];
     private volatile CancellationTokenSource _stop = new();
@@ -56,8 +55,7 @@ public sealed class Model : IDisposable
         }, cancel);
         Slots = new SessionSlots(this);
         _executables = new ExecutableCache(_loaded);
-        _embedding = EmbeddingOf(Plan, weights);
-        _finiteTokens = new ulong[Plan.VocabularySize / 64 + 1];
+        _embedding = new EmbeddingRows(Plan, weights, metadata.Subject);
         try
         {
             _executables.For(new BatchShape(ChunkTokens, 1, 1));
@@ -401,20 +399,8 @@ public sealed class Model : IDisposable
     /// <summary>Whether a run has given logits: then every matrix is known to be finite, and only what is computed can fail to be.</summary>
     internal bool IsProven => _proven;
 
-    /// <summary>Checks that tokens are in the vocabulary and their rows of the embedding finite, each row once.</summary>
-    internal void CheckTokens(scoped ReadOnlySpan<int> tokens)
-    {
-        int vocabulary = Plan.VocabularySize;
-        foreach (int token in tokens)
-        {
-            if ((uint)token >= (uint)vocabulary)
-                throw new ArgumentException($"Token {token} is outside the vocabulary of {vocabulary}; ids run from 0 to {vocabulary - 1}.", nameof(tokens));
-            ref ulong known = ref _finiteTokens[token >> 6];
-            if ((known >> token & 1) != 0) continue;
-            if (!_embedding.View.AreFinite(token, 1)) throw FiniteWeights.NotFinite(Metadata.Subject, _embedding.Name, _embedding.View);
-            known |= 1UL << token;
-        }
-    }
+    /// <inheritdoc cref="EmbeddingRows.Check"/>
+    internal void CheckTokens(scoped ReadOnlySpan<int> tokens) => _embedding.Check(tokens);
 
     /// <summary>Runs one span of one slot; only within <see cref="Enter"/>.</summary>
     /// <param name="slot">The session's.</param>
@@ -493,14 +479,6 @@ public sealed class Model : IDisposable
     }
 
     private void CheckOpen() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _closing) != 0, this);
-
-    /// <summary>The table that tokens are looked up in; every plan begins with it.</summary>
-    private static (string, TensorView) EmbeddingOf(Plan plan, IWeightSource weights)
-    {
-        foreach (Op op in plan.Ops)
-            if (op is EmbedOp embed && weights.TryGet(plan.Weights[embed.Table.Index].Name, out TensorView view)) return (plan.Weights[embed.Table.Index].Name, view);
-        throw new InvalidOperationException("The plan has no embedding.");
-    }
 
     /// <summary>Makes a new way to end runs, as one that was used cannot be used again.</summary>
     private void Renew()
