@@ -65,7 +65,7 @@ joined() {
 }
 {
   echo
-  echo "Run $how, while the machine did other work (load $(cut -d ' ' -f 1 /proc/loadavg) on $(nproc) cores at the end), one thread."
+  echo "Run $how, one thread; the load was $(cut -d ' ' -f 1 /proc/loadavg) on $(nproc) cores at the end, this among it."
   echo
   cat "$scratch/host"
   echo
