@@ -24,30 +24,21 @@ public sealed class ThreadTeamTests
 
     /// <summary>Another device has its part of each token in the meantime: members that sleep take longer to wake than their part does.</summary>
     [Fact]
-    public void Run_ShortlyAfterTheLast_FindsMembersAwake()
+    public void Run_ShortlyAfterTheLast_KeepsMembersAwakeForTwiceThePause()
     {
-        const int Pauses = 50;
-        using var team = new ThreadTeam(2);
+        var time = new StillTime();
+        using var team = new ThreadTeam(2, time: time);
         var step = new CountingStep { Name = "part" };
-        int pauses = Pauses, sleeps = Pauses;
-        double last = double.MaxValue;
-        for (var clock = Stopwatch.StartNew(); (pauses < Pauses || sleeps > Pauses / 5) && clock.Elapsed.TotalSeconds < 60;)   // on a busy machine not at once
-        {
-            if (pauses == Pauses) (pauses, sleeps) = (0, 0);   // so many are looked at together
-            step.Prepare(2);
-            team.Run([step], CancellationToken.None);
-            int before = team.Sleeps;
-            double pause;
-            for (long began = Stopwatch.GetTimestamp(); (pause = Stopwatch.GetElapsedTime(began).TotalMilliseconds) < 0.4;) Thread.SpinWait(10);
-            if (pause < 0.45 && last < 0.45)   // else this thread lost its core
-            {
-                pauses++;
-                sleeps += team.Sleeps - before;
-            }
-            last = pause;
-        }
-        Assert.Equal(Pauses, pauses);
-        Assert.InRange(sleeps, 0, Pauses / 5);
+        step.Prepare(2);
+        team.Run([step], CancellationToken.None);
+        time.Pass(0.4);
+        step.Prepare(2);
+        team.Run([step], CancellationToken.None);
+
+        int sleeps = team.Sleeps;
+        Thread.Sleep(200);   // in which no time passes for the team
+        Assert.Equal(sleeps, team.Sleeps);
+        Assert.True(SpinWait.SpinUntil(() => time.Pass(0.8) && team.Sleeps > sleeps, TimeSpan.FromSeconds(60)), "A member stays awake for good.");
     }
 
     [Fact]
@@ -107,29 +98,38 @@ public sealed class ThreadTeamTests
     public void Run_SeveralUnitsThrow_TellsTheFirst()
     {
         using var team = new ThreadTeam(2);
-        using var step = new FailingStep { Name = "test" };
+        var step = new FailingStep { Name = "test", Team = team };
         Assert.Equal("first", Assert.Throws<FormatException>(() => team.Run([step], CancellationToken.None)).Message);
     }
 
     /// <summary>Throws in every unit, in the order of the units.</summary>
-    private sealed class FailingStep : Step, IDisposable
+    private sealed class FailingStep : Step
     {
-        private readonly ManualResetEventSlim _thrown = new();
+        public required ThreadTeam Team { get; init; }
 
         public override int Units => 2;
 
         public override void Run(int unit, int member)
         {
-            if (unit == 0)
-            {
-                _thrown.Set();
-                throw new FormatException("first");
-            }
-            _thrown.Wait();
-            Thread.Sleep(100);   // longer than a throw takes to be caught
+            if (unit == 0) throw new FormatException("first");
+            SpinWait.SpinUntil(() => Team.HasFailed);
             throw new FormatException("second");
         }
+    }
 
-        public void Dispose() => _thrown.Dispose();
+    /// <summary>Passes when a test says so.</summary>
+    private sealed class StillTime : TimeProvider
+    {
+        private long _now = 1_000_000_000;
+
+        public override long TimestampFrequency => 1_000_000_000;
+
+        public override long GetTimestamp() => Volatile.Read(ref _now);
+
+        public bool Pass(double milliseconds)
+        {
+            Interlocked.Add(ref _now, (long)(milliseconds * 1e6));
+            return true;
+        }
     }
 }

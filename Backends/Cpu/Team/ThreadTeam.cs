@@ -21,14 +21,13 @@ internal sealed class ThreadTeam : ITeam
     /// <summary>Turns given away before going to sleep.</summary>
     private const int Yields = 20;
 
-    /// <summary>A pause between two runs, in ticks of the clock, after which the next is awaited awake: half a millisecond.</summary>
-    private static readonly long MostPause = Stopwatch.Frequency / 2000;
-
     private readonly Thread[] _helpers;
     private readonly int[]? _cores;
     private readonly Stragglers? _stragglers;
     private readonly Lock _entry = new();
     private readonly object _gate = new();
+    private readonly TimeProvider _time;
+    private readonly long _mostPause;
     private Step[] _steps = [];
     private StepClaims _claims;
     private long _epoch;
@@ -41,9 +40,12 @@ internal sealed class ThreadTeam : ITeam
     /// <param name="size">Members, the caller included.</param>
     /// <param name="cores">The core of each member, checked by <see cref="CoreAffinity.Check"/>; null leaves it to the system.</param>
     /// <param name="movesThreads">Whether members that the system places may change cores: <see cref="Stragglers"/>.</param>
-    public ThreadTeam(int size, int[]? cores = null, bool movesThreads = false)
+    /// <param name="time">By whose timestamps pauses between runs are told; null for the system's.</param>
+    public ThreadTeam(int size, int[]? cores = null, bool movesThreads = false, TimeProvider? time = null)
     {
         Size = size;
+        _time = time ?? TimeProvider.System;
+        _mostPause = _time.TimestampFrequency / 2000;   // half a millisecond
         _cores = cores;
         _stragglers = movesThreads && cores is null ? Stragglers.For(size) : null;
         _claims = new StepClaims(0, size);
@@ -64,6 +66,9 @@ internal sealed class ThreadTeam : ITeam
 
     /// <summary>How many times members have gone to sleep between two runs.</summary>
     public int Sleeps { get; private set; }
+
+    /// <summary>Whether a step of the run under way has thrown.</summary>
+    public bool HasFailed => _failure is not null;
 
     /// <inheritdoc/>
     /// <remarks>A caller that is given a core has it for this call only: its thread is not the team's.</remarks>
@@ -117,15 +122,15 @@ internal sealed class ThreadTeam : ITeam
 
     private void RunSteps(Step[] steps, CancellationToken cancel)
     {
-        long pause = Stopwatch.GetTimestamp() - _ended;
-        Volatile.Write(ref _patience, pause <= MostPause ? 2 * pause : 0);
+        long pause = _time.GetTimestamp() - _ended;
+        Volatile.Write(ref _patience, pause <= _mostPause ? 2 * pause : 0);
         try
         {
             RunPublished(steps, Publish(steps), cancel);
         }
         finally
         {
-            _ended = Stopwatch.GetTimestamp();
+            _ended = _time.GetTimestamp();
         }
     }
 
@@ -223,7 +228,7 @@ internal sealed class ThreadTeam : ITeam
             else Thread.Yield();
         }
         if (epoch == 0)   // for the next run
-            for (long until = Stopwatch.GetTimestamp() + Volatile.Read(ref _patience); Stopwatch.GetTimestamp() < until; Thread.Yield())
+            for (long until = _time.GetTimestamp() + Volatile.Read(ref _patience); _time.GetTimestamp() < until; Thread.Yield())
                 if (Ready(ref place, value, whileEqual, epoch)) return;
         lock (_gate)
         {
