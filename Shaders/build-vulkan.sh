@@ -4,7 +4,7 @@
 #   build-vulkan.sh --check    compile and compare with what is committed, where glslc is the version that made it; with spirv-val validate
 # A shader names its variants in a line "// variants: ..."; each is compiled with its name in capitals defined (each part of a name with a point), besides the
 # shader as it is. What a line "// needs: EXTENSION" says, only newer compilers know: GLSLC_NEWER names one (Debian trixie's glslc does), and without it what is
-# committed of such shaders stays, as long as no source has changed. Emulated variants need none.
+# committed of such shaders stays, as long as no source has changed. Emulated variants need none; with "for VARIANT" behind, those that end so need it alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 glslc=${GLSLC:-glslc}
@@ -18,7 +18,8 @@ for source in glsl/*.comp; do
   name=$(basename "$source" .comp)
   for variant in "" $(sed -n 's|^// variants: ||p' "$source" | head -1); do
     compiler=$glslc spv=$name${variant:+.$variant}.spv defines=$(tr . '\n' <<< "${variant^^}" | sed '/./s/^/-D/')
-    if grep -q '^// needs: ' "$source" && [[ $variant != *emulated ]]; then
+    needs=$(sed -n 's|^// needs: ||p' "$source")
+    if [[ -n $needs && $variant != *emulated && ($needs != *" for "* || $variant == *"${needs##* for }") ]]; then
       compiler=$newer
       if [ -z "$newer" ]; then left+=("$spv"); continue; fi
     fi

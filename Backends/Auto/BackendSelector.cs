@@ -15,7 +15,7 @@ public static class BackendSelector
     public static IReadOnlyList<string> Names { get; } = [.. BackendName.AllKinds];
 
     /// <summary>
-    /// The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits, by CUDA or by Vulkan; no kernels of compute
+    /// The same backends held to fewer instructions, to compare with (no AVX-512 code, and no VNNI either; no activations of 16 bits, by CUDA or by Vulkan, nor of 8 by the latter; no kernels of compute
     /// capability 9.0; nothing that not every Vulkan device has), and the second GPU. The two go together, number first, and any number may stand there: "cuda:2:exact".
     /// </summary>
     public static IReadOnlyList<string> Variants { get; } = [.. BackendName.Examples];

@@ -24,6 +24,9 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <summary>Shared memory of a workgroup beyond which too few of them run beside each other, in bytes; one row of x may take more.</summary>
     private const int FewBytes = 16 << 10;
 
+    /// <summary>Bytes of sixteen columns of x that are rounded: with half a scale, and what they come to.</summary>
+    private const int RoundedUnit = 16 + sizeof(float) / 2 + sizeof(float);
+
     /// <summary>Rows of the weights that a workgroup takes.</summary>
     public int RowsOfGroup => Threads / Lanes * Rows;
 
@@ -33,23 +36,24 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <param name="rows">Rows of x.</param>
     /// <param name="subgroup">Threads that add up by themselves; 1 where none do.</param>
     /// <param name="sharedBytes">Shared memory of a workgroup at most.</param>
+    /// <param name="rounds">Whether x is rounded to bytes there.</param>
     /// <param name="software">Whether a processor does what the device does: it reads memory value by value, so that several rows of the weights share what they read of x.</param>
-    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool software)
+    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool rounds, bool software)
     {
-        int unit = wide && place.Form.IsHalf ? 8 : 16, tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
+        int unit = wide && place.Form.IsHalf ? 8 : 16, bytesOfUnit = rounds ? RoundedUnit : unit * sizeof(float), tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
         int units = DispatchList.Parts(place.Columns, unit), lanes = Math.Max(LeastLanes, subgroup);
-        while (tokens > 1 && tokens * lanes * unit * sizeof(float) > FewBytes / 2) tokens /= 2;
+        while (tokens > 1 && tokens * lanes * bytesOfUnit > FewBytes / 2) tokens /= 2;
         while (tokens == 1 && lanes < MostLanes && (long)place.Rows * lanes / LeastLanes < EnoughOfOneRow && units >= 4 * lanes) lanes *= 2;
         bool prefetches = unit == 8 || place.Form.IsQuantized;
         bool many = tokens == 1 && place.Columns >= WideColumns;   // columns, for which larger workgroups were quicker
         int threads = many ? 2 * MostLanes : MostLanes, ofThread = tokens > 1 || software ? 4 : many ? 2 : 1;
         if (!(software && tokens == 1) && (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough)) ofThread = 1;
         int ahead = !prefetches ? 1 : Math.Max(1, (unit == 8 ? 8 : 6) / ofThread), addends = threads / subgroup;
-        for (int rounds = 1; ; rounds++)
+        for (int chunks = 1; ; chunks++)
         {
-            int chunk = rounds == 1 ? units : DispatchList.Parts(DispatchList.Parts(units, rounds), lanes) * lanes;
+            int chunk = chunks == 1 ? units : DispatchList.Parts(DispatchList.Parts(units, chunks), lanes) * lanes;
             int steps = DispatchList.Parts(chunk, lanes), depth = DispatchList.Parts(steps, DispatchList.Parts(steps, ahead));
-            long bytes = sizeof(float) * ((long)tokens * DispatchList.Parts(steps, depth) * depth * lanes * unit + addends * (ofThread * tokens + 1));
+            long bytes = (long)tokens * DispatchList.Parts(steps, depth) * depth * lanes * bytesOfUnit + sizeof(float) * addends * (ofThread * tokens + 1);
             if (bytes <= (tokens > 1 ? Math.Min(FewBytes, sharedBytes) : sharedBytes) || chunk <= lanes)
                 return new ProductShape(unit, tokens, ofThread, lanes, depth, chunk * unit, threads, addends);
         }

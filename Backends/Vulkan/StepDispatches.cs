@@ -74,9 +74,10 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         bool wide = x.IsWide && source.Width % 4 == 0 && (group.Gate is null || z.IsWide);
         int rows = op.X.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
         if (rows == 0) return;
-        var shape = ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, device.Traits.IsSoftware);
+        bool rounds = device.UsesDots && place.Form.IsQuantized;
+        var shape = ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, rounds, device.Traits.IsSoftware);
         uint input = group.Gate is not null ? 2u : group.Norm is not null ? 1u : 0;
-        var shader = new ShaderKey(Named("linear"), FormNumber.Of(place.Form), place.IsWide, (uint)place.Columns, (uint)shape.Tokens, (uint)shape.Rows, (uint)shape.Lanes, (uint)shape.Depth,
+        var shader = new ShaderKey(rounds ? "linear.subgroups.dot" : Named("linear"), FormNumber.Of(place.Form), place.IsWide, (uint)place.Columns, (uint)shape.Tokens, (uint)shape.Rows, (uint)shape.Lanes, (uint)shape.Depth,
             (uint)shape.Chunk, input, (uint)(group.Conv?.DConv ?? 0), wide ? 1u : 0, (uint)shape.Threads, (uint)shape.Addends, (uint)shape.Unit, bucket.Rows == 1 ? 1u : 0);
         BufferSlice window = group.Conv is { } kept ? slots[kept.Window] : default;
         BufferBinding[] bindings =

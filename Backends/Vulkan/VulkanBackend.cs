@@ -19,7 +19,10 @@ public sealed class VulkanBackend : IBackend
     /// <param name="device">Its number, from 0.</param>
     /// <param name="plain">Whether every capability that not all devices have is left unused.</param>
     /// <param name="cacheFolder">Where what the driver makes of shaders is kept for the next time; null for nowhere. What cannot be kept there is made anew.</param>
-    /// <param name="exact">Whether activations stay as exact as float32 also in products of many rows; else they are rounded to 16 bits where the device multiplies matrices.</param>
+    /// <param name="exact">
+    /// Whether activations stay as exact as float32 throughout; else they are rounded to 16 bits in products of many rows where the device multiplies matrices, and to 8 bits beside quantized weights
+    /// in products of few rows where it multiplies bytes faster than floats.
+    /// </param>
     /// <exception cref="NotSupportedException">There is no loader, driver or such device, or it lacks what is needed.</exception>
     public VulkanBackend(int device = 0, bool plain = false, string? cacheFolder = null, bool exact = false)
         : this(VulkanLoader.Instance, device, plain ? VulkanSettings.Plain : new VulkanSettings { Exact = exact }, cacheFolder)
@@ -66,6 +69,7 @@ public sealed class VulkanBackend : IBackend
             DeviceTraits traits = _device.Traits;
             return $"{traits.Name}, {traits.MemoryBytes >> 20:n0} MiB{(traits.TellsFreeMemory ? $" ({traits.FreeBytes >> 20:n0} free)" : "")}, Vulkan {traits.ApiVersion >> 22}.{traits.ApiVersion >> 12 & 0x3ff}, {traits.Driver}"
                 + (_device.UsesSubgroups ? $", sums in subgroups of {traits.SubgroupSize}" : ", sums in shared memory") + (_device.Matrices == MatrixUse.None ? "" : ", cooperative matrices")
+                + (_device.UsesDots ? ", integer dot products" : "")
                 + (_device.RelayGroups == 0 ? "" : ", steps in one dispatch where quicker") + (_device.Memory.IsMapped ? ", memory that the host writes" : "") + (traits.IsSoftware ? ", software" : "");
         }
     }
@@ -79,6 +83,9 @@ public sealed class VulkanBackend : IBackend
 
     /// <summary>Whether products of many rows are of cooperative matrices.</summary>
     internal bool MultipliesByMatrices => _device.Matrices != MatrixUse.None;
+
+    /// <summary>Whether products of few rows round activations to 8 bits beside quantized weights.</summary>
+    internal bool RoundsActivations => _device.UsesDots;
 
     private int Chunk => _device.Matrices == MatrixUse.None ? ChunkTokens : ChunkOfMatrices;
 

@@ -4,7 +4,7 @@ namespace MambaRT.Backends.Vulkan;
 internal sealed record VulkanSettings
 {
     /// <summary>Nothing that not every device has.</summary>
-    public static VulkanSettings Plain { get; } = new() { Subgroups = false, Matrices = false, Relay = false, MappedMemory = false, PipelineCache = false };
+    public static VulkanSettings Plain { get; } = new() { Subgroups = false, Matrices = false, IntegerDot = false, Relay = false, MappedMemory = false, PipelineCache = false };
 
     /// <summary>Whether subgroups add up by themselves.</summary>
     public bool Subgroups { get; init; } = true;
@@ -12,11 +12,17 @@ internal sealed record VulkanSettings
     /// <summary>Whether subgroups multiply matrices, where the device has that.</summary>
     public bool Matrices { get; init; } = true;
 
-    /// <summary>Whether activations keep the precision of float32 beside these, also where weights have 16 bits.</summary>
+    /// <summary>Whether activations keep the precision of float32 beside these, also where weights have 16 bits, and in products of few rows.</summary>
     public bool Exact { get; init; }
 
     /// <summary>Whether shaders do what these would, value by value: for tests.</summary>
     public bool EmulatedMatrices { get; init; }
+
+    /// <summary>Whether products of few rows round activations to bytes beside quantized weights, where the device multiplies bytes faster than floats.</summary>
+    public bool IntegerDot { get; init; } = true;
+
+    /// <summary>Whether they do so also where the device is no faster by it: for tests.</summary>
+    public bool SlowIntegerDot { get; init; }
 
     /// <summary>Whether a step is one dispatch, where the device has what that takes and its workgroups are seen to wait for each other.</summary>
     public bool Relay { get; init; } = true;

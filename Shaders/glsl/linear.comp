@@ -1,13 +1,18 @@
 #version 450
-// variants: subgroups
+// variants: subgroups subgroups.dot
+// needs: GL_EXT_integer_dot_product for dot
 // A product of few rows of x: LANES threads share ROWS rows of W, each taking every so many units of their columns. x lies in shared memory, all of it or a
 // chunk of columns at a time; as it is brought there it may be normed, or gated and normed, and of what comes out some columns may go through the causal
-// convolution at once, where each sequence has one row: a step of decode does so what are ops of their own elsewhere.
+// convolution at once, where each sequence has one row: a step of decode does so what are ops of their own elsewhere. The variant dot, of weights in blocks, rounds
+// x to bytes there.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 #include "weights.glsl"
 #include "lanes.glsl"
+#ifdef DOT
+#include "rounded.glsl"
+#endif
 
 layout(constant_id = 3) const uint COLUMNS = 16;        // of W
 layout(constant_id = 4) const uint TOKENS = 1;          // rows of x that a workgroup takes
@@ -50,7 +55,13 @@ const uint UNITS = (COLUMNS + UNIT - 1) / UNIT, CHUNK_UNITS = CHUNK / UNIT;
 const uint STEPS = (CHUNK_UNITS + LANES * DEPTH - 1) / (LANES * DEPTH) * DEPTH, PADDED = STEPS * LANES, QUADS = UNIT / 4;   // beyond its columns x is zero
 const uint GROUPS = THREADS / LANES, VALUES = ROWS * TOKENS;
 
+#ifdef DOT
+shared uvec4 xs[TOKENS * PADDED];
+shared float scales[TOKENS * PADDED / 2];                // of two units
+shared float totals[OFFSETS ? TOKENS * PADDED : 1];      // of a unit: what its values come to
+#else
 shared vec4 xs[TOKENS * PADDED * QUADS];   // of each row the first quads of all units, then the second ones, so that neighbours read neighbours
+#endif
 shared float parts[ADDENDS * VALUES];
 shared float squares[ADDENDS];
 
@@ -140,11 +151,34 @@ void main() {
         for (uint q = id; q < TOKENS * PADDED * QUADS; q += THREADS) {
           uint t = q / (PADDED * QUADS), at = q % (PADDED * QUADS), columnOfChunk = 4 * at;
           vec4 v = columnOfChunk < CHUNK ? bring(rowOfX(min(firstToken + t, tokens - 1)), chunk + columnOfChunk, square) : vec4(0.0);
+#ifdef DOT
+          float scale;
+          uint four = roundFour(v, scale), of = q / QUADS;
+          xs[of][q % QUADS] = four;
+          if (q % 8 == 0) scales[of / 2] = scale;
+          if (OFFSETS) {
+            float total = scale * float(sumOfSixteen(four));
+            if (q % QUADS == 0) totals[of] = total;
+          }
+#else
           xs[t * PADDED * QUADS + at % QUADS * PADDED + at / QUADS] = v;
+#endif
         }
         barrier();
       }
       [[unroll]] for (uint d = 0; d < DEPTH; d++) {
+#ifdef DOT
+        [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+          uint of = t * PADDED + lane + (step + d) * LANES;
+          uvec4 f = xs[of];
+          float scale = scales[of / 2], total = OFFSETS ? totals[of] : 0.0;
+          [[unroll]] for (uint r = 0; r < ROWS; r++) {
+            float made = raw[d * ROWS + r].scale * (scale * float(dotOfSixteen(raw[d * ROWS + r].q, f)));
+            if (OFFSETS) made += raw[d * ROWS + r].offset * total;
+            sums[r * TOKENS + t] += made;
+          }
+        }
+#else
         float v[ROWS * 16];
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
           float own[16];
@@ -168,6 +202,7 @@ void main() {
             sums[r * TOKENS + t] += made[r];
           }
         }
+#endif
       }
     }
   }

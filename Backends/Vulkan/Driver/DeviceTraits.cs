@@ -21,6 +21,9 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Threads that hold a matrix together, its sides, and shared memory of such products at most, as Shaders/glsl/matrices.comp has them.</summary>
     private const int MatrixLanes = 32, MatrixSide = 16, MatrixSharedBytes = 32 << 10;
 
+    /// <summary>Threads of a subgroup that round a block of activations together (Shaders/glsl/rounded.glsl).</summary>
+    private const int DotLanes = 8;
+
     /// <summary>What other programs and the driver itself hold, as a share of the memory, where the driver does not say what is free.</summary>
     private const int ReservedShare = 10;
 
@@ -63,6 +66,7 @@ internal sealed unsafe class DeviceTraits
             || limits.MaxComputeSharedMemorySize < LeastSharedBytes || MostThreads < Threads;
         HasMatrices = SubgroupSize == MatrixLanes && SharedBytes >= MatrixSharedBytes && Has(Encoding.UTF8.GetString(MatrixExtension[..^1])) && HasSixteens(api, device);
         HasRelay = HasSubgroupSums && CanRelay(api, device);
+        Dots = HasSubgroupSums && SubgroupSize >= DotLanes && Has(Encoding.UTF8.GetString(DotExtension[..^1])) ? DotsOf(api, device) : DotSupport.None;
         Family = ComputeFamily(api, device);
     }
 
@@ -107,8 +111,14 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Whether workgroups can hand values on to each other: by numbers of 64 bits at once, and by addresses.</summary>
     public bool HasRelay { get; }
 
-    /// <summary>The extension that they come with, as the driver is told.</summary>
+    /// <summary>How it multiplies signed bytes, in shaders that round activations to these within subgroups.</summary>
+    public DotSupport Dots { get; }
+
+    /// <summary>The extension that matrices come with, as the driver is told.</summary>
     public static ReadOnlySpan<byte> MatrixExtension => "VK_KHR_cooperative_matrix\0"u8;
+
+    /// <summary>The extension that products of bytes come with.</summary>
+    public static ReadOnlySpan<byte> DotExtension => "VK_KHR_shader_integer_dot_product\0"u8;
 
     /// <summary>Bytes that a binding covers at most.</summary>
     public long MostBoundBytes { get; }
@@ -182,6 +192,17 @@ internal sealed unsafe class DeviceTraits
         var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &atomics };
         api.GetPhysicalDeviceFeatures2(device, &features);
         return features.Features.ShaderInt64 && addresses.BufferDeviceAddress && atomics.ShaderBufferInt64Atomics;
+    }
+
+    private static DotSupport DotsOf(Vk api, PhysicalDevice device)
+    {
+        var dots = new PhysicalDeviceShaderIntegerDotProductFeatures { SType = StructureType.PhysicalDeviceShaderIntegerDotProductFeatures };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &dots };
+        api.GetPhysicalDeviceFeatures2(device, &features);
+        var speeds = new PhysicalDeviceShaderIntegerDotProductProperties { SType = StructureType.PhysicalDeviceShaderIntegerDotProductProperties };
+        var properties = new PhysicalDeviceProperties2 { SType = StructureType.PhysicalDeviceProperties2, PNext = &speeds };
+        api.GetPhysicalDeviceProperties2(device, &properties);
+        return !dots.ShaderIntegerDotProduct ? DotSupport.None : speeds.IntegerDotProduct4x8BitPackedSignedAccelerated ? DotSupport.Accelerated : DotSupport.TakenApart;
     }
 
     private static bool HasSixteens(Vk api, PhysicalDevice device)

@@ -19,6 +19,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
         (UsesSubgroups, MapsItsMemory) = (settings.Subgroups && traits.HasSubgroupSums, settings.MappedMemory);
         Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
         IsExact = settings.Exact;
+        UsesDots = settings.IntegerDot && !IsExact && UsesSubgroups && traits.Dots >= (settings.SlowIntegerDot ? DotSupport.TakenApart : DotSupport.Accelerated);
         if (Matrices == MatrixUse.Cooperative) MostWork *= Workload.QuickerByMatrices;
         RelayGroups = !settings.Relay || !UsesSubgroups || !traits.HasRelay ? 0 : settings.RelayGroups > 0 ? settings.RelayGroups : traits.IsSoftware ? 0 : MostRelayGroups;
         MayChooseRelay = settings.RelayGroups == 0;
@@ -28,26 +29,32 @@ internal sealed unsafe class VulkanDevice : IDisposable
         var queue = new DeviceQueueCreateInfo { SType = StructureType.DeviceQueueCreateInfo, QueueFamilyIndex = family, QueueCount = 1, PQueuePriorities = &priority };
         var storage8 = new PhysicalDevice8BitStorageFeatures { SType = StructureType.PhysicalDevice8BitStorageFeatures, StorageBuffer8BitAccess = true };
         var storage16 = new PhysicalDevice16BitStorageFeatures { SType = StructureType.PhysicalDevice16BitStorageFeatures, PNext = &storage8, StorageBuffer16BitAccess = true };
-        // What shaders of cooperative matrices declare beside these, and those whose workgroups hand values on.
+        // What shaders of cooperative matrices declare beside these, those that multiply bytes, and those whose workgroups hand values on.
         bool multiplies = Matrices == MatrixUse.Cooperative, relays = RelayGroups > 0;
         var halves = new PhysicalDeviceShaderFloat16Int8Features { SType = StructureType.PhysicalDeviceShaderFloat16Int8Features, PNext = &storage16, ShaderFloat16 = true };
         var model = new PhysicalDeviceVulkanMemoryModelFeatures { SType = StructureType.PhysicalDeviceVulkanMemoryModelFeatures, PNext = &halves, VulkanMemoryModel = true };
         var matrices = new PhysicalDeviceCooperativeMatrixFeaturesKHR { SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr, PNext = &model, CooperativeMatrix = true };
         void* chain = multiplies ? &matrices : &storage16;
+        var dots = new PhysicalDeviceShaderIntegerDotProductFeatures { SType = StructureType.PhysicalDeviceShaderIntegerDotProductFeatures, PNext = chain, ShaderIntegerDotProduct = true };
+        if (UsesDots) chain = &dots;
         var addresses = new PhysicalDeviceBufferDeviceAddressFeatures { SType = StructureType.PhysicalDeviceBufferDeviceAddressFeatures, PNext = chain, BufferDeviceAddress = true };
         var atomics = new PhysicalDeviceShaderAtomicInt64Features { SType = StructureType.PhysicalDeviceShaderAtomicInt64Features, PNext = &addresses, ShaderBufferInt64Atomics = true };
         var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = relays ? &atomics : chain, Features = new PhysicalDeviceFeatures { ShaderInt64 = relays } };
+        byte** extensions = stackalloc byte*[2];
+        uint count = 0;
         Device device;
-        fixed (byte* extension = DeviceTraits.MatrixExtension)
+        fixed (byte* ofMatrices = DeviceTraits.MatrixExtension, ofDots = DeviceTraits.DotExtension)
         {
+            if (multiplies) extensions[count++] = ofMatrices;
+            if (UsesDots) extensions[count++] = ofDots;
             var create = new DeviceCreateInfo
             {
                 SType = StructureType.DeviceCreateInfo,
                 PNext = &features,
                 QueueCreateInfoCount = 1,
                 PQueueCreateInfos = &queue,
-                EnabledExtensionCount = multiplies ? 1u : 0,
-                PpEnabledExtensionNames = &extension,
+                EnabledExtensionCount = count,
+                PpEnabledExtensionNames = extensions,
             };
             VulkanException.Check(Api.CreateDevice(traits.Handle, &create, null, &device), "vkCreateDevice", traits.Name);
         }
@@ -77,6 +84,9 @@ internal sealed unsafe class VulkanDevice : IDisposable
 
     /// <summary>Whether shaders add up within subgroups.</summary>
     public bool UsesSubgroups { get; }
+
+    /// <summary>Whether products of few rows round activations to bytes beside quantized weights.</summary>
+    public bool UsesDots { get; }
 
     /// <summary>Workgroups of a step in one dispatch; 0 where there is no such step.</summary>
     public int RelayGroups { get; }
