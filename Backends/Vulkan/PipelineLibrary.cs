@@ -4,7 +4,7 @@ using Silk.NET.Vulkan;
 
 namespace MambaRT.Backends.Vulkan;
 
-/// <summary>The shaders in this assembly, made into pipelines when they are first asked for. Every shader has the same layout: storage buffers by number, and push constants.</summary>
+/// <summary>The shaders in this assembly, made into pipelines when they are first asked for. Every shader has the same layout: storage buffers by number, texels behind them where the device is given such, and push constants.</summary>
 /// <remarks>Several models share it; making a pipeline is locked.</remarks>
 internal sealed unsafe class PipelineLibrary : IDisposable
 {
@@ -23,10 +23,11 @@ internal sealed unsafe class PipelineLibrary : IDisposable
     {
         _device = device;
         if (cacheFolder is not null) _file = new PipelineCacheFile(cacheFolder, KeyOf(device.Traits));
-        var bindings = stackalloc DescriptorSetLayoutBinding[DeviceTraits.MostBindings];
-        for (uint i = 0; i < DeviceTraits.MostBindings; i++)
-            bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = DescriptorType.StorageBuffer, DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
-        var create = new DescriptorSetLayoutCreateInfo { SType = StructureType.DescriptorSetLayoutCreateInfo, BindingCount = DeviceTraits.MostBindings, PBindings = bindings };
+        uint count = DeviceTraits.MostBindings + (device.UsesTexels ? DeviceTraits.MostTexels : 0u);
+        var bindings = stackalloc DescriptorSetLayoutBinding[DeviceTraits.MostBindings + DeviceTraits.MostTexels];
+        for (uint i = 0; i < count; i++)
+            bindings[i] = new DescriptorSetLayoutBinding { Binding = i, DescriptorType = DeviceTraits.TypeOf(i), DescriptorCount = 1, StageFlags = ShaderStageFlags.ComputeBit };
+        var create = new DescriptorSetLayoutCreateInfo { SType = StructureType.DescriptorSetLayoutCreateInfo, BindingCount = count, PBindings = bindings };
         DescriptorSetLayout set;
         VulkanException.Check(device.Api.CreateDescriptorSetLayout(device.Handle, &create, null, &set), "vkCreateDescriptorSetLayout");
         SetLayout = set;

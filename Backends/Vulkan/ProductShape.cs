@@ -30,6 +30,18 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <summary>Rows of the weights that a workgroup takes.</summary>
     public int RowsOfGroup => Threads / Lanes * Rows;
 
+    /// <summary>Shares a product out among the threads of a processor, whose weights come as texels (texels.comp).</summary>
+    /// <param name="place">The weights.</param>
+    /// <param name="wide">Whether their rows are read sixteen bytes at a time.</param>
+    /// <param name="rows">Rows of x.</param>
+    /// <param name="subgroup">Threads that add up by themselves.</param>
+    public static ProductShape OfTexels(WeightPlace place, bool wide, int rows, int subgroup)
+    {
+        const int RowsOfOne = 8, RowsOfMany = 4;
+        int tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens), lanes = tokens == 1 ? subgroup : Math.Max(LeastLanes, subgroup);
+        return new ProductShape(wide && place.Form.IsHalf ? 8 : 16, tokens, Math.Min(tokens == 1 ? RowsOfOne : RowsOfMany, lanes / tokens), lanes, 1, place.Columns, MostLanes, MostLanes / subgroup);
+    }
+
     /// <summary>Shares a product out.</summary>
     /// <param name="place">The weights.</param>
     /// <param name="wide">Whether their rows are read sixteen bytes at a time.</param>
@@ -37,8 +49,7 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <param name="subgroup">Threads that add up by themselves; 1 where none do.</param>
     /// <param name="sharedBytes">Shared memory of a workgroup at most.</param>
     /// <param name="rounds">Whether x is rounded to bytes there.</param>
-    /// <param name="software">Whether a processor does what the device does: it reads memory value by value, so that several rows of the weights share what they read of x.</param>
-    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool rounds, bool software)
+    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool rounds)
     {
         int unit = wide && place.Form.IsHalf ? 8 : 16, bytesOfUnit = rounds ? RoundedUnit : unit * sizeof(float), tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
         int units = DispatchList.Parts(place.Columns, unit), lanes = Math.Max(LeastLanes, subgroup);
@@ -46,8 +57,8 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
         while (tokens == 1 && lanes < MostLanes && (long)place.Rows * lanes / LeastLanes < EnoughOfOneRow && units >= 4 * lanes) lanes *= 2;
         bool prefetches = unit == 8 || place.Form.IsQuantized;
         bool many = tokens == 1 && place.Columns >= WideColumns;   // columns, for which larger workgroups were quicker
-        int threads = many ? 2 * MostLanes : MostLanes, ofThread = tokens > 1 || software ? 4 : many ? 2 : 1;
-        if (!(software && tokens == 1) && (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough)) ofThread = 1;
+        int threads = many ? 2 * MostLanes : MostLanes, ofThread = tokens > 1 ? 4 : many ? 2 : 1;
+        if (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough) ofThread = 1;
         int ahead = !prefetches ? 1 : Math.Max(1, (unit == 8 ? 8 : 6) / ofThread), addends = threads / subgroup;
         for (int chunks = 1; ; chunks++)
         {

@@ -8,6 +8,7 @@ internal sealed unsafe class RecordedCommands : IDisposable
     private readonly VulkanDevice _device;
     private readonly CommandLane _lane;
     private readonly List<CommandBuffer> _parts = [];
+    private readonly List<BufferView> _views = [];
     private DescriptorPool _pool;
 
     /// <param name="device">Where they run.</param>
@@ -61,6 +62,8 @@ internal sealed unsafe class RecordedCommands : IDisposable
         _parts.Clear();
         if (_pool.Handle != 0) _device.Api.DestroyDescriptorPool(_device.Handle, _pool, null);
         _pool = default;
+        foreach (BufferView view in _views) _device.Api.DestroyBufferView(_device.Handle, view, null);
+        _views.Clear();
     }
 
     private int EndOfPart(IReadOnlyList<Dispatch> dispatches, int from)
@@ -107,25 +110,50 @@ internal sealed unsafe class RecordedCommands : IDisposable
         foreach (BufferBinding binding in dispatch.Bindings)
         {
             var info = new DescriptorBufferInfo(binding.Memory.Handle, (ulong)binding.Memory.Offset, (ulong)binding.Memory.Bytes);
+            DescriptorType type = DeviceTraits.TypeOf(binding.Number);
+            BufferView view = type == DescriptorType.UniformTexelBuffer ? ViewOf(binding, dispatch.Op) : default;
             var write = new WriteDescriptorSet
             {
                 SType = StructureType.WriteDescriptorSet,
                 DstSet = set,
                 DstBinding = binding.Number,
                 DescriptorCount = 1,
-                DescriptorType = DescriptorType.StorageBuffer,
+                DescriptorType = type,
                 PBufferInfo = &info,
+                PTexelBufferView = &view,
             };
             _device.Api.UpdateDescriptorSets(_device.Handle, 1, &write, 0, null);
         }
         return set;
     }
 
+    /// <summary>Memory as texels: words, or four of them together.</summary>
+    private BufferView ViewOf(BufferBinding binding, string what)
+    {
+        long texel = binding.IsQuads ? 4 * sizeof(uint) : sizeof(uint);
+        var create = new BufferViewCreateInfo
+        {
+            SType = StructureType.BufferViewCreateInfo,
+            Buffer = binding.Memory.Handle,
+            Format = binding.IsQuads ? Format.R32G32B32A32Uint : Format.R32Uint,
+            Offset = (ulong)binding.Memory.Offset,
+            Range = (ulong)(binding.Memory.Bytes / texel * texel),
+        };
+        BufferView view;
+        VulkanException.Check(_device.Api.CreateBufferView(_device.Handle, &create, null, &view), "vkCreateBufferView", what);
+        _views.Add(view);
+        return view;
+    }
+
     private DescriptorPool NewPool(int sets)
     {
         uint count = (uint)Math.Max(sets, 1);
-        var size = new DescriptorPoolSize { Type = DescriptorType.StorageBuffer, DescriptorCount = count * DeviceTraits.MostBindings };
-        var create = new DescriptorPoolCreateInfo { SType = StructureType.DescriptorPoolCreateInfo, MaxSets = count, PoolSizeCount = 1, PPoolSizes = &size };
+        var sizes = stackalloc DescriptorPoolSize[]
+        {
+            new() { Type = DescriptorType.StorageBuffer, DescriptorCount = count * DeviceTraits.MostBindings },
+            new() { Type = DescriptorType.UniformTexelBuffer, DescriptorCount = count * DeviceTraits.MostTexels },
+        };
+        var create = new DescriptorPoolCreateInfo { SType = StructureType.DescriptorPoolCreateInfo, MaxSets = count, PoolSizeCount = _device.UsesTexels ? 2u : 1, PPoolSizes = sizes };
         DescriptorPool pool;
         VulkanException.Check(_device.Api.CreateDescriptorPool(_device.Handle, &create, null, &pool), "vkCreateDescriptorPool");
         return pool;

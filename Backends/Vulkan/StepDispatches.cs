@@ -7,7 +7,7 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
     public const int MostRows = 16;
 
     /// <summary>States that a thread has at most where as many threads as a subgroup allows share a channel.</summary>
-    private const int ScanThreads = 128, MostLanes = 32, LanesOfChannel = 16;
+    private const int ScanThreads = 128, MostLanes = 32, LanesOfChannel = 16, StatesOfThread = 16;
 
     /// <summary>What these shaders do together.</summary>
     public static StepGroups Groups(Plan plan) => new(plan, ArenaMemory.LayoutOf(plan), new StepLimits
@@ -20,8 +20,9 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         NormsScans = false,
     });
 
-    /// <summary>Whether what goes before a group's product is done in its shader: for one row.</summary>
-    public bool Takes(StepGroup group) => group.Scan is not null || bucket.Rows == 1 || (group.Norm is null && group.Gate is null && group.Select is null);
+    /// <summary>Whether what goes before a group's product is done in its shader: for one row, and no gate where each thread reads all of x by itself.</summary>
+    public bool Takes(StepGroup group) =>
+        group.Scan is not null || (bucket.Rows == 1 && !(device.UsesTexels && group.Gate is not null)) || (group.Norm is null && group.Gate is null && group.Select is null);
 
     /// <summary>Adds what a group does.</summary>
     public void Add(StepGroup group)
@@ -57,12 +58,22 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
     private void Scan(Op op, int states, int channels, bool ssd, LinearOp? projection, RowsPlace dt, in StepPush push, ReadOnlySpan<BufferBinding> bindings)
     {
         int lanes = 1, most = Math.Min(device.UsesSubgroups ? device.Traits.SubgroupSize : MostLanes, ssd ? MostLanes : LanesOfChannel);
-        while (lanes < most && lanes < states) lanes *= 2;
+        int ofThread = device.UsesTexels ? StatesOfThread : 1;   // whose loads are not shared, there
+        while (lanes < most && lanes * ofThread < states) lanes *= 2;
         WeightPlace place = projection is null ? default : weights[projection.Weight];
         uint rank = projection is null ? 0u : (uint)projection.X.Width, wide = projection is not null && projection.X.Width % 4 == 0 && dt.IsWide ? 1u : 0;
-        list.Add(op, new ShaderKey(Named("step"), FormNumber.Of(place.Form), place.IsWide, ssd ? 1u : 0, (uint)states, (uint)lanes, rank, wide, bucket.Rows == 1 ? 1u : 0),
+        list.Add(op, new ShaderKey(device.UsesTexels ? "step.subgroups.texels" : Named("step"), FormNumber.Of(place.Form), place.IsWide, ssd ? 1u : 0, (uint)states, (uint)lanes, rank, wide, bucket.Rows == 1 ? 1u : 0),
             DispatchList.Parts(channels, ScanThreads / lanes), bucket.Sequences, push with { Weights = place.Pushed(0, place.Rows) },
-            [new(1, list.OrTable(place.Data)), new(2, list.OrTable(place.Scales)), new(3, dt.Memory), .. bindings]);
+            [.. Read(place.Data, place.Scales, dt, null), .. bindings, .. device.UsesTexels ? AsTexels(bindings) : []]);
+    }
+
+    /// <summary>What a step reads as texels, too: B, C, A and the states.</summary>
+    private static List<BufferBinding> AsTexels(ReadOnlySpan<BufferBinding> bindings)
+    {
+        var texels = new List<BufferBinding>();
+        foreach (BufferBinding binding in bindings)
+            if (binding.Number switch { 5 => BufferBinding.B, 6 => BufferBinding.C, 8 => BufferBinding.A, 11 => BufferBinding.State, _ => 0u } is > 0 and var number) texels.Add(new BufferBinding(number, binding.Memory));
+        return texels;
     }
 
     private void Multiply(StepGroup group, LinearOp op)
@@ -75,14 +86,16 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         int rows = op.X.Rows == RowDomain.Tokens ? bucket.Rows : bucket.Outputs;
         if (rows == 0) return;
         bool rounds = device.UsesDots && place.Form.IsQuantized;
-        var shape = ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, rounds, device.Traits.IsSoftware);
+        var shape = device.UsesTexels ? ProductShape.OfTexels(place, place.IsWide != 0, rows, device.Traits.SubgroupSize)
+            : ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, rounds);
         uint input = group.Gate is not null ? 2u : group.Norm is not null ? 1u : 0;
-        var shader = new ShaderKey(rounds ? "linear.subgroups.dot" : Named("linear"), FormNumber.Of(place.Form), place.IsWide, (uint)place.Columns, (uint)shape.Tokens, (uint)shape.Rows, (uint)shape.Lanes, (uint)shape.Depth,
+        string name = device.UsesTexels ? "texels" : rounds ? "linear.subgroups.dot" : Named("linear");
+        var shader = new ShaderKey(name, FormNumber.Of(place.Form), place.IsWide, (uint)place.Columns, (uint)shape.Tokens, (uint)shape.Rows, (uint)shape.Lanes, (uint)shape.Depth,
             (uint)shape.Chunk, input, (uint)(group.Conv?.DConv ?? 0), wide ? 1u : 0, (uint)shape.Threads, (uint)shape.Addends, (uint)shape.Unit, bucket.Rows == 1 ? 1u : 0);
         BufferSlice window = group.Conv is { } kept ? slots[kept.Window] : default;
         BufferBinding[] bindings =
         [
-            new(3, x.Memory), new(4, group.Conv is { } biased ? list.Vector(weights, biased.Bias) : list.OrTable(residual.Memory)), new(5, list.Vector(weights, op.Bias)),
+            new(4, group.Conv is { } biased ? list.Vector(weights, biased.Bias) : list.OrTable(residual.Memory)), new(5, list.Vector(weights, op.Bias)),
             new(6, y.Memory, BufferAccess.Writes), new(7, list.Vector(weights, group.Norm?.Weight ?? group.Gate?.Weight)), new(8, list.OrTable(z.Memory)),
             new(9, list.Vector(weights, group.Conv?.Weight)), window.Bytes > 0 ? new(10, window, BufferAccess.Reads | BufferAccess.Writes) : new(10, y.Memory, BufferAccess.Writes),   // as validation layers take it
             group.Conv is null ? new(11, y.Memory, BufferAccess.Writes) : new(11, u.Memory, BufferAccess.Writes),
@@ -106,7 +119,16 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
                     ConvFirst = group.Conv is { } first ? (uint)(first.X.Offset - op.Output.Offset) : 0,
                     Channels = (uint)(group.Conv?.X.Width ?? 0),
                 },
-                [new(1, part.Data), new(2, list.OrTable(part.Scales)), .. bindings], Workload.OfProduct(rows, part, place.Columns));
+                [.. Read(part.Data, part.Scales, x, group.Norm?.Weight), .. bindings], Workload.OfProduct(rows, part, place.Columns));
+    }
+
+    /// <summary>A matrix and what it is multiplied by, as shaders read them.</summary>
+    private BufferBinding[] Read(BufferSlice data, BufferSlice scales, RowsPlace x, WeightRef? norm)
+    {
+        (data, scales) = (list.OrTable(data), list.OrTable(scales));
+        return device.UsesTexels
+            ? [new(BufferBinding.Words, data), new(BufferBinding.Quads, data), new(BufferBinding.Scales, scales), new(BufferBinding.X, x.Memory), new(BufferBinding.Norm, list.Vector(weights, norm)), new(3, x.Memory)]
+            : [new(1, data), new(2, scales), new(3, x.Memory)];
     }
 
     private string Named(string shader) => device.UsesSubgroups ? shader + ".subgroups" : shader;

@@ -4,10 +4,13 @@ namespace MambaRT.Backends.Vulkan;
 internal sealed record VulkanSettings
 {
     /// <summary>Nothing that not every device has.</summary>
-    public static VulkanSettings Plain { get; } = new() { Subgroups = false, Matrices = false, IntegerDot = false, Relay = false, MappedMemory = false, PipelineCache = false };
+    public static VulkanSettings Plain { get; } = new() { Subgroups = false, Texels = false, Matrices = false, IntegerDot = false, Relay = false, MappedMemory = false, PipelineCache = false };
 
     /// <summary>Whether subgroups add up by themselves.</summary>
     public bool Subgroups { get; init; } = true;
+
+    /// <summary>Whether weights are read as texels where that is quicker.</summary>
+    public bool Texels { get; init; } = true;
 
     /// <summary>Whether subgroups multiply matrices, where the device has that.</summary>
     public bool Matrices { get; init; } = true;

@@ -8,52 +8,16 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
-#include "weights.glsl"
-#include "lanes.glsl"
+#include "few.glsl"
 #ifdef DOT
 #include "rounded.glsl"
 #endif
 
-layout(constant_id = 3) const uint COLUMNS = 16;        // of W
-layout(constant_id = 4) const uint TOKENS = 1;          // rows of x that a workgroup takes
-layout(constant_id = 5) const uint ROWS = 1;
-layout(constant_id = 6) const uint LANES = 32;          // whole subgroups; not fewer than ROWS * TOKENS
 layout(constant_id = 7) const uint DEPTH = 1;           // units of a row that a thread has on their way at once
 layout(constant_id = 8) const uint CHUNK = 16;          // columns in shared memory at a time, in whole units
-layout(constant_id = 9) const uint INPUT = 0;           // AsItIs, Normed or Gated; these with one row of x only
-layout(constant_id = 10) const uint TAPS = 0;           // of the convolution
-layout(constant_id = 11) const uint WIDE_X = 0;         // whether x is read sixteen bytes at a time
-layout(constant_id = 12) const uint THREADS = 128;
-layout(constant_id = 13) const uint ADDENDS = 128;      // partial sums of a workgroup: its subgroups, or threads without these
-layout(constant_id = 14) const uint UNIT = 16;          // columns that a thread takes at a time: 8 where W is halves read sixteen bytes at a time
 
-layout(constant_id = 15) const uint ONE = 0;            // whether there is one row of x: nothing is asked of the table first
-
-layout(local_size_x_id = 12) in;
-layout(binding = 3, std430) readonly buffer X { float x[]; };
-layout(binding = 3, std430) readonly buffer WideX { vec4 x4[]; };
-layout(binding = 4, std430) readonly buffer AddTo { float addTo[]; };       // or the bias of the convolution
-layout(binding = 5, std430) readonly buffer Bias { float bias[]; };
-layout(binding = 6, std430) writeonly buffer Y { float y[]; };
-layout(binding = 7, std430) readonly buffer Norm { float norm[]; };
-layout(binding = 7, std430) readonly buffer WideNorm { vec4 norm4[]; };
-layout(binding = 8, std430) readonly buffer Gate { float gate[]; };
-layout(binding = 8, std430) readonly buffer WideGate { vec4 gate4[]; };
-layout(binding = 9, std430) readonly buffer Taps { float taps[]; };
-layout(binding = 10, std430) buffer State { float state[]; };               // of each slot [channels, past]
-layout(binding = 11, std430) writeonly buffer U { float u[]; };
-layout(push_constant) uniform Push {
-  Weights pushed;
-  Rows from, gateRows, residual, to, uRows;
-  float scale, epsilon;
-  uint domain, selects, hasBias, adds, convFirst, channels;
-};
-
-const uint Normed = 1, Gated = 2, MostTaps = 4;
-const bool HALVES = UNIT == 8, BLOCKS = FORM > BF16;
-const uint UNITS = (COLUMNS + UNIT - 1) / UNIT, CHUNK_UNITS = CHUNK / UNIT;
-const uint STEPS = (CHUNK_UNITS + LANES * DEPTH - 1) / (LANES * DEPTH) * DEPTH, PADDED = STEPS * LANES, QUADS = UNIT / 4;   // beyond its columns x is zero
-const uint GROUPS = THREADS / LANES, VALUES = ROWS * TOKENS;
+const uint CHUNK_UNITS = CHUNK / UNIT;
+const uint STEPS = (CHUNK_UNITS + LANES * DEPTH - 1) / (LANES * DEPTH) * DEPTH, PADDED = STEPS * LANES;   // beyond its columns x is zero
 
 #ifdef DOT
 shared uvec4 xs[TOKENS * PADDED];
@@ -62,14 +26,6 @@ shared float totals[OFFSETS ? TOKENS * PADDED : 1];      // of a unit: what its 
 #else
 shared vec4 xs[TOKENS * PADDED * QUADS];   // of each row the first quads of all units, then the second ones, so that neighbours read neighbours
 #endif
-shared float parts[ADDENDS * VALUES];
-shared float squares[ADDENDS];
-
-Weights weightsOf() {
-  Weights w = pushed;
-  w.columns = COLUMNS;
-  return w;
-}
 
 // Four columns of a row of x, normed but for the mean; its squares are added up.
 vec4 bring(uint row, uint column, inout float square) {
@@ -108,31 +64,12 @@ void raise(Sixteen s, out float v[16]) {
   }
 }
 
-uint rowOfX(uint token) { return ONE != 0 || selects == 0 ? token : outputRow(token); }
-
 void main() {
   uint firstToken = gl_WorkGroupID.y * TOKENS, tokens = ONE != 0 ? 1 : countOf(domain);
   if (ONE == 0 && firstToken >= tokens) return;
   Weights w = weightsOf();
   uint id = threadNumber(), lane = id % LANES, firstOfGroup = gl_WorkGroupID.x * GROUPS * ROWS, firstRow = firstOfGroup + id / LANES * ROWS;
-
-  // Which result this thread will finish, and what it needs for that.
-  uint value = id % VALUES, token = firstToken + value % TOKENS, row = firstOfGroup + id / VALUES * ROWS + value / TOKENS, column = w.first + row;
-  bool finishes = id < GROUPS * VALUES && token < tokens && row < w.count, convolves = TAPS != 0 && column - convFirst < channels;
-  uint channel = column - convFirst, window = 0;
-  float added = 0.0, first = 0.0, tap[MostTaps], past[MostTaps];
-  if (finishes) {
-    if (hasBias != 0) first = bias[column];
-    if (convolves) {
-      window = (slotOf(token) * channels + channel) * (TAPS - 1);
-      if (adds != 0) added = addTo[channel];
-      [[unroll]] for (uint k = 0; k < MostTaps; k++) {
-        tap[k] = k < TAPS ? taps[channel * TAPS + k] : 0.0;
-        past[k] = k + 1 < TAPS ? state[window + k] : 0.0;
-      }
-    } else if (TAPS == 0 && adds != 0) added = addTo[residual.at + token * residual.stride + column];   // y may lie there: each value is read before it is written
-  }
-
+  Ending ending = endingOf(w, id, firstToken, tokens, firstOfGroup);
   float sums[VALUES], square = 0.0;
   [[unroll]] for (uint v = 0; v < VALUES; v++) sums[v] = 0.0;
   for (uint chunk = 0; chunk < COLUMNS; chunk += CHUNK) {
@@ -142,7 +79,7 @@ void main() {
         uint unit = min(chunk / UNIT + lane + (step + d) * LANES, UNITS - 1);
         [[unroll]] for (uint r = 0; r < ROWS; r++) {
           uint of = min(firstRow + r, w.count - 1);
-          if (HALVES) raw[d * ROWS + r].q = w128[(of * w.rowBytes >> 4) + unit];
+          if (HALVES) raw[d * ROWS + r].q = w128((of * w.rowBytes >> 4) + unit);
           else if (BLOCKS) raw[d * ROWS + r] = sixteen(w, of, unit);
         }
       }
@@ -206,39 +143,5 @@ void main() {
       }
     }
   }
-
-#ifdef SUBGROUPS
-  uint addends = LANES / gl_SubgroupSize;
-  [[unroll]] for (uint v = 0; v < VALUES; v++) {
-    float sum = subgroupAdd(sums[v]);
-    if (subgroupElect()) parts[gl_SubgroupID * VALUES + v] = sum;
-  }
-  if (INPUT != 0) {
-    float sum = subgroupAdd(square);
-    if (subgroupElect()) squares[gl_SubgroupID] = sum;
-  }
-#else
-  uint addends = LANES;
-  [[unroll]] for (uint v = 0; v < VALUES; v++) parts[id * VALUES + v] = sums[v];
-  if (INPUT != 0) squares[id] = square;
-#endif
-  barrier();
-  if (!finishes) return;
-  float sum = 0.0;
-  for (uint i = 0; i < addends; i++) sum += parts[(id / VALUES * addends + i) * VALUES + value];
-  if (INPUT != 0) {
-    float all = 0.0;
-    for (uint i = 0; i < GROUPS * addends; i++) all += squares[i];
-    sum *= rootReciprocal(all / float(COLUMNS) + epsilon);
-  }
-  sum = (sum + first) * scale;
-  if (!convolves) {
-    y[to.at + token * to.stride + column] = sum + added;
-    return;
-  }
-  float convolved = added + tap[TAPS - 1] * sum;
-  [[unroll]] for (uint k = 0; k + 1 < MostTaps; k++) convolved += tap[k] * (k + 1 < TAPS ? past[k] : 0.0);
-  u[uRows.at + token * uRows.stride + channel] = silu(convolved);
-  [[unroll]] for (uint k = 0; k + 1 < MostTaps; k++)
-    if (k + 1 < TAPS) state[window + k] = k + 2 < TAPS ? past[k + 1] : sum;
+  finish(ending, id, sums, square);
 }

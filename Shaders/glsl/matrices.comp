@@ -60,7 +60,7 @@ void main() {
 #ifdef EXACT
       [[unroll]] for (uint i = 0; i < LOADS; i++) nextSecond[i] = halves[min(firstToken + (id + i * THREADS) / QUADS, tokens - 1) * quadsOfX + quadsOfX / 2 + q];
 #endif
-      [[unroll]] for (uint i = 0; i < LOADS_W; i++) nextW[i] = q < quads ? w128[min(firstRow + (id + i * THREADS) / QUADS, w.count - 1) * quadsOfW + q] : uvec4(0);
+      [[unroll]] for (uint i = 0; i < LOADS_W; i++) nextW[i] = q < quads ? w128(min(firstRow + (id + i * THREADS) / QUADS, w.count - 1) * quadsOfW + q) : uvec4(0);
     }
     if (step == 0) continue;
     [[unroll]] for (uint k = 0; k < STEP / 16; k++) {

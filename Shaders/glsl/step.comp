@@ -1,5 +1,5 @@
 #version 450
-// variants: subgroups
+// variants: subgroups subgroups.texels
 // One step of both recurrences, for sequences of one row: LANES threads share a channel, each with some of its states. dt's projection, where it has a rank, is
 // made here.
 #extension GL_GOOGLE_include_directive : require
@@ -18,16 +18,34 @@ layout(constant_id = 8) const uint ONE = 0;         // whether there is one sequ
 const uint THREADS = 128, CHANNELS = THREADS / LANES, OWN = (STATES + LANES - 1) / LANES;
 layout(local_size_x = THREADS) in;
 layout(binding = 3, std430) readonly buffer Dt { float dt[]; };             // or what its projection reads
-layout(binding = 3, std430) readonly buffer WideDt { vec4 dt4[]; };
 layout(binding = 4, std430) readonly buffer U { float u[]; };
-layout(binding = 5, std430) readonly buffer B { float b[]; };
-layout(binding = 6, std430) readonly buffer C { float c[]; };
 layout(binding = 7, std430) readonly buffer Z { float z[]; };
-layout(binding = 8, std430) readonly buffer A { float a[]; };
 layout(binding = 9, std430) readonly buffer D { float d[]; };
 layout(binding = 10, std430) readonly buffer DtBias { float dtBias[]; };
 layout(binding = 11, std430) buffer State { float state[]; };               // of each slot [channels, STATES]
 layout(binding = 12, std430) writeonly buffer Y { float y[]; };
+#ifdef TEXELS
+layout(binding = 16) uniform utextureBuffer WideDt;
+layout(binding = 18) uniform utextureBuffer TexelsOfB;
+layout(binding = 19) uniform utextureBuffer TexelsOfC;
+layout(binding = 20) uniform utextureBuffer TexelsOfA;
+layout(binding = 21) uniform utextureBuffer TexelsOfState;   // as the step finds it
+vec4 dt4(uint i) { return uintBitsToFloat(texelFetch(WideDt, int(i))); }
+float b(uint i) { return uintBitsToFloat(texelFetch(TexelsOfB, int(i)).x); }
+float c(uint i) { return uintBitsToFloat(texelFetch(TexelsOfC, int(i)).x); }
+float a(uint i) { return uintBitsToFloat(texelFetch(TexelsOfA, int(i)).x); }
+float stateAt(uint i) { return uintBitsToFloat(texelFetch(TexelsOfState, int(i)).x); }
+#else
+layout(binding = 3, std430) readonly buffer WideDt { vec4 wideDt[]; };
+layout(binding = 5, std430) readonly buffer B { float floatsOfB[]; };
+layout(binding = 6, std430) readonly buffer C { float floatsOfC[]; };
+layout(binding = 8, std430) readonly buffer A { float floatsOfA[]; };
+#define dt4(i) wideDt[i]
+#define b(i) floatsOfB[i]
+#define c(i) floatsOfC[i]
+#define a(i) floatsOfA[i]
+#define stateAt(i) state[i]
+#endif
 layout(push_constant) uniform Push { Weights pushed; Rows uRows, dtRows, bRows, cRows, zRows, to; uint channels, headDim, headsOfGroup; };
 
 #ifdef SUBGROUPS
@@ -59,7 +77,7 @@ float projected(uint channel, uint lane, uint at) {
       uint column = 16 * group + i;
       vec4 f = vec4(0.0);
       if (WIDE_X != 0) {
-        if (column < RANK) f = dt4[(at + column) / 4];
+        if (column < RANK) f = dt4((at + column) / 4);
       } else
         for (uint k = 0; k < 4; k++)
           if (column + k < RANK) f[k] = dt[at + column + k];
@@ -78,12 +96,12 @@ void main() {
   float h[OWN], decays[OWN], drives[OWN], reads[OWN];
   for (uint i = 0; i < OWN; i++) {
     uint n = min(lane + LANES * i, STATES - 1);
-    h[i] = state[states + n];
-    decays[i] = SSD != 0 ? 0.0 : a[channel * STATES + n];
-    drives[i] = b[bRows.at + row * bRows.stride + bc + n];
-    reads[i] = c[cRows.at + row * cRows.stride + bc + n];
+    h[i] = stateAt(states + n);
+    decays[i] = SSD != 0 ? 0.0 : a(channel * STATES + n);
+    drives[i] = b(bRows.at + row * bRows.stride + bc + n);
+    reads[i] = c(cRows.at + row * cRows.stride + bc + n);
   }
-  float in_ = u[uRows.at + row * uRows.stride + channel], skip = d[head], bias = dtBias[head], decayOfHead = SSD != 0 ? a[head] : 0.0;
+  float in_ = u[uRows.at + row * uRows.stride + channel], skip = d[head], bias = dtBias[head], decayOfHead = SSD != 0 ? a(head) : 0.0;
   float gate = SSD != 0 ? 0.0 : z[zRows.at + row * zRows.stride + channel];
   float delta = softplus((RANK != 0 ? sumOfLanes(projected(channel, lane, dtRows.at + row * dtRows.stride), id) : dt[dtRows.at + row * dtRows.stride + head]) + bias);
   float decay = exp(delta * decayOfHead), sum = 0.0;

@@ -10,12 +10,31 @@ const uint F32 = 0, F16 = 1, BF16 = 2, Q8_0 = 3, EXPANDED = 4, Q4_0 = 5, Q4_1 = 
 
 const bool OFFSETS = FORM == Q4_1 || FORM == Q5_1 || FORM == Q2_K || FORM == Q4_K || FORM == Q5_K;   // forms whose values have one beside their scale
 
-layout(binding = 1, std430) readonly buffer Bytes { uint8_t w8[]; };
-layout(binding = 1, std430) readonly buffer Shorts { uint16_t w16[]; };
-layout(binding = 1, std430) readonly buffer Words { uint w32[]; };
-layout(binding = 1, std430) readonly buffer Quads { uvec4 w128[]; };
-layout(binding = 2, std430) readonly buffer ShortScales { uint16_t s16[]; };
-layout(binding = 2, std430) readonly buffer FloatScales { float s32[]; };
+#ifdef TEXELS
+// As texels a processor brings what the threads of a subgroup read together, and of storage buffers value by value (Mesa's llvmpipe).
+layout(binding = 13) uniform utextureBuffer Words;
+layout(binding = 14) uniform utextureBuffer Quads;
+layout(binding = 15) uniform utextureBuffer Scales;
+uint w32(uint i) { return texelFetch(Words, int(i)).x; }
+uvec4 w128(uint i) { return texelFetch(Quads, int(i)); }
+uint w16(uint i) { return w32(i >> 1) >> 16 * (i & 1) & 0xffff; }
+uint w8(uint i) { return w32(i >> 2) >> 8 * (i & 3) & 0xff; }
+float s32(uint i) { return uintBitsToFloat(texelFetch(Scales, int(i)).x); }
+uint s16(uint i) { return texelFetch(Scales, int(i >> 1)).x >> 16 * (i & 1) & 0xffff; }
+#else
+layout(binding = 1, std430) readonly buffer Bytes { uint8_t bytesOfW[]; };
+layout(binding = 1, std430) readonly buffer Shorts { uint16_t shortsOfW[]; };
+layout(binding = 1, std430) readonly buffer Words { uint wordsOfW[]; };
+layout(binding = 1, std430) readonly buffer Quads { uvec4 quadsOfWeights[]; };
+layout(binding = 2, std430) readonly buffer ShortScales { uint16_t shortScales[]; };
+layout(binding = 2, std430) readonly buffer FloatScales { float floatScales[]; };
+#define w8(i) bytesOfW[i]
+#define w16(i) shortsOfW[i]
+#define w32(i) wordsOfW[i]
+#define w128(i) quadsOfWeights[i]
+#define s16(i) shortScales[i]
+#define s32(i) floatScales[i]
+#endif
 
 struct Weights { uint rowBytes, rowScaleBytes, columns, first, count; };   // the rows bound, and the number of the first of them
 
@@ -30,10 +49,10 @@ void halves8(uvec4 q, uint at, inout float v[16]) {
   }
 }
 
-uint byteAt(uint at) { return uint(w8[at]); }
-uint shortAt(uint at) { return uint(w16[at >> 1]); }
+uint byteAt(uint at) { return uint(w8(at)); }
+uint shortAt(uint at) { return uint(w16(at >> 1)); }
 float halfAt(uint at) { return half1(shortAt(at)); }
-uint wordAt(uint at) { return w32[at >> 2]; }
+uint wordAt(uint at) { return w32(at >> 2); }
 uint evenWordAt(uint at) { return shortAt(at) | shortAt(at + 2) << 16; }   // of blocks whose bytes are no multiple of four
 
 // Bytes minus a byte each, without a borrow between them: none is below the range of a signed byte then.
@@ -137,8 +156,8 @@ Sixteen sixteen(Weights weights, uint row, uint group) {
   uint at = row * weights.rowBytes, block = group >> 4, i = group >> 1 & 7, part = group & 1;   // of blocks of 256
   if (FORM == Q8_0 || FORM == EXPANDED) {
     Sixteen s;
-    s.q = w128[(at >> 4) + group];
-    s.scale = FORM == Q8_0 ? half1(uint(s16[row * (weights.columns >> 5) + (group >> 1)])) : s32[row * (weights.columns >> 4) + group];
+    s.q = w128((at >> 4) + group);
+    s.scale = FORM == Q8_0 ? half1(uint(s16(row * (weights.columns >> 5) + (group >> 1)))) : s32(row * (weights.columns >> 4) + group);
     s.offset = 0.0;
     return s;
   }
@@ -172,19 +191,19 @@ void floats16(Weights weights, uint row, uint group, out float v[16]) {
   if (FORM == F32 && WIDE != 0) {
     uint at = (row * weights.rowBytes >> 4) + 4 * group;
     for (uint i = 0; i < 4; i++) {
-      vec4 f = uintBitsToFloat(w128[at + i]);
+      vec4 f = uintBitsToFloat(w128(at + i));
       for (uint k = 0; k < 4; k++) v[4 * i + k] = f[k];
     }
   } else if (WIDE != 0) {
     uint at = (row * weights.rowBytes >> 4) + 2 * group;
-    halves8(w128[at], 0, v);
-    halves8(w128[at + 1], 8, v);
+    halves8(w128(at), 0, v);
+    halves8(w128(at + 1), 8, v);
   } else {
     uint first = row * weights.columns;
     for (uint i = 0; i < 16; i++) {
       uint column = 16 * group + i;
-      v[i] = column >= weights.columns ? 0.0 : FORM == F32 ? uintBitsToFloat(w32[first + column])
-        : FORM == F16 ? half1(uint(w16[first + column])) : bfloat(uint(w16[first + column]));
+      v[i] = column >= weights.columns ? 0.0 : FORM == F32 ? uintBitsToFloat(w32(first + column))
+        : FORM == F16 ? half1(uint(w16(first + column))) : bfloat(uint(w16(first + column)));
     }
   }
 }

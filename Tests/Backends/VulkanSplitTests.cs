@@ -9,7 +9,7 @@ public sealed class VulkanSplitTests
 {
     private static readonly int[] Prompt = TinyModels.Tokens(60);
 
-    public static TheoryData<string> Capabilities => ["subgroups", "matrices", "mapped memory", "all"];
+    public static TheoryData<string> Capabilities => ["subgroups", "texels", "matrices", "mapped memory", "all"];
 
     [MachineTheory(Needs.Vulkan)]
     [InlineData("mamba-tied")]
@@ -74,6 +74,7 @@ public sealed class VulkanSplitTests
         VulkanSettings settings = unused switch
         {
             "subgroups" => all with { Subgroups = false },
+            "texels" => all with { Texels = false },
             "matrices" => all with { Matrices = false },
             "mapped memory" => all with { MappedMemory = false },
             _ => VulkanSettings.Plain,

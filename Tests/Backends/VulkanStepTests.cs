@@ -54,24 +54,38 @@ public sealed class VulkanStepTests
     [InlineData("F16", 64, 32 << 10)]
     [InlineData("Q8_0", 8, 32 << 10)]
     [InlineData("Q4_K", 32, 48 << 10)]
-    [InlineData("Q8_0", 8, 32 << 10, true)]
-    [InlineData("F32", 1, 16 << 10, true)]
-    [InlineData("Q4_K", 8, 16 << 10, true, true)]
-    [InlineData("Q8_0", 32, 48 << 10, false, true)]
-    public void ProductShape_OfAnySize_CoversTheMatrixWithinSharedMemory(string form, int subgroup, int sharedBytes, bool software = false, bool rounds = false)
+    [InlineData("Q4_K", 8, 16 << 10, true)]
+    [InlineData("Q8_0", 32, 48 << 10, true)]
+    public void ProductShape_OfAnySize_CoversTheMatrixWithinSharedMemory(string form, int subgroup, int sharedBytes, bool rounds = false)
     {
         foreach (int columns in new[] { 16, 48, 256, 768, 1536, 2048, 2560, 5120, 8192 })
             foreach (int count in new[] { 1, 33, 80, 192, 768, 3352, 10240, 50280 })
                 foreach (int rows in new[] { 1, 2, 5, 8, 16 })
                 {
                     var place = new WeightPlace(new WeightForm(form, WeightLayout.AsStored), default, default, count, columns, columns, 0);
-                    var s = ProductShape.For(place, wide: true, rows, subgroup, sharedBytes, rounds, software);
+                    var s = ProductShape.For(place, wide: true, rows, subgroup, sharedBytes, rounds);
                     int chunks = (columns + s.Chunk - 1) / s.Chunk, steps = (s.Chunk / s.Unit + s.Lanes * s.Depth - 1) / (s.Lanes * s.Depth) * s.Depth;
                     long bytes = (long)s.Tokens * steps * s.Lanes * (rounds ? 22 : 4 * s.Unit) + 4 * s.Addends * (s.Rows * s.Tokens + 1);
                     Assert.True(bytes <= sharedBytes && chunks * (long)s.Chunk >= columns && (chunks - 1) * (long)s.Chunk < columns, $"{bytes} bytes, {columns} columns: {s}");
                     Assert.True(s.Chunk % s.Unit == 0 && s.Rows * s.Tokens <= s.Lanes && s.Lanes % subgroup == 0 && s.Threads % s.Lanes == 0 && s.Threads <= 256, s.ToString());
                     Assert.Equal(s.Threads / subgroup, s.Addends);
                 }
+    }
+
+    [Theory]
+    [InlineData("F16", 4)]
+    [InlineData("Q8_0", 8)]
+    [InlineData("F32", 16)]
+    [InlineData("Q4_K", 64)]
+    public void ProductShape_OfTexels_HasAThreadForEachResult(string form, int subgroup)
+    {
+        foreach (int rows in new[] { 1, 2, 3, 5, 8, 16 })
+        {
+            var place = new WeightPlace(new WeightForm(form, WeightLayout.AsStored), default, default, 80, 768, 768, 0);
+            var s = ProductShape.OfTexels(place, wide: true, rows, subgroup);
+            Assert.True(s.Rows * s.Tokens <= s.Lanes && s.Lanes % subgroup == 0 && s.Threads % s.Lanes == 0 && s.Tokens <= ProductShape.MostTokens, s.ToString());
+            Assert.Equal((768, s.Threads / subgroup), (s.Chunk, s.Addends));
+        }
     }
 
     [Fact]

@@ -12,6 +12,9 @@ internal sealed unsafe class DeviceTraits
     /// <summary>Buffers that a shader of ours is given at most.</summary>
     public const int MostBindings = 13;
 
+    /// <summary>Buffers beside them that a shader reads as texels at most, on devices where that is quicker.</summary>
+    public const int MostTexels = 9;
+
     /// <summary>Bytes of push constants at most: what every device has.</summary>
     public const int MostPushBytes = 128;
 
@@ -29,6 +32,9 @@ internal sealed unsafe class DeviceTraits
 
     private readonly PhysicalDeviceMemoryProperties _memory;
     private readonly HashSet<string> _extensions;
+
+    /// <summary>What shaders see under a number: storage buffers, and texels behind them.</summary>
+    public static DescriptorType TypeOf(uint binding) => binding < MostBindings ? DescriptorType.StorageBuffer : DescriptorType.UniformTexelBuffer;
 
     public DeviceTraits(Vk api, PhysicalDevice device)
     {
@@ -62,6 +68,8 @@ internal sealed unsafe class DeviceTraits
         MostGroups = (int)Math.Min(Math.Min(limits.MaxComputeWorkGroupCount[0], limits.MaxComputeWorkGroupCount[1]), int.MaxValue);
         SharedBytes = (int)Math.Min(limits.MaxComputeSharedMemorySize, int.MaxValue);
         MostThreads = (int)Math.Min(Math.Min(limits.MaxComputeWorkGroupInvocations, limits.MaxComputeWorkGroupSize[0]), int.MaxValue);
+        MostTexelBytes = (long)limits.MaxTexelBufferElements * sizeof(uint);
+        HasTexels = IsSoftware && limits.MinTexelBufferOffsetAlignment <= limits.MinStorageBufferOffsetAlignment;
         LacksLimits = limits.MaxPerStageDescriptorStorageBuffers < MostBindings || limits.MaxPushConstantsSize < MostPushBytes
             || limits.MaxComputeSharedMemorySize < LeastSharedBytes || MostThreads < Threads;
         HasMatrices = SubgroupSize == MatrixLanes && SharedBytes >= MatrixSharedBytes && Has(Encoding.UTF8.GetString(MatrixExtension[..^1])) && HasSixteens(api, device);
@@ -113,6 +121,12 @@ internal sealed unsafe class DeviceTraits
 
     /// <summary>How it multiplies signed bytes, in shaders that round activations to these within subgroups.</summary>
     public DotSupport Dots { get; }
+
+    /// <summary>Whether it is quicker to read weights as texels: a processor brings these together, and values of storage buffers one by one.</summary>
+    public bool HasTexels { get; }
+
+    /// <summary>Bytes of a binding of texels at most.</summary>
+    public long MostTexelBytes { get; }
 
     /// <summary>The extension that matrices come with, as the driver is told.</summary>
     public static ReadOnlySpan<byte> MatrixExtension => "VK_KHR_cooperative_matrix\0"u8;

@@ -24,7 +24,7 @@ internal sealed unsafe class VulkanBuffer : IDisposable
         {
             SType = StructureType.BufferCreateInfo,
             Size = (ulong)Bytes,
-            Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit | (device.RelayGroups > 0 ? BufferUsageFlags.ShaderDeviceAddressBit : 0),
+            Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit | (device.UsesTexels ? BufferUsageFlags.UniformTexelBufferBit : 0) | (device.RelayGroups > 0 ? BufferUsageFlags.ShaderDeviceAddressBit : 0),
         };
         Buffer buffer;
         VulkanException.Check(device.Api.CreateBuffer(device.Handle, &create, null, &buffer), "vkCreateBuffer", what);

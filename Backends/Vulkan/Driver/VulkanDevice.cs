@@ -20,6 +20,8 @@ internal sealed unsafe class VulkanDevice : IDisposable
         Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
         IsExact = settings.Exact;
         UsesDots = settings.IntegerDot && !IsExact && UsesSubgroups && traits.Dots >= (settings.SlowIntegerDot ? DotSupport.TakenApart : DotSupport.Accelerated);
+        UsesTexels = settings.Texels && UsesSubgroups && !UsesDots && traits.HasTexels;
+        if (UsesTexels) MostWeightBytes = Math.Min(MostWeightBytes, traits.MostTexelBytes);
         if (Matrices == MatrixUse.Cooperative) MostWork *= Workload.QuickerByMatrices;
         RelayGroups = !settings.Relay || !UsesSubgroups || !traits.HasRelay ? 0 : settings.RelayGroups > 0 ? settings.RelayGroups : traits.IsSoftware ? 0 : MostRelayGroups;
         MayChooseRelay = settings.RelayGroups == 0;
@@ -87,6 +89,9 @@ internal sealed unsafe class VulkanDevice : IDisposable
 
     /// <summary>Whether products of few rows round activations to bytes beside quantized weights.</summary>
     public bool UsesDots { get; }
+
+    /// <summary>Whether products of few rows read their weights as texels.</summary>
+    public bool UsesTexels { get; }
 
     /// <summary>Workgroups of a step in one dispatch; 0 where there is no such step.</summary>
     public int RelayGroups { get; }
