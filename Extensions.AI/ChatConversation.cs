@@ -5,7 +5,7 @@ using Turn = MambaRT.Chat.ChatMessage;
 namespace MambaRT.Extensions.AI;
 
 /// <summary>
-/// A conversation that a client of <see cref="ModelHostExtensions.AsChatClient"/> keeps by its id: <c>client.GetService&lt;ChatConversation&gt;(id)</c>, null where none of that id lives. What was said up to
+/// A conversation that a client of <see cref="ModelHostExtensions.AsChatClient"/> keeps by its id: <c>client.GetService&lt;ChatConversation&gt;(id)</c>, null where none of that id lives, and an IOException where its file cannot be read. What was said up to
 /// the moment it was asked for; later turns are in one that is asked for later.
 /// </summary>
 /// <remarks>Thread-safe. It holds nothing that would have to be disposed; asking for one reads its file where the program has not had the conversation yet.</remarks>
@@ -36,7 +36,8 @@ public sealed class ChatConversation
     /// </remarks>
     /// <param name="messages">What is said next, at least one message.</param>
     /// <param name="cancel">Ends it; nothing is left behind.</param>
-    /// <exception cref="ArgumentException">There is no message, or one is null.</exception>
+    /// <exception cref="ArgumentException">There is no message, or one is null or has no role.</exception>
+    /// <exception cref="ObjectDisposedException">The host was disposed, also meanwhile.</exception>
     /// <exception cref="NotSupportedException">A message holds what is no text.</exception>
     /// <exception cref="StateBudgetException">There is no room for another state.</exception>
     /// <exception cref="QueueFullException">Too many requests wait.</exception>

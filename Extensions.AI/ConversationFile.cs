@@ -50,7 +50,8 @@ internal static class ConversationFile
     /// <param name="model">The model it must be of.</param>
     /// <param name="id">The id it must have.</param>
     /// <param name="subject">Its name, for messages.</param>
-    /// <exception cref="FormatException">It is damaged, of another version, or another conversation's.</exception>
+    /// <exception cref="FormatException">It is damaged, or another conversation's.</exception>
+    /// <exception cref="NotSupportedException">It is whole, and of another version.</exception>
     public static List<Turn> Read(ReadOnlySpan<byte> bytes, UInt128 model, string id, string subject)
     {
         if (bytes.Length < TextsAt + SHA256.HashSizeInBytes || !bytes.StartsWith(Magic)) throw new FormatException($"{subject}: it is no conversation.");
@@ -58,7 +59,7 @@ internal static class ConversationFile
         if (!SHA256.HashData(bytes[..^SHA256.HashSizeInBytes]).AsSpan().SequenceEqual(bytes[^SHA256.HashSizeInBytes..]))
             throw new FormatException($"{subject}: the checksum does not match; the file was cut off or damaged.");
         int version = BinaryPrimitives.ReadInt32LittleEndian(bytes[VersionAt..]);
-        if (version != Version) throw new FormatException($"{subject}: the conversation has version {version}; this one reads {Version}.");
+        if (version != Version) throw new NotSupportedException($"It has version {version}, and this one reads {Version}.");
         if (BinaryPrimitives.ReadUInt128LittleEndian(bytes[ModelAt..]) != model || Text(ref texts) != id)
             throw new FormatException($"{subject}: the conversation is not what its name says.");
         var turns = new List<Turn>();

@@ -18,13 +18,14 @@ internal sealed class Conversations(long budget, ConversationFolder? folder)
     /// <param name="cancel">Ends the waiting.</param>
     /// <exception cref="ArgumentException">The id is empty.</exception>
     /// <exception cref="InvalidOperationException">It would take more than the whole budget.</exception>
+    /// <exception cref="IOException">It has a file that cannot be read.</exception>
     public async Task<ConversationUse> EnterAsync(string id, IReadOnlyList<Turn> said, CancellationToken cancel)
     {
-        if (id.Length == 0) throw new ArgumentException("ConversationId is empty; give the conversation a name, or leave the id out and send all of it.", nameof(id));
+        if (id.Length == 0) throw new ArgumentException("ConversationId is empty; give the conversation a name, or leave the id out and send all of it.");
         (Conversation conversation, ConversationUse use) = await WaitAsync(id, cancel).ConfigureAwait(false);
         try
         {
-            Recall(conversation);
+            if (folder is not null) await Task.Run(() => Recall(conversation), cancel).ConfigureAwait(false);   // its file may be another's for a moment
             long bytes = conversation.BytesWith(said);
             if (bytes <= budget) return use;
             throw new InvalidOperationException($"The conversation would take {bytes} bytes of text, and all with an id may take {budget} together (ConversationBytes); begin another, or leave the id out and send all of it.");
@@ -37,6 +38,7 @@ internal sealed class Conversations(long budget, ConversationFolder? folder)
     }
 
     /// <summary>What was said in a conversation so far, also while a request is in it; null where nothing is known of one.</summary>
+    /// <exception cref="IOException">It has a file that cannot be read.</exception>
     public IReadOnlyList<Turn>? Find(string id)
     {
         DateTime? writtenAt = folder?.WrittenAt(id);
@@ -135,10 +137,11 @@ internal sealed class Conversations(long budget, ConversationFolder? folder)
         }
     }
 
+    /// <summary>The latest stays, whatever an answer made of it: its next request is refused in a sentence, where one that was forgotten would begin anew without a word.</summary>
     private void Trim()
     {
         LinkedListNode<Conversation>? next;
-        for (LinkedListNode<Conversation>? node = _byUse.First; node is not null && _bytes > budget; node = next)
+        for (LinkedListNode<Conversation>? node = _byUse.First; node is not null && node != _byUse.Last && _bytes > budget; node = next)
         {
             next = node.Next;
             if (node.Value.Users == 0) Forget(node);

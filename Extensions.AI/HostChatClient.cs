@@ -43,9 +43,19 @@ internal sealed class HostChatClient(ModelHost host, MambaChatClientOptions defa
         if (host.Model.Options.Checkpoints is not null)   // else nothing is kept of what it feeds
         {
             Generation reading = host.Start(prompt, new SamplerChain(1), new GenerationOptions { MaxTokens = 0 }, cancel);
-            await reading.Completion.ConfigureAwait(false);
+            await reading.Completion.WaitAsync(cancel).ConfigureAwait(false);
+            if (reading.Stats.Reason == StopReason.Cancelled) throw new ObjectDisposedException(nameof(ModelHost), "The host was disposed while it read the messages.");
         }
-        return await Task.Run(() => host.Use(model => model.StartSession(prompt, cancel)), cancel).ConfigureAwait(false);
+        Task<Session> starting = Task.Run(() => host.Use(model => model.StartSession(prompt, cancel)), cancel);
+        try
+        {
+            return await starting.WaitAsync(cancel).ConfigureAwait(false);   // also while others use the model
+        }
+        catch (OperationCanceledException)
+        {
+            _ = starting.ContinueWith(late => host.Use(_ => { late.Result.Dispose(); return 0; }), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw;
+        }
     }
 
     /// <summary>The host is its owner's.</summary>

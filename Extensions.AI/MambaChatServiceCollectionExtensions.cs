@@ -32,6 +32,8 @@ public static class MambaChatServiceCollectionExtensions
         ArgumentException.ThrowIfNullOrEmpty(path);
         var options = new MambaChatServiceOptions();
         configure?.Invoke(options);
+        if (options is not { Backend: not null, Model: not null, Host: not null, Client: not null })
+            throw new ArgumentException("Backend, Model, Host and Client of a chat client's options are none of them null; leave out what shall be as it is.", nameof(configure));
         services.AddKeyedSingleton(key, (_, _) => new OpenedModel(path, options));
         services.AddKeyedSingleton(key, static (all, key) => all.GetRequiredKeyedService<OpenedModel>(key).Model);
         services.AddKeyedSingleton(key, (all, key) => new ModelHost(all.GetRequiredKeyedService<Model>(key), options.Host));

@@ -8,7 +8,7 @@ namespace MambaRT.Extensions.AI;
 internal static class MessageTexts
 {
     /// <summary>The turns of messages.</summary>
-    /// <exception cref="ArgumentException">There is none, or one is null.</exception>
+    /// <exception cref="ArgumentException">There is none, or one is null or has no role.</exception>
     /// <exception cref="NotSupportedException">One holds what is no text.</exception>
     public static List<Turn> Of(IEnumerable<Message> messages)
     {
@@ -16,6 +16,7 @@ internal static class MessageTexts
         foreach (Message message in messages)
         {
             if (message is null) throw new ArgumentException($"Message {turns.Count} is null; a message has a role and contents.", nameof(messages));
+            if (message.Role.Value is null) throw new ArgumentException($"Message {turns.Count} has no role; take ChatRole.User, or one that the model's template knows.", nameof(messages));
             turns.Add(new Turn(message.Role.Value, TextOf(message, turns.Count)));
         }
         return turns.Count > 0 ? turns : throw new ArgumentException("There is no message to answer; at least one is needed.", nameof(messages));

@@ -20,7 +20,9 @@ public static class ModelHostExtensions
     /// only what is new. What the host keeps of states is gone on with either way, and told as CachedInputTokenCount. Requests of one id take turns; one that does not end in an answer changes nothing.
     /// Where the model's kept states have a folder (<see cref="CheckpointOptions.Folder"/>), conversations are files there too and go on after the program has ended, or in another one that
     /// shares it, with the same model; of two programs that answer in one conversation at the same time, the later one's turn is kept. An id may be any text. Whoever may read the folder reads what was
-    /// said; a file that is damaged is dropped with a line to <see cref="CheckpointOptions.Note"/>, and its conversation begins anew.</para>
+    /// said; a file that is damaged is dropped with a line to
+    /// <see cref="CheckpointOptions.Note"/>, and its conversation begins anew; one that is whole and cannot be read, as it is held, closed or of a later version, fails the request with an IOException and stays.
+    /// What cannot be written is told there, too, and is written with the next turn.</para>
     /// <para>GetService finds the host, its model and <see cref="ChatClientMetadata"/>, and by the id of a conversation as key its <see cref="ChatConversation"/>: what was said, a session in its state, and
     /// its deletion. The last update of an answer has its <see cref="GenerationStats"/> as RawRepresentation.</para>
     /// </remarks>

@@ -4,13 +4,14 @@ namespace MambaRT.Formats;
 /// Files of one kind in a folder that several programs may share: written whole, bounded in bytes, the least recently used deleted first. The folder is made where there is none, for its
 /// owner's eyes alone.
 /// </summary>
-/// <remarks>Nothing but the making fails its caller: what cannot be read or written is not kept, and that is said once in a line. One thread at a time.</remarks>
+/// <remarks>Nothing but the making fails its caller: what cannot be read or written is not kept, which is said in a line, once until something is kept again. One thread at a time.</remarks>
 internal sealed class BoundedFolder
 {
     private readonly string _path, _extension, _what;
     private readonly long _bytes;
     private readonly Action<string>? _note;
     private long _total = -1;   // bytes of all, as far as is known
+    private DateTime _known;    // when the folder was changed last as far as that goes: others write there, too
 
     /// <summary>Makes the folder where there is none.</summary>
     /// <param name="path">Where it is.</param>
@@ -33,7 +34,7 @@ internal sealed class BoundedFolder
         }
     }
 
-    /// <summary>Whether it takes no more.</summary>
+    /// <summary>Whether it did not take the last file; the next is tried all the same, as a disk may have room again.</summary>
     public bool HasFailed { get; private set; }
 
     /// <summary>Where a file of a name lies.</summary>
@@ -54,11 +55,13 @@ internal sealed class BoundedFolder
     /// <returns>Whether it is there.</returns>
     public bool TryWrite(string name, long length, Func<byte[]> bytes, Action<string>? deleted = null)
     {
-        if (HasFailed || length > _bytes) return false;
+        if (length > _bytes) return false;
         try
         {
             MakeRoom(name, length, deleted);
             WholeFile.Write(this[name], stream => stream.Write(bytes()), lasting: false);
+            HasFailed = false;
+            _known = Changed;
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -88,10 +91,10 @@ internal sealed class BoundedFolder
         Delete(name);
     }
 
-    /// <summary>Notes that nothing is kept any more.</summary>
+    /// <summary>Notes that something could not be kept or read.</summary>
     public void Fail(Exception e)
     {
-        if (!HasFailed) Tell($"No {_what} are kept in '{_path}' any more: {e.Message}");
+        if (!HasFailed) Tell($"No {_what} are kept in '{_path}' until it takes them again: {e.Message}");
         HasFailed = true;
     }
 
@@ -110,7 +113,7 @@ internal sealed class BoundedFolder
     /// <summary>Deletes what was used least recently, by whatever program; the folder is looked through where it may be full.</summary>
     private void MakeRoom(string name, long length, Action<string>? deleted)
     {
-        if (_total >= 0 && _total + length <= _bytes)
+        if (_total >= 0 && _total + length <= _bytes && _known == Changed)
         {
             _total += length;   // too much where a file is replaced, until the folder is looked through
             return;

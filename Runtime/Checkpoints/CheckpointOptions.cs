@@ -19,7 +19,7 @@ public sealed record CheckpointOptions
     /// </summary>
     public string? Folder { get; init; }
 
-    /// <summary>Told in a line of a file that was damaged and dropped, or of a folder that takes no more; null for nobody.</summary>
+    /// <summary>Told in a line of a file that was damaged and dropped, or of a folder that takes none for now; null for nobody.</summary>
     public Action<string>? Note { get; init; }
 
     /// <summary>Refuses settings that mean nothing.</summary>

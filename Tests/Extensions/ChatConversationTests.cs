@@ -97,6 +97,7 @@ public sealed class ChatConversationTests : IDisposable
         InvalidOperationException refusal = await Assert.ThrowsAsync<InvalidOperationException>(() => client.GetResponseAsync(new string('x', 1500), Of("e")));
         Assert.Contains("ConversationBytes", refusal.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(() => client.GetResponseAsync("x", Of("")));
+        await Assert.ThrowsAsync<ArgumentException>(() => client.GetResponseAsync([new Message(default, "x")], Of("f")));
 
         async Task<long> Prompt(string id) => (await client.GetResponseAsync("y", Of(id))).Usage!.InputTokenCount!.Value;   // always told
     }
@@ -176,6 +177,50 @@ public sealed class ChatConversationTests : IDisposable
         }
         Assert.True(await deleting!);   // a piece was told
         Assert.Null(client.GetService<ChatConversation>("a"));
+    }
+
+    /// <summary>Its answer has made it too long: forgotten, it would begin anew without a word.</summary>
+    [Fact]
+    public async Task Request_BehindAnAnswerBeyondTheBudget_IsRefused()
+    {
+        IChatClient client = Client(conversationBytes: 600);
+        string said = new('x', 60);
+        long input = 0;
+        InvalidOperationException? refusal = null;
+        for (int turn = 0; turn < 20 && refusal is null; turn++)
+            try
+            {
+                long now = (await client.GetResponseAsync(said, Of("long"))).Usage!.InputTokenCount!.Value;   // always told
+                Assert.True(now > input);   // else it was forgotten
+                input = now;
+            }
+            catch (InvalidOperationException e)
+            {
+                refusal = e;
+            }
+        Assert.Contains("ConversationBytes", refusal?.Message, StringComparison.Ordinal);
+        Assert.NotNull(client.GetService<ChatConversation>("long"));
+        await client.GetResponseAsync(said, Of("short"));
+    }
+
+    [Fact]
+    public async Task StartSession_CancelledWhileOthersHaveTheModel_EndsAtOnce()
+    {
+        IChatClient client = Client();
+        await client.GetResponseAsync("One", Of("a"));
+        ChatConversation conversation = client.GetService<ChatConversation>("a")!;   // it was begun
+        using var cancel = new CancellationTokenSource();
+        Task<Session> starting;
+        using (var held = new ManualResetEventSlim())
+        {
+            Task<int> holder = Task.Run(() => _host.Use(_ => { held.Wait(); return 0; }));
+            starting = conversation.StartSessionAsync([new(ChatRole.User, "Two")], cancel.Token);
+            await cancel.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => starting.WaitAsync(TimeSpan.FromSeconds(30)));
+            held.Set();
+            await holder;
+        }
+        await client.GetResponseAsync("Two", Of("a"));
     }
 
     private static ChatOptions Of(string? id) => new() { ConversationId = id, MaxOutputTokens = 20 };

@@ -168,6 +168,88 @@ public sealed class ConversationFolderTests : IDisposable
         Assert.Single(_notes, note => note.StartsWith("No conversations are kept in", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Request_FolderBackAgain_KeepsAllThatWasSaid()
+    {
+        using (var opened = new Opened(this))
+        {
+            Directory.Delete(_folder["kept"], recursive: true);
+            await opened.Ask("a", "One");
+            Directory.CreateDirectory(_folder["kept"]);
+            await opened.Ask("a", "Two");
+        }
+        using var again = new Opened(this);
+        Assert.Equal(["One", "Two"], Said(again, "a"));
+    }
+
+    /// <summary>As another program has it while it puts it in its place: nothing may be answered, and written over it, as if nothing had been said.</summary>
+    [Theory]
+    [InlineData(200)]
+    [InlineData(int.MaxValue)]
+    public async Task Request_FileHeld_WaitsForItOrIsRefused(int milliseconds)
+    {
+        using (var opened = new Opened(this)) await opened.Ask("a", "One");
+        using (var opened = new Opened(this))
+        {
+            var holder = new FileStream(Assert.Single(Files), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            Task<ChatResponse> request = opened.Ask("a", "Two");
+            if (milliseconds < int.MaxValue) await Task.Delay(milliseconds);
+            else Assert.Contains("'a' cannot be read", (await Assert.ThrowsAsync<IOException>(() => request)).Message, StringComparison.Ordinal);
+            await holder.DisposeAsync();
+            if (milliseconds < int.MaxValue) await request;
+            else await opened.Ask("a", "Two");
+        }
+        using var again = new Opened(this);
+        Assert.Equal(["One", "Two"], Said(again, "a"));
+        Assert.Empty(_notes);
+    }
+
+    [Fact]
+    public async Task Request_FileOfALaterVersion_IsRefusedAndLeavesIt()
+    {
+        using (var opened = new Opened(this)) await opened.Ask("a", "One");
+        byte[] bytes = await File.ReadAllBytesAsync(Assert.Single(Files));
+        bytes[8] = 2;
+        System.Security.Cryptography.SHA256.HashData(bytes.AsSpan(0, bytes.Length - 32), bytes.AsSpan(bytes.Length - 32));
+        await File.WriteAllBytesAsync(Files[0], bytes);
+        using (var opened = new Opened(this))
+        {
+            Assert.Contains("version 2", (await Assert.ThrowsAsync<IOException>(() => opened.Ask("a", "Two"))).Message, StringComparison.Ordinal);
+            Assert.Throws<IOException>(() => opened.Of("a"));
+            await opened.Ask("b", "One");
+        }
+        Assert.Equal(2, Files.Length);
+        Assert.Contains(Files, file => File.ReadAllBytes(file).AsSpan().SequenceEqual(bytes));
+    }
+
+    [Fact]
+    public async Task Request_SomethingElseInAFilesPlace_ConcernsItsConversationAlone()
+    {
+        using (var opened = new Opened(this)) await opened.Ask("bad", "One");
+        string place = Assert.Single(Files);
+        File.Delete(place);
+        Directory.CreateDirectory(place);
+        using (var opened = new Opened(this))
+            foreach (string id in (string[])["bad", "good", "bad", "good"]) await opened.Ask(id, "Two");
+        using var again = new Opened(this);
+        Assert.Equal(["Two", "Two"], Said(again, "good"));
+        Assert.InRange(_notes.Count, 1, 2);
+    }
+
+    [Fact]
+    public async Task Conversations_OfTwoPrograms_AreBoundedTogether()
+    {
+        const long budget = 4000;
+        using Opened first = new(this, budget), second = new(this, budget);
+        for (int i = 0; i < 12; i++)
+        {
+            await (i % 2 == 0 ? first : second).Ask($"id {i}", new string('x', 200));
+            Assert.InRange(Files.Sum(file => new FileInfo(file).Length), 1, budget);
+        }
+    }
+
+    private static IEnumerable<string> Said(Opened opened, string id) => opened.Of(id)!.Messages.Where(message => message.Role == ChatRole.User).Select(message => message.Text);   // it was kept
+
     private string[] Files => [.. Directory.GetFiles(_folder["kept"], "*.conversation").Order()];
 
     private void Note(string line)

@@ -171,6 +171,14 @@ public sealed class ModelHostTests : IDisposable
     }
 
     [Fact]
+    public void Dispose_WithinUse_IsRefused()
+    {
+        using var host = new ModelHost(_tiny.Model);
+        host.Start(Prompt(0), Sampler(0), Endless);
+        Assert.Contains("within Use", Assert.Throws<InvalidOperationException>(() => host.Use(_ => { host.Dispose(); return 0; })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Use_BetweenSteps_HasTheModel()
     {
         using var host = new ModelHost(_tiny.Model);

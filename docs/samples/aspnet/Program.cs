@@ -27,5 +27,10 @@ app.MapPost("/chat/{id}", async (string id, HttpContext http, IChatClient client
     {
         http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
     }
+    catch (InvalidOperationException e) when (!http.Response.HasStarted)   // the conversation has grown too long
+    {
+        http.Response.StatusCode = StatusCodes.Status409Conflict;
+        await http.Response.WriteAsync(e.Message, http.RequestAborted);
+    }
 });
 app.Run();
