@@ -5,8 +5,8 @@ using Turn = MambaRT.Chat.ChatMessage;
 namespace MambaRT.Extensions.AI;
 
 /// <summary>
-/// A conversation that a client of <see cref="ModelHostExtensions.AsChatClient"/> keeps by its id: <c>client.GetService&lt;ChatConversation&gt;(id)</c>, null where none of that id lives, and an IOException where its file cannot be read. What was said up to
-/// the moment it was asked for; later turns are in one that is asked for later.
+/// A conversation that a client of <see cref="ModelHostExtensions.AsChatClient"/> keeps by its id: <c>client.GetService&lt;ChatConversation&gt;(id)</c>, null where none of that id lives,
+/// and an IOException where its file cannot be read. What was said up to the moment it was asked for; later turns are in one that is asked for later.
 /// </summary>
 /// <remarks>Thread-safe. It holds nothing that would have to be disposed; asking for one reads its file where the program has not had the conversation yet.</remarks>
 public sealed class ChatConversation

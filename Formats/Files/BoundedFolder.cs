@@ -11,7 +11,7 @@ internal sealed class BoundedFolder
     private readonly long _bytes;
     private readonly Action<string>? _note;
     private long _total = -1;   // bytes of all, as far as is known
-    private DateTime _known;    // when the folder was changed last as far as that goes: others write there, too
+    private DateTime _known;    // when the folder was changed last as far as that goes: others write there, too, and are seen by the next writing after a tick of its times
 
     /// <summary>Makes the folder where there is none.</summary>
     /// <param name="path">Where it is.</param>

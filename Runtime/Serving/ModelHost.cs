@@ -159,11 +159,11 @@ public sealed class ModelHost : IDisposable
     /// <exception cref="InvalidOperationException">The caller keeps answers from going on, and would wait for one of them.</exception>
     public void Dispose()
     {
-        if (_thread is not null && _gate.IsHeldByCurrentThread && _thread != Thread.CurrentThread)
-            throw new InvalidOperationException("A ModelHost cannot be disposed within Use or Hold, as its thread may wait for these to end; dispose it afterwards.");
         lock (_requests)
         {
             if (_closing) return;
+            if (_thread is not null && _gate.IsHeldByCurrentThread && _thread != Thread.CurrentThread)
+                throw new InvalidOperationException("A ModelHost cannot be disposed within Use or Hold, as its thread may wait for these to end; dispose it afterwards.");
             _closing = true;
         }
         lock (_active) foreach (Generation generation in _active) generation.Cancel();

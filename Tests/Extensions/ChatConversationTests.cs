@@ -215,6 +215,8 @@ public sealed class ChatConversationTests : IDisposable
         {
             Task<int> holder = Task.Run(() => _host.Use(_ => { held.Wait(); return 0; }));
             starting = conversation.StartSessionAsync([new(ChatRole.User, "Two")], cancel.Token);
+            await Task.Delay(300);   // in which it comes to where it waits
+            Assert.False(starting.IsCompleted);
             await cancel.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => starting.WaitAsync(TimeSpan.FromSeconds(30)));
             held.Set();
