@@ -70,7 +70,7 @@ public sealed class CudaBackend : IBackend
     }
 
     /// <summary>Where the time of its kernels is noted while it is set, which slows runs down; null for nowhere.</summary>
-    public CudaProfile? Profile
+    public KernelProfile? Profile
     {
         get => _context.Profile;
         set => _context.Profile = value;

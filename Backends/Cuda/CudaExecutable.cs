@@ -165,7 +165,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
 
     private void Launch(Compiled compiled, int tokens, int outputs, CancellationToken cancel)
     {
-        CudaProfile? profile = compiled.For is { Picks: true, Logits: true } ? null : _model.Profile;   // its launches are timed without a copy between
+        KernelProfile? profile = compiled.For is { Picks: true, Logits: true } ? null : _model.Profile;   // its launches are timed without a copy between
         if (compiled.Graph is { } graph && profile is null)
         {
             _model.Stream.Launch(graph);

@@ -68,7 +68,7 @@ internal sealed class CudaModel : ILoadedModel
     public DeviceSlots? Slots { get; private set; }
 
     /// <summary>Where runs note their time, or null.</summary>
-    public CudaProfile? Profile => _context.Profile;
+    public KernelProfile? Profile => _context.Profile;
     /// <summary>The ops that kernels of a step do together, or null where the device has none of these.</summary>
     public StepGroups? Steps { get; private set; }
 

@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>Runs launches one by one with a mark behind each, and notes the times between.</summary>
+/// <summary>Runs launches one by one with a mark behind each, and notes the times between. They queue up behind a pause, so that the device does not wait for the host.</summary>
 internal static class LaunchTimer
 {
     /// <summary>The device waits this long, so that launches queue up before the first begins.</summary>
@@ -12,7 +12,7 @@ internal static class LaunchTimer
     /// <param name="endOfOp">The launch after an op's last.</param>
     /// <param name="kernels">Has the kernel that pauses.</param>
     /// <param name="stream">Where they run.</param>
-    public static void Run(CudaProfile profile, Plan plan, LaunchList launches, int[] endOfOp, KernelLibrary kernels, CudaStream stream)
+    public static void Run(KernelProfile profile, Plan plan, LaunchList launches, int[] endOfOp, KernelLibrary kernels, CudaStream stream)
     {
         var marks = new List<CudaEvent>();
         var pause = new LaunchList(early: false);
@@ -29,7 +29,7 @@ internal static class LaunchTimer
             }
             stream.Synchronize("a profiled run");
             for (int op = 0, i = 0; op < plan.Ops.Length; op++)
-                for (; i < (op + 1 < plan.Ops.Length ? endOfOp[op] : launches.Count); i++) profile.Add(plan.Ops[op], launches.Kernel(i), marks[i + 1].Since(marks[i]));
+                for (; i < (op + 1 < plan.Ops.Length ? endOfOp[op] : launches.Count); i++) profile.Add(plan.Ops[op], plan.Ops[op].Name, launches.Kernel(i), marks[i + 1].Since(marks[i]));
         }
         finally
         {

@@ -7,6 +7,7 @@ internal sealed unsafe class RecordedCommands : IDisposable
 {
     private readonly VulkanDevice _device;
     private readonly CommandLane _lane;
+    private readonly DispatchTimer? _timer;
     private readonly List<CommandBuffer> _parts = [];
     private readonly List<BufferView> _views = [];
     private DescriptorPool _pool;
@@ -18,10 +19,11 @@ internal sealed unsafe class RecordedCommands : IDisposable
     /// <param name="before">Copies in front.</param>
     /// <param name="after">Copies behind.</param>
     /// <param name="last">What is run after those.</param>
+    /// <param name="timer">Marks each dispatch, which then waits for the one before; null for none.</param>
     public RecordedCommands(VulkanDevice device, CommandLane lane, PipelineLibrary pipelines, IReadOnlyList<Dispatch> dispatches,
-        Action<CommandBuffer> before, Action<CommandBuffer> after, IReadOnlyList<Dispatch> last)
+        Action<CommandBuffer> before, Action<CommandBuffer> after, IReadOnlyList<Dispatch> last, DispatchTimer? timer = null)
     {
-        (_device, _lane) = (device, lane);
+        (_device, _lane, _timer) = (device, lane, timer);
         _pool = NewPool(dispatches.Count + last.Count);
         try
         {
@@ -84,10 +86,11 @@ internal sealed unsafe class RecordedCommands : IDisposable
     {
         var hazards = new Hazards();
         Pipeline bound = default;
+        if (to > from) _timer?.Begin(commands, to - from);
         for (int i = from; i < to; i++)
         {
             Dispatch dispatch = dispatches[i];
-            if (hazards.Note(dispatch.Bindings))
+            if (hazards.Note(dispatch.Bindings) || (_timer is not null && i > from))
             {
                 CommandLane.BarrierOfShaders(_device.Api, commands);
                 Barriers++;
@@ -99,6 +102,7 @@ internal sealed unsafe class RecordedCommands : IDisposable
             _device.Api.CmdBindDescriptorSets(commands, PipelineBindPoint.Compute, pipelines.Layout, 0, 1, &set, 0, null);
             fixed (byte* push = dispatch.Push) _device.Api.CmdPushConstants(commands, pipelines.Layout, ShaderStageFlags.ComputeBit, 0, (uint)dispatch.Push.Length, push);
             _device.Api.CmdDispatch(commands, dispatch.X, dispatch.Y, 1);
+            _timer?.End(commands, dispatch);
         }
     }
 

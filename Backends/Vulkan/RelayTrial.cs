@@ -38,10 +38,20 @@ internal static class RelayTrial
         return 0;
     }
 
-    /// <summary>The shortest of a few times.</summary>
-    private static long Time(VulkanModel model, BatchTable table, IReadOnlyList<Dispatch> dispatches, int times)
+    /// <summary>Notes what each of several dispatches takes, in the scratch slot.</summary>
+    public static void AddTimes(VulkanModel model, Func<BufferSlice, IReadOnlyList<Dispatch>> several, KernelProfile profile)
     {
-        using var commands = new RecordedCommands(model.Device, model.Lane, model.Pipelines, dispatches, to => table.Send(0, to), _ => { }, []);
+        using var table = new BatchTable(new BatchShape(1, 1, 1), model.Device);
+        IReadOnlyList<Dispatch> dispatches = several(table.Memory(0));
+        using var timer = new DispatchTimer(model.Device, dispatches.Count);
+        Time(model, table, dispatches, times: 1, timer);
+        timer.AddTo(profile, model.Plan, " (were there no one dispatch)");
+    }
+
+    /// <summary>The shortest of a few times.</summary>
+    private static long Time(VulkanModel model, BatchTable table, IReadOnlyList<Dispatch> dispatches, int times, DispatchTimer? timer = null)
+    {
+        using var commands = new RecordedCommands(model.Device, model.Lane, model.Pipelines, dispatches, to => table.Send(0, to), _ => { }, [], timer);
         long least = long.MaxValue;
         for (int i = 0; i < times; i++)
         {

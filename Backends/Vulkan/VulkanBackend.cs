@@ -77,6 +77,18 @@ public sealed class VulkanBackend : IBackend
     /// <inheritdoc/>
     public DeviceDescription Device => new(_device.Traits.Name, _device.Traits.MemoryBytes, SharesHostMemory: false, Chunk, 1 << BitOperations.Log2((uint)_device.Traits.MostRows));   // buckets are powers of two
 
+    /// <summary>Whether the device can say what its kernels take.</summary>
+    public bool HasClock => _device.Traits.HasClock;
+
+    /// <summary>Where the time of its kernels is noted while it is set, which slows runs down; null for nowhere.</summary>
+    /// <remarks>Of a step in one dispatch that is one kernel; what it takes by several, in states that nobody has, is noted beside it.</remarks>
+    /// <exception cref="NotSupportedException">The device cannot say.</exception>
+    public KernelProfile? Profile
+    {
+        get => _device.Profile;
+        set => _device.Profile = value is null || HasClock ? value : throw new NotSupportedException($"{_device.Traits.Name} has no clock on the queue that is used (timestampValidBits is 0); leave its kernels untimed.");
+    }
+
     /// <inheritdoc/>
     public string? WhyNot(Plan plan, IWeightSource weights, int? chunkTokens = null) =>
         PlanLimits.WhyNot(plan, weights) ?? MemoryNeed.WhyNot(plan, weights, Math.Min(chunkTokens ?? Chunk, Device.MostTokens), _device);

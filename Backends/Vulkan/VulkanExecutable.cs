@@ -91,7 +91,9 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancel.ThrowIfCancellationRequested();
-        bool single = batch.Sequences.Length == batch.Tokens.Length, traced = observer is not null || _model.Observer is not null, ahead = !traced && IsReadyFor(batch);
+        bool single = batch.Sequences.Length == batch.Tokens.Length, traced = observer is not null || _model.Observer is not null;
+        KernelProfile? profile = _model.Device.Profile;
+        bool ahead = !traced && profile is null && IsReadyFor(batch);
         if (!ahead) _model.Running?.FinishAll();
         int outputs = _slots.Table.Check(batch, Shape, _model.Plan);
         if (_weights.Refusal is { } refusal) throw refusal;
@@ -104,7 +106,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         _relay?.Forget(turn);
         try
         {
-            _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : Send(Recorded(Rounded(variant)), cancel);
+            _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : profile is not null ? RunTimed(Rounded(variant), profile, cancel) : Send(Recorded(Rounded(variant)), cancel);
         }
         catch
         {
@@ -194,6 +196,12 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     /// <summary>The commands of a variant. Where slots moved in the meantime, what was recorded names memory that is gone.</summary>
     private RecordedCommands Recorded(Variant variant)
     {
+        ForgetWhatIsGone();
+        return _recorded.TryGetValue(variant, out RecordedCommands? known) ? known : _recorded[variant] = Record(variant, DispatchesOf(variant));
+    }
+
+    private void ForgetWhatIsGone()
+    {
         if (_relay is not null && _model.RelayGroups == 0)
         {
             _model.Lane.Settle();
@@ -201,10 +209,9 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         }
         if (_moves != _slots.Moves) Forget();
         _moves = _slots.Moves;
-        return _recorded.TryGetValue(variant, out RecordedCommands? known) ? known : _recorded[variant] = Record(variant);
     }
 
-    private RecordedCommands Record(Variant variant)
+    private IReadOnlyList<Dispatch> DispatchesOf(Variant variant)
     {
         VulkanCompiler compiler = Compiler(variant);
         if (variant.Picks && !variant.Logits) compiler.Resolve();
@@ -212,7 +219,25 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         if (Relay(variant) is { } relay) dispatches = [.. dispatches, relay.Dispatch(_table.Memory(variant.Turn), LogitsMemory, variant.Turn, _model.RelayGroups)];
         else compiler.Compile(_model.Plan, _model.Steps);
         CountMemory();   // logits that are kept have been given theirs
-        return Record(dispatches, commands => Bring(commands, variant), commands => HandOut(commands, variant), Picks(variant));
+        return dispatches;
+    }
+
+    private RecordedCommands Record(Variant variant, IReadOnlyList<Dispatch> dispatches, DispatchTimer? timer = null) =>
+        new(_model.Device, _model.Lane, _model.Pipelines, dispatches, commands => Bring(commands, variant), commands => HandOut(commands, variant), Picks(variant), timer);
+
+    /// <summary>Dispatch by dispatch, with the time that each took.</summary>
+    /// <returns>The number of what was sent last.</returns>
+    private long RunTimed(Variant variant, KernelProfile profile, CancellationToken cancel)
+    {
+        ForgetWhatIsGone();
+        if (Relay(variant) is not null) RelayTrial.AddTimes(_model, table => Steps(table, variant.Bucket), profile);   // first: logits are written to the same place
+        IReadOnlyList<Dispatch> dispatches = DispatchesOf(variant);
+        using var timer = new DispatchTimer(_model.Device, dispatches.Count + 1);   // and one that picks
+        using RecordedCommands commands = Record(variant, dispatches, timer);
+        long sent = Send(commands, cancel);
+        _model.Lane.WaitFor(sent, "a timed run");
+        timer.AddTo(profile, _model.Plan);
+        return sent;
     }
 
     /// <summary>What runs a step in one dispatch; null where it goes by several.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using MambaRT.Backends.Cpu;
 using MambaRT.Backends.Cuda;
+using MambaRT.Backends.Vulkan;
 
 namespace MambaRT.Bench;
 
@@ -74,7 +75,7 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
             int steps = (int)Math.Clamp(budget.TotalSeconds / MinRepetitions / step, 1, tokens);
             double[] seconds = Repeat(() => Steps(steps), budget, cancel);
             double median = Median(seconds);
-            TimeShares? shares = Shares(() => Steps(backend is CudaBackend ? 1 : steps));
+            TimeShares? shares = Shares(() => Steps(backend is CpuBackend ? steps : 1));
             double gigabytes = (double)steps * (work.WeightBytes + (long)batch * work.StateBytes) / median / 1e9;
             double share = device is not null ? steps * (work.WeightBytes + 2.0 * batch * work.StateBytes) / median / 1e9 / device.ReadGBs
                 : machine.ReadGBs.TryGetValue(threads, out double read) ? gigabytes / read : double.NaN;
@@ -136,7 +137,8 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
     private TimeShares? Shares(Action work) => backend switch
     {
         CpuBackend cpu => Shares(Profiled(cpu, work)),
-        CudaBackend cuda => Shares(Profiled(cuda, work)),
+        CudaBackend cuda => Shares(Profiled(profile => cuda.Profile = profile, work)),
+        VulkanBackend { HasClock: true } vulkan => Shares(Profiled(profile => vulkan.Profile = profile, work)),
         _ => null,
     };
 
@@ -155,17 +157,17 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
         return profile;
     }
 
-    private CudaProfile Profiled(CudaBackend cuda, Action work)
+    private KernelProfile Profiled(Action<KernelProfile?> set, Action work)
     {
-        var profile = new CudaProfile();
-        cuda.Profile = profile;
+        var profile = new KernelProfile();
+        set(profile);
         try
         {
             work();
         }
         finally
         {
-            cuda.Profile = null;
+            set(null);
         }
         Kernels = profile.Kernels;
         return profile;
@@ -173,7 +175,7 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
 
     private static TimeShares Shares(CpuProfile p) => new(p.Linear / p.Total, p.Conv / p.Total, p.Scan / p.Total, p.Norm / p.Total, p.Other / p.Total);
 
-    private static TimeShares Shares(CudaProfile p)
+    private static TimeShares Shares(KernelProfile p)
     {
         double total = p.Of(_ => true), linear = p.Of(op => op is LinearOp), conv = p.Of(op => op is CausalConvOp);
         double scan = p.Of(op => op is SelectiveScanOp or SsdScanOp), norm = p.Of(op => op is RmsNormOp or GatedRmsNormOp);

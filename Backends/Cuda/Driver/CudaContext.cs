@@ -41,7 +41,7 @@ internal sealed unsafe class CudaContext : IDisposable
     public int MostSharedBytes { get; }
 
     /// <summary>Where runs note their time; null, as a rule, for nowhere.</summary>
-    public CudaProfile? Profile { get; set; }
+    public KernelProfile? Profile { get; set; }
 
     public string DeviceName
     {

@@ -32,6 +32,8 @@ internal sealed unsafe class DeviceTraits
 
     private readonly PhysicalDeviceMemoryProperties _memory;
     private readonly HashSet<string> _extensions;
+    private readonly int _clockBits;
+    private readonly double _nanosecondsOfTick;
 
     /// <summary>What shaders see under a number: storage buffers, and texels behind them.</summary>
     public static DescriptorType TypeOf(uint binding) => binding < MostBindings ? DescriptorType.StorageBuffer : DescriptorType.UniformTexelBuffer;
@@ -75,7 +77,8 @@ internal sealed unsafe class DeviceTraits
         HasMatrices = SubgroupSize == MatrixLanes && SharedBytes >= MatrixSharedBytes && Has(Encoding.UTF8.GetString(MatrixExtension[..^1])) && HasSixteens(api, device);
         HasRelay = HasSubgroupSums && CanRelay(api, device);
         Dots = HasSubgroupSums && SubgroupSize >= DotLanes && Has(Encoding.UTF8.GetString(DotExtension[..^1])) ? DotsOf(api, device) : DotSupport.None;
-        Family = ComputeFamily(api, device);
+        (Family, int clockBits) = ComputeFamily(api, device);
+        (_clockBits, _nanosecondsOfTick) = (clockBits, limits.TimestampPeriod);
     }
 
     /// <summary>Functions of the instance that it was found through.</summary>
@@ -152,6 +155,9 @@ internal sealed unsafe class DeviceTraits
     /// <summary>The family of queues that runs compute shaders, of its own where there is such a one; null for none.</summary>
     public uint? Family { get; }
 
+    /// <summary>Whether that family tells what its commands take.</summary>
+    public bool HasClock => _clockBits > 0 && _nanosecondsOfTick > 0;
+
     private bool HasSmallStorage { get; }
 
     private bool LacksLimits { get; }
@@ -175,6 +181,9 @@ internal sealed unsafe class DeviceTraits
             return (long)Math.Min(all > used ? all - used : 0, (ulong)MemoryBytes);
         }
     }
+
+    /// <summary>The time between two marks of its clock, which may have begun anew in between.</summary>
+    public double Milliseconds(ulong from, ulong to) => ((to - from) & (ulong.MaxValue >> (64 - _clockBits))) * _nanosecondsOfTick / 1e6;
 
     /// <summary>Whether the driver has an extension.</summary>
     public bool Has(string extension) => _extensions.Contains(extension);
@@ -281,19 +290,21 @@ internal sealed unsafe class DeviceTraits
         return names;
     }
 
-    private static uint? ComputeFamily(Vk api, PhysicalDevice device)
+    /// <summary>The family, and the bits of its clock.</summary>
+    private static (uint? Family, int ClockBits) ComputeFamily(Vk api, PhysicalDevice device)
     {
         uint count = 0;
         api.GetPhysicalDeviceQueueFamilyProperties(device, &count, null);
         var families = new QueueFamilyProperties[count];
         fixed (QueueFamilyProperties* to = families) api.GetPhysicalDeviceQueueFamilyProperties(device, &count, to);
-        uint? any = null;
+        (uint? Family, int ClockBits) any = default;
         for (uint i = 0; i < count; i++)
         {
             QueueFlags flags = families[i].QueueFlags;
             if (!flags.HasFlag(QueueFlags.ComputeBit)) continue;
-            if (!flags.HasFlag(QueueFlags.GraphicsBit)) return i;
-            any ??= i;
+            var found = (i, (int)families[i].TimestampValidBits);
+            if (!flags.HasFlag(QueueFlags.GraphicsBit)) return found;
+            if (any.Family is null) any = found;
         }
         return any;
     }

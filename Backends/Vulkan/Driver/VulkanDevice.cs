@@ -105,6 +105,9 @@ internal sealed unsafe class VulkanDevice : IDisposable
     /// <summary>Whether activations keep the precision of float32 in these.</summary>
     public bool IsExact { get; }
 
+    /// <summary>Where the time of dispatches is noted while it is set; null for nowhere.</summary>
+    public KernelProfile? Profile { get; set; }
+
     /// <summary>Puts recorded work on the queue.</summary>
     /// <param name="commands">What to run.</param>
     /// <param name="done">Signalled when it is over.</param>
