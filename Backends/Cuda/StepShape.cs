@@ -9,7 +9,7 @@ namespace MambaRT.Backends.Cuda;
 /// <param name="IsWhole">Whether all weights of a block come to its shared memory (Shaders/cuda/step_whole.h).</param>
 internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int SharedBytes, bool IsWhole = false)
 {
-    private const int MostSplit = 16, MostSpans = 4, MostVectors = 5, MostWarps = 16;
+    private const int MostSplit = 16, MostSpans = 4, MostVectors = 5, MostWarps = 16, PieceColumns = 1024;
 
     /// <summary>What a lane reads at a time, as Shaders/cuda/step_*.h have it: rows of weights a tile, columns a step, steps on their way at most, bytes and registers a step.</summary>
     private readonly record struct Kind(int Rows, int Columns, int Depth, int Bytes, int Registers)
@@ -87,7 +87,7 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
                 {
                     int depth = Parts(Parts(all, split), spans), steps = depth * spans, abreast = warps / split, units = Parts(own, abreast);
                     if (warps % split != 0 || depth > kind.Depth || (split - 1) * steps >= all || sizes.Columns > MostVectors * 128 * warps) continue;
-                    if (sizes.Taps > 0) units = Math.Min(units, warps * 32 / (abreast * kind.Rows * sizes.Sequences));   // a thread an output
+                    if (sizes.Taps > 0 && !BringsMuch(sizes)) units = Math.Min(units, warps * 32 / (abreast * kind.Rows * sizes.Sequences));   // a thread an output
                     if (units == 0) continue;
                     for (int atOnce = 1; atOnce <= (spans > 1 ? 1 : Math.Min(units, kind.Depth / depth)); atOnce++)
                     {
@@ -97,12 +97,18 @@ internal readonly record struct StepShape(KernelSizes Sizes, int Blocks, int Sha
                             Depth = atOnce * depth, PerRound = atOnce, Spans = spans, Rounds = spans * Parts(units, atOnce),
                         };
                         var shape = new StepShape(tried, Parts(Parts(sizes.Outputs, kind.Rows), units * abreast), Shared(tried, form, kind));
-                        double cycles = Cycles(tried, kind, form.IsHalf);
+                        double cycles = (BringsMuch(sizes) ? Parts(shape.Blocks, multiProcessors) : 1) * Cycles(tried, kind, form.IsHalf);
                         if (shape.SharedBytes > mostShared || cycles >= least) continue;
                         (least, best) = (cycles, shape);
                     }
                 }
     }
+
+    /// <summary>
+    /// Whether a block takes long to bring all rows of several sequences, so that rounds of blocks count, and a thread has more outputs than one instead. Where a row is a
+    /// warp's single piece it does not: at 130m two blocks of six warps a multiprocessor are kept.
+    /// </summary>
+    private static bool BringsMuch(KernelSizes s) => s.Sequences > 1 && s.Columns > PieceColumns;
 
     private static int Shared(KernelSizes s, WeightForm form, Kind kind)
     {

@@ -55,53 +55,76 @@ template<class Kind> TEMPLATE_DEVICE float scale_of(const StepArguments& a, floa
     return Kind::unscale(largest) * (SIZE(Input) == Plain ? 1.f : root_reciprocal(squares * (1.f / (float)SIZE(Columns)) + a.epsilon));
 }
 
-/// Brings rows of x to shared memory as Kind multiplies them, a warp a row.
-template<class Kind> TEMPLATE_DEVICE void stage_rows(const StepArguments& a, int count, char* values, float* scales) {
-    constexpr int Ahead = 8, Columns = Ahead * 128;
-    for (int q = THREAD / 32; q < count; q += SIZE(Warps)) {
-        int row = source_row(a, q), lane = THREAD & 31;
+/// The columns of a row that a warp brings at a time, where there are several rows.
+static constexpr int PieceFours = 8, PieceColumns = PieceFours * 128;
+
+struct Piece {
+    F4 v[PieceFours];
+
+    METHOD int column(int first, int i) { return first + ((THREAD & 31) + 32 * i) * 4; }
+    /// Brings the columns from `first` on, weighted as the norm has it. Returns the lane's sum of squares before that, and its largest value after it.
+    MEMBER F2 load(const StepArguments& a, int row, int first) {
         const float *x = row_of(a.x, row), *z = row_of(a.z, row);
-        F4 v[Ahead];
-        float sum = 0, most = 0;
-        auto load = [&](int c0) {
-            UNROLL
-            for (int i = 0; i < Ahead; i++) {
-                int c = c0 + (lane + 32 * i) * 4;
-                v[i] = c < SIZE(Columns) ? load_fresh4(x + c) : F4{0, 0, 0, 0};
-                if (SIZE(Input) == Gated && c < SIZE(Columns)) v[i] = gated(v[i], load_fresh4(z + c));
-            }
-        };
-        auto weigh = [&](int c0) {
-            UNROLL
-            for (int i = 0; i < Ahead; i++) {
-                int c = c0 + (lane + 32 * i) * 4;
-                if (SIZE(Input) != Plain && c < SIZE(Columns)) v[i] = times(v[i], *(const F4*)(a.norm + c));
-            }
-        };
-        for (int c0 = 0; c0 < SIZE(Columns); c0 += Columns) {
-            load(c0);
-            UNROLL
-            for (int i = 0; i < Ahead; i++) sum += squares(v[i]);
-            weigh(c0);
-            UNROLL
-            for (int i = 0; i < Ahead; i++) most = max_of(most, largest(v[i]));
+        F2 own{0, 0};
+        UNROLL
+        for (int i = 0; i < PieceFours; i++) {
+            int c = column(first, i);
+            v[i] = c < SIZE(Columns) ? load_fresh4(x + c) : F4{0, 0, 0, 0};
+            if (SIZE(Input) == Gated && c < SIZE(Columns)) v[i] = gated(v[i], load_fresh4(z + c));
         }
-        if (SIZE(Input) != Plain) sum = warp_sum(sum);
-        most = warp_largest(most);
-        if (lane == 0) scales[q] = scale_of<Kind>(a, sum, most);
-        float power = Kind::scale(most);
-        for (int c0 = 0; c0 < padded<Kind>(); c0 += Columns) {
-            if (padded<Kind>() > Columns) {
-                load(c0);
-                weigh(c0);
-            }
-            UNROLL
-            for (int i = 0; i < Ahead; i++) {
-                int c = c0 + (lane + 32 * i) * 4;
-                Kind::put(values + q * Kind::row_bytes(), c, times(v[i], power), c < padded<Kind>());
-            }
+        UNROLL
+        for (int i = 0; i < PieceFours; i++) own.x += squares(v[i]);
+        UNROLL
+        for (int i = 0; i < PieceFours; i++) {
+            int c = column(first, i);
+            if (SIZE(Input) != Plain && c < SIZE(Columns)) v[i] = times(v[i], *(const F4*)(a.norm + c));
+            own.y = max_of(own.y, largest(v[i]));
+        }
+        return own;
+    }
+    template<class Kind> MEMBER void put(char* row, int first, float power) const {
+        UNROLL
+        for (int i = 0; i < PieceFours; i++) {
+            int c = column(first, i);
+            Kind::put(row, c, times(v[i], power), c < padded<Kind>());
         }
     }
+};
+DEVICE F2 warp_total(F2 own) { return F2{SIZE(Input) == Plain ? 0.f : warp_sum(own.x), warp_largest(own.y)}; }
+
+/// Brings rows of x to shared memory as Kind multiplies them, a warp a row.
+template<class Kind> TEMPLATE_DEVICE void stage_rows(const StepArguments& a, int count, char* values, float* scales) {
+    for (int q = THREAD / 32; q < count; q += SIZE(Warps)) {
+        int row = source_row(a, q);
+        Piece piece;
+        F2 own{0, 0};
+        for (int c0 = 0; c0 < SIZE(Columns); c0 += PieceColumns) {
+            F2 more = piece.load(a, row, c0);
+            own = F2{own.x + more.x, max_of(own.y, more.y)};
+        }
+        F2 total = warp_total(own);
+        if ((THREAD & 31) == 0) scales[q] = scale_of<Kind>(a, total.x, total.y);
+        for (int c0 = 0; c0 < padded<Kind>(); c0 += PieceColumns) {
+            if (padded<Kind>() > PieceColumns) piece.load(a, row, c0);
+            piece.put<Kind>(values + q * Kind::row_bytes(), c0, Kind::scale(total.y));
+        }
+    }
+}
+
+/// The same for so few rows that each warp has one piece of one at most, which it keeps until the others' largest values are known.
+template<class Kind> TEMPLATE_DEVICE void stage_pieces(const StepArguments& a, int count, int pieces, char* values, F2* partials, float* scales) {
+    int warp = THREAD / 32, q = warp / pieces, first = (warp - q * pieces) * PieceColumns;
+    Piece piece;
+    if (q < count) {
+        F2 own = warp_total(piece.load(a, source_row(a, q), first));
+        if ((THREAD & 31) == 0) partials[warp] = own;
+    }
+    sync();
+    if (q >= count) return;
+    F2 total{0, 0};
+    for (int p = 0; p < pieces; p++) total = F2{total.x + partials[q * pieces + p].x, max_of(total.y, partials[q * pieces + p].y)};
+    if (first == 0 && (THREAD & 31) == 0) scales[q] = scale_of<Kind>(a, total.x, total.y);
+    piece.put<Kind>(values + q * Kind::row_bytes(), first, Kind::scale(total.y));
 }
 
 /// Whether a warp has all rows of its block by columns of its own. Then it brings x there by itself, and nobody waits for others.
@@ -201,8 +224,8 @@ DEVICE void convolve(const StepArguments& a, int sequence, int channel, const Co
     if (SIZE(Taps) > 1) c.at[SIZE(Taps) - 2] = x;
 }
 
-/// Adds up the pieces of each row and writes the outputs.
-template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const float* sums, const F2* partials, const float* scales, int count, const ConvInputs& conv, float residual) {
+/// Adds up the pieces of each row and writes the outputs. What a thread's first output needs beside its sums is there.
+template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const float* sums, const F2* partials, const float* scales, int count, ConvInputs& conv, float residual) {
     int rows = rows_of_block<Kind>();
     for (int i = THREAD; i < rows * count; i += step_threads()) {
         int sequence = SIZE(Sequences) == 1 ? 0 : i / rows, r = i - sequence * rows, row = BLOCK_X * rows + r;
@@ -219,7 +242,8 @@ template<class Kind> TEMPLATE_DEVICE void finish(const StepArguments& a, const f
         if (a.bias) sum += a.bias[row];
         sum *= a.scale;
         int channel = row - SIZE(ConvFirst);
-        if (SIZE(Taps) > 0 && channel >= 0 && channel < SIZE(ConvCount)) {   // then a thread has one output
+        if (SIZE(Taps) > 0 && channel >= 0 && channel < SIZE(ConvCount)) {
+            if (i != THREAD) load_conv(a, sequence, row, conv);
             convolve(a, sequence, channel, conv, sum);
             continue;
         }
@@ -264,7 +288,9 @@ template<class Kind> TEMPLATE_DEVICE void step(const StepArguments& a) {
     F2 total{0, 0};
     if (SIZE(Sequences) == 1) total = stage<Kind>(a, weights, values, partials);
     else if constexpr (Kind::TakesSeveral) {
-        stage_rows<Kind>(a, count, values, scales);
+        int pieces = (padded<Kind>() + PieceColumns - 1) / PieceColumns;
+        if (pieces > 1 && count * pieces <= SIZE(Warps)) stage_pieces<Kind>(a, count, pieces, values, partials, scales);
+        else stage_rows<Kind>(a, count, values, scales);
         sync();
     }
     if (SIZE(Sequences) == 1 && !by_pieces<Kind>() && THREAD == 0 && (Kind::NeedsLargest || SIZE(Input) != Plain)) {
