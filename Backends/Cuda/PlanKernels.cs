@@ -35,7 +35,7 @@ internal static class PlanKernels
                 case EmbedOp: modules.Add("embed"); break;
                 case RmsNormOp or GatedRmsNormOp: modules.Add("norm"); break;
                 case CausalConvOp: modules.Add("conv"); break;
-                case SelectiveScanOp scan: modules.UnionWith(SelectiveScans.Modules(scan)); break;
+                case SelectiveScanOp scan: modules.Add(SelectiveScans.Module(scan)); break;
                 case SsdScanOp ssd:
                     modules.Add("ssd");
                     if (tensorCores && SsdChunks.CanTake(ssd, kernels)) modules.Add(SsdChunks.Module(exact));

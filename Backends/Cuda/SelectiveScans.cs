@@ -2,33 +2,31 @@ using static MambaRT.Backends.Cuda.Grid;
 
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>The kernels of scan.cu and scan_segments.cu: Mamba-1's scan over the rows of sequences.</summary>
+/// <summary>The kernels of scan.cu and scan_roles.cu: Mamba-1's scan over the rows of sequences.</summary>
 internal sealed class SelectiveScans(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, Bucket bucket, LaunchList launches)
 {
+    /// <summary>Channels of a block where a channel has many states.</summary>
     private const int Channels = 16;
-
-    /// <summary>Of scans by segments of time: states a channel that are held in registers, and channels and threads of a block.</summary>
-    private const int MostOfSegments = 16, ChannelsOfSegments = 12, ThreadsOfSegments = 32 * ChannelsOfSegments;
 
     /// <summary>Adds a scan.</summary>
     public void Add(SelectiveScanOp op)
     {
-        ScanArguments arguments = Arguments(op);
-        bool haveRoom = Parts(op.U.Width, ChannelsOfSegments) * bucket.Sequences <= model.Kernels.MultiProcessors;   // all blocks at once
-        if (op.DState <= MostOfSegments && haveRoom)
+        if (op.DState <= ScanRoles.MostStates)
         {
-            Add(op, "scan_segments", "scan_segments_12", ChannelsOfSegments, ThreadsOfSegments, arguments);
+            ScanArguments arguments = Arguments(op);
+            ScanRoles roles = ScanRoles.For(op.U.Width, bucket.Sequences, arguments.Wide != 0, model.Kernels.MultiProcessors, model.Kernels.MostSharedBytes);
+            Add(op, "scan_roles", roles.Kernel, roles.Channels, roles.Threads, roles.SharedBytes, arguments);
             return;
         }
-        (int most, int threads) = op.DState switch { <= 16 => (16, 128), <= 32 => (32, 128), <= 128 => (128, 128), _ => (PlanKernels.MostScanStates, 256) };
-        Add(op, "scan", $"selective_scan_{most}", Channels, threads, arguments);
+        (int most, int threads) = op.DState switch { <= 32 => (32, 128), <= 128 => (128, 128), _ => (PlanKernels.MostScanStates, 256) };
+        Add(op, "scan", $"selective_scan_{most}", Channels, threads, 0, Arguments(op));
     }
 
-    /// <summary>The modules for an op.</summary>
-    public static IEnumerable<string> Modules(SelectiveScanOp op) => op.DState <= MostOfSegments ? ["scan", "scan_segments"] : ["scan"];
+    /// <summary>The module for an op.</summary>
+    public static string Module(SelectiveScanOp op) => op.DState <= ScanRoles.MostStates ? "scan_roles" : "scan";
 
-    private void Add(SelectiveScanOp op, string module, string kernel, int channels, int threads, in ScanArguments arguments) =>
-        launches.Add(op.Name, model.Kernels.Function(module, kernel), Parts(op.U.Width, channels), bucket.Sequences, threads, arguments);
+    private void Add(SelectiveScanOp op, string module, string kernel, int channels, int threads, int sharedBytes, in ScanArguments arguments) =>
+        launches.Add(op.Name, model.Kernels.Function(module, kernel, sharedBytes), Parts(op.U.Width, channels), bucket.Sequences, threads, arguments, sharedBytes);
 
     private ScanArguments Arguments(SelectiveScanOp op)
     {

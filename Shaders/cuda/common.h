@@ -15,6 +15,8 @@
 #define KERNEL(name, Arguments, threads) WAITING_KERNEL(name, Arguments, threads)
 /// One for which registers count more than how many of its blocks a multiprocessor holds.
 #define KERNEL_ROOMY(name, Arguments, threads) WAITING_KERNEL(name, Arguments, threads, 1)
+/// One of which a multiprocessor is to hold so many blocks.
+#define KERNEL_BESIDE(name, Arguments, threads, blocks) WAITING_KERNEL(name, Arguments, threads, blocks)
 #define WAITING_KERNEL(name, Arguments, ...) \
     DEVICE void name##_body(Arguments a); \
     EARLY_KERNEL(name, Arguments, __VA_ARGS__) { start_dependents(); wait_for_inputs(); name##_body(a); } \
@@ -63,6 +65,9 @@ DEVICE float root_reciprocal(float x) { float r; asm("rsqrt.approx.f32 %0, %1;" 
 /// A product and a sum that are rounded each: what decoding is defined by.
 DEVICE float mul_rounded(float x, float y) { float r; asm("mul.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
 DEVICE float add_rounded(float x, float y) { float r; asm("add.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y)); return r; }
+/// Two of a block's barriers' sides: one says that it has been there, the other waits for all threads of both. Of barriers 1 to 15; what is written before the one is read behind the other.
+DEVICE void arrive_at(int barrier, int threads) { asm volatile("bar.arrive %0, %1;" :: "r"(barrier), "r"(threads) : "memory"); }
+DEVICE void wait_at(int barrier, int threads) { asm volatile("bar.sync %0, %1;" :: "r"(barrier), "r"(threads) : "memory"); }
 DEVICE int round_int(float x) { int r; asm("cvt.rni.s32.f32 %0, %1;" : "=r"(r) : "f"(x)); return r; }
 DEVICE s64 clock_nanoseconds() { s64 r; asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(r)); return r; }
 /// Adds one to a count, and yields what it was. What this block and those that came before wrote can be read, past the first cache, behind it.

@@ -62,6 +62,11 @@ DEVICE F4 four_in_bytes(F4 v) {
     most = larger(most, exchange(most, 1)); most = larger(most, exchange(most, 2)); most = larger(most, exchange(most, 4));
     return F4{in_bytes(v.x, most), in_bytes(v.y, most), in_bytes(v.z, most), in_bytes(v.w, most)};
 }
+/// Two columns at once, where both memories allow accesses of that size; 8 bits are not asked for.
+DEVICE void deliver_two_plain(const Matrix& y, const Rounding& r, int row, int column, F2 v) {
+    if (!r.only) *(F2*)(row_of(y, row) + column) = v;
+    if (r.to.data) *(u32*)(r.to.data + (s64)row * r.to.stride + column) = rounded_pair(r, v.x, v.y);
+}
 /// Four columns at once, where both memories allow accesses of that size; 8 bits are not asked for.
 DEVICE void deliver_four_plain(const Matrix& y, const Rounding& r, int row, int column, F4 v) {
     if (!r.only) *(F4*)(row_of(y, row) + column) = v;

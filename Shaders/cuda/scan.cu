@@ -180,7 +180,6 @@ template<int Per, int Groups, int Tile, int Batch> struct Scan {
         SHARED Scan<per, most / per, tile, batch>::Shared memory; \
         Scan<per, most / per, tile, batch>::run(a, memory); \
     }
-KERNELS(16, 2, 32, 8)
 KERNELS(32, 4, 32, 4)
 KERNELS(128, 16, 16, 1)
 KERNELS(256, 16, 8, 1)

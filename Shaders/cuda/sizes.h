@@ -29,6 +29,8 @@ DEVICE float reciprocal_flushed(float x) { return 1.f / x; }
 DEVICE void store_if(bool there, float* p, float v) { if (there) *p = v; }
 DEVICE U4 load_ahead(const void* p) { return *(const U4*)p; }
 DEVICE float load_fresh(const float* p) { return *p; }
+DEVICE F2 load_fresh2_if(bool there, const float* p) { return there ? *(const F2*)p : F2{0, 0}; }
+DEVICE F4 load_fresh4_if(bool there, const float* p) { return there ? *(const F4*)p : F4{0, 0, 0, 0}; }
 DEVICE F4 load_fresh4(const float* p) { return *(const F4*)p; }
 DEVICE void sync_warp() { emulated_exchange(0, 0); }
 /// Over a warp, of numbers that are not negative.
@@ -52,6 +54,18 @@ DEVICE U4 load_ahead(const void* p) {
 }
 /// What a kernel that may still have run beside this one has written: past the first cache.
 DEVICE float load_fresh(const float* p) { float v; asm volatile("ld.global.cg.f32 %0, [%1];" : "=f"(v) : "l"(p) : "memory"); return v; }
+/// The same, or zeros, without a branch.
+DEVICE F2 load_fresh2_if(bool there, const float* p) {
+    F2 v = { 0, 0 };
+    asm volatile("{ .reg .pred p; setp.ne.u32 p, %2, 0; @p ld.global.cg.v2.f32 {%0,%1}, [%3]; }" : "+f"(v.x), "+f"(v.y) : "r"((u32)there), "l"(p) : "memory");
+    return v;
+}
+DEVICE F4 load_fresh4_if(bool there, const float* p) {
+    F4 v = { 0, 0, 0, 0 };
+    asm volatile("{ .reg .pred p; setp.ne.u32 p, %4, 0; @p ld.global.cg.v4.f32 {%0,%1,%2,%3}, [%5]; }"
+        : "+f"(v.x), "+f"(v.y), "+f"(v.z), "+f"(v.w) : "r"((u32)there), "l"(p) : "memory");
+    return v;
+}
 DEVICE F4 load_fresh4(const float* p) {
     F4 v;
     asm volatile("ld.global.cg.v4.f32 {%0,%1,%2,%3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(p) : "memory");

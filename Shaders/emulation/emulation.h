@@ -17,6 +17,7 @@
     static void name##_body(Arguments a)
 
 #define KERNEL_ROOMY KERNEL
+#define KERNEL_BESIDE(name, Arguments, threads, blocks) KERNEL(name, Arguments, threads)
 #define EARLY_KERNEL(name, Arguments, threads, ...) KERNEL(name, Arguments, threads)
 
 typedef unsigned char u8;
@@ -41,6 +42,10 @@ DEVICE void wait_for_inputs() { }
 DEVICE void start_dependents() { }
 #define sync emulated_sync
 DEVICE void meet(int) { sync(); }
+extern "C" void emulated_arrive(int barrier, int threads);
+extern "C" void emulated_wait(int barrier, int threads);
+#define arrive_at emulated_arrive
+#define wait_at emulated_wait
 #define exchange emulated_exchange
 DEVICE int sync_count(bool holds) {
     static int count;

@@ -111,6 +111,23 @@ extern "C" void emulated_meet_group() {
     }
 }
 
+namespace {
+constexpr int MostBarriers = 16;
+int at[MostBarriers], turns[MostBarriers];
+}
+
+extern "C" void emulated_arrive(int barrier, int count) {
+    if (++at[barrier] < count) return;
+    at[barrier] = 0;
+    turns[barrier]++;
+}
+
+extern "C" void emulated_wait(int barrier, int count) {
+    int before = turns[barrier];
+    emulated_arrive(barrier, count);
+    while (turns[barrier] == before) emulated_yield();
+}
+
 extern "C" void emulated_sync() {
     states[current] = AtBlock;
     if (++arrived == alive) release_block();
