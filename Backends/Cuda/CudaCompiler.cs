@@ -156,6 +156,19 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         return true;
     }
 
+    /// <summary>Adds the launches of a group whose product goes with its convolution in one kernel.</summary>
+    public bool TryAddBatchStep(StepGroup group)
+    {
+        var step = new BatchStep(model, weights, arena, table, halves, bucket, Launches);
+        if (!step.Takes(group)) return false;
+        group.Norm?.Accept(this);
+        group.Gate?.Accept(this);
+        step.Add(group);
+        if (group.Linear is { } linear) Wrote(linear);
+        if (group.Conv is { } conv) Wrote(conv);
+        return true;
+    }
+
     private SsdScans SsdScans => new(model, weights, arena, table, ssdChunks, bucket, Launches);
 
     public void SelectOutputs(SelectOutputsOp op) =>

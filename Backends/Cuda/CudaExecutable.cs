@@ -259,6 +259,7 @@ internal sealed unsafe class CudaExecutable : IExecutable
                 count = group.Count;
                 foreach (Op op in ops.Slice(i, count)) compiler.Wrote(op);
             }
+            else if (steps?[i] is { } ofMany && compiler.TryAddBatchStep(ofMany)) count = ofMany.Count;
             else if (_reader is null && compiler.TryAddConvolvedScan(i)) count = 2;
             else ops[i].Accept(compiler);
             ends.AsSpan(i, count).Fill(compiler.Launches.Count);

@@ -156,7 +156,7 @@ internal sealed class HalfMemory : IDisposable
     private static bool HasWholeBlocks(Op op) =>
         op is RmsNormOp or CausalConvOp || (op is GatedRmsNormOp gated && gated.Output.Width / gated.NGroups % RoundedMemory.Block == 0);
 
-    /// <summary>Values that never live at the same time share a buffer.</summary>
+    /// <summary>Values that never live at the same time share a buffer; not that of a product's input either, whose kernel makes what the op after it yields.</summary>
     /// <returns>Halves a row of each buffer.</returns>
     private int[] Place(Plan plan)
     {
@@ -169,7 +169,7 @@ internal sealed class HalfMemory : IDisposable
         void Give(int register, int i)
         {
             if (_values[register] is not { } value) return;
-            int buffer = busyUntil.FindIndex(end => end < i);
+            int buffer = busyUntil.FindIndex(end => end < i - 1);
             if (buffer < 0)
             {
                 buffer = strides.Count;

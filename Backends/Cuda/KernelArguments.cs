@@ -200,6 +200,17 @@ internal struct TensorArguments
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct BatchStepArguments
+{
+    public TensorArguments Product;
+    public MatrixPointer U;
+    public RoundingPointer Half;
+    public ulong Taps, TapBias;
+    public long Window;
+    public int First, Count;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct WgmmaArguments
 {
     public LinearArguments Linear;

@@ -8,7 +8,7 @@ namespace MambaRT.Tests;
 /// <summary>Steps of many sequences, of which the cuda backend has kernels of their own: whole layers, in slots of any order, some of them copies of others.</summary>
 public sealed class CudaBatchTests
 {
-    private const int Width = 64, Steps = 3;
+    private const int Steps = 3;
 
     /// <summary>Counts around what blocks and tiles take at once, and those that a few layers run with too.</summary>
     private static readonly int[] Counts = [9, 32, 33], ManyCounts = [64, 70, 256];
@@ -23,6 +23,9 @@ public sealed class CudaBatchTests
     /// <param name="Scale">Of every product.</param>
     private sealed record Layer(int Inner, int Rank, int States, bool Normed = false, int Groups = 1, int Taps = 4, float Scale = 1)
     {
+        /// <summary>Columns of the residual; no part of the text that numbers are drawn for.</summary>
+        internal int Width { get; init; } = 64;
+
         public string Name { get; } = $"inner={Inner} rank={Rank} states={States}{(Scale != 1 ? " scaled" : "")}";
     }
 
@@ -55,11 +58,42 @@ public sealed class CudaBatchTests
             CheckRuns(layer, type, count, (_, _) => 1);
     }
 
-    /// <summary>The kernels of a step, whose warps share out rows of 1,200 columns by pieces where each has one. Nothing is rounded.</summary>
+    /// <summary>The kernels of a step, whose warps share out rows of 1,200 columns by pieces: one each of two sequences, several of eight. Nothing is rounded.</summary>
     [MachineTheory(Needs.Cuda)]
     [InlineData(2)]
     [InlineData(8)]
     public void Step_OfFewSequencesOfAWideLayer_EqualsTheReferenceExactly(int count) => CheckRuns(new Layer(1200, 24, 16), "F16", count, (_, _) => 1, 1e-10);
+
+    /// <summary>Layers of which some products fill the emulated device with blocks of 64 outputs, of all columns or of some, and their convolution with them.</summary>
+    private static readonly Layer[] FullLayers =
+    [
+        new(2040, 24, 16) { Width = 128 }, new(128, 24, 16) { Width = 1496 }, new(64, 24, 16, Scale: 0.8f) { Width = 2024 }, new(64, 0, 60) { Width = 1016 },
+    ];
+
+    [MachineTheory(Needs.Cuda)]
+    [InlineData("F16", 16)]
+    [InlineData("F16", 32)]
+    [InlineData("BF16", 20)]
+    public void Step_OfLayersThatFillTheDevice_EqualsTheReference(string type, int count)
+    {
+        foreach (Layer layer in FullLayers) CheckRuns(layer, type, count, (_, _) => 1);
+    }
+
+    /// <summary>in_proj and out_proj of mamba-1.4b on an H100 take one round of blocks that leaves little idle; those of mamba-130m, 370m, 790m and 2.8b do not.</summary>
+    [Theory]
+    [InlineData(8192, 2048, 1)]
+    [InlineData(2048, 4096, 4)]
+    [InlineData(160, 4096, 0)]
+    [InlineData(3072, 768, 0)]
+    [InlineData(768, 1536, 0)]
+    [InlineData(4096, 1024, 0)]
+    [InlineData(1024, 2048, 0)]
+    [InlineData(6144, 1536, 0)]
+    [InlineData(1536, 3072, 0)]
+    [InlineData(10240, 2560, 0)]
+    [InlineData(2560, 5120, 0)]
+    public void Shape_OfABatchStep_FillsTheDevice(int outputs, int depth, int splits) =>
+        Assert.Equal(splits, BatchStepShape.For(32, outputs, depth, 132, 227 << 10)?.Splits ?? 0);
 
     /// <summary>Prompts beside continued ones, of rows that fill no tile and rows that fill some, and of fewer than a convolution looks back; together so many that scans go by chunks.</summary>
     [MachineTheory(Needs.Cuda)]
@@ -213,8 +247,8 @@ public sealed class CudaBatchTests
             b.Weights.Add(name, stored, rows, columns, [.. Enumerable.Range(0, rows * columns).Select(_ => scale * (2 * random.NextSingle() - 1))]);
             return plan.Linear(name, x, plan.Matrix(name, rows, columns, WeightRole.In), null, addTo, layer.Scale);
         }
-        Activation residual = b.Input(Width);
-        Activation x = plan.RmsNorm("norm", residual, b.Vector("norm.weight", Width, 0.5f, 1.5f), 1e-5f), y;
+        Activation residual = b.Input(layer.Width);
+        Activation x = plan.RmsNorm("norm", residual, b.Vector("norm.weight", layer.Width, 0.5f, 1.5f), 1e-5f), y;
         if (layer.Rank > 0)
         {
             Activation xz = Linear("in", x, type, 2 * layer.Inner);
@@ -235,8 +269,8 @@ public sealed class CudaBatchTests
                 b.Vector("A", heads, -4, -0.1f), b.Vector("D", heads, -1, 1), b.Vector("dt_bias", heads, -3, 0), plan.ScanState("scan", layer.Inner, layer.States), layer.Groups);
             y = plan.GatedRmsNorm("gate", y, all.Columns(0, layer.Inner), b.Vector("gate.weight", layer.Inner, 0.5f, 1.5f), layer.Groups, 1e-5f);
         }
-        Activation output = Linear("out", y, type, Width, residual);
-        Activation rows = plan.RmsNorm("output_norm", plan.SelectOutputs("outputs", output), b.Vector("output_norm.weight", Width, 0.5f, 1.5f), 1e-5f);
+        Activation output = Linear("out", y, type, layer.Width, residual);
+        Activation rows = plan.RmsNorm("output_norm", plan.SelectOutputs("outputs", output), b.Vector("output_norm.weight", layer.Width, 0.5f, 1.5f), 1e-5f);
         return new PreparedCase(plan.Build(Linear("head", rows, type, CaseBuilder.Tokens)), b.Weights);
 
         Activation Conv(Activation input) => plan.CausalConv("conv", input, b.Small("taps", input.Width, layer.Taps, -1, 1), b.Vector("taps.bias", input.Width, -1, 1),
