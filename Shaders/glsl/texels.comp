@@ -72,7 +72,5 @@ void main() {
       }
     }
   }
-  keepSquare(id, square);
-  if (INPUT != 0) barrier();
-  finish(ending, id, sums);
+  finish(ending, id, sums, square);
 }
