@@ -32,7 +32,7 @@ internal sealed class BatchStep(CudaModel model, DeviceWeights weights, ArenaMem
 
     private BatchStepShape? ShapeOf(LinearOp linear)
     {
-        bool takes = bucket.Single && bucket.Rows > StepCompiler.MostRows && model.HasTensorCores && !model.IsExact && weights.FormOf(linear.Weight).IsHalf
+        bool takes = bucket.Single && model.HasTensorCores && !model.IsExact && weights.FormOf(linear.Weight).IsHalf
             && linear.X.Rows == RowDomain.Tokens && linear.X.Width % 8 == 0 && linear.Output.Width % 4 == 0;
         return takes ? BatchStepShape.For(bucket.Rows, linear.Output.Width, linear.X.Width, model.Kernels.MultiProcessors, model.Kernels.MostSharedBytes) : null;
     }

@@ -145,15 +145,7 @@ template<int Per, int Groups, int Tile, int Batch> struct Scan {
         if (sequence >= a.batch.counts[SequenceCount]) return;
         int own = THREAD % Channels, group = THREAD / Channels, channel = BLOCK_X * Channels + own;
         int start = a.batch.starts[sequence], end = start + a.batch.lengths[sequence];
-        bool there = channel < a.u.width;
-        float* state = (float*)a.batch.slots[sequence] + a.state + (s64)channel * a.states + group * Per;
-        float h[Per], A[Per];
-        UNROLL
-        for (int i = 0; i < Per; i++) {
-            bool has = there && group * Per + i < a.states;
-            h[i] = has ? state[i] : 0.f;
-            A[i] = has ? a.A[(s64)channel * a.states + group * Per + i] * Log2E : 0.f;
-        }
+        float h[Per], A[Per], *state = begin_states<Per>(a, sequence, channel, group * Per, h, A);
         int quad = BLOCK_X * Channels + THREAD % Quads * 4, channels = a.u.width - quad;
         F4 bias = read_four(a.bias + quad, channels, 0), D = read_four(a.D + quad, channels, 0);
         Fetched f;
@@ -169,9 +161,7 @@ template<int Per, int Groups, int Tile, int Batch> struct Scan {
             sync();
             finish(a, m, kept, t0, rows, quad, channels);
         }
-        UNROLL
-        for (int i = 0; i < Per; i++)
-            if (there && group * Per + i < a.states) state[i] = h[i];
+        end_states<Per>(a, channel, group * Per, h, state);
     }
 };
 

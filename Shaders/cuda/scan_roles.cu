@@ -146,15 +146,7 @@ template<int Channels, bool Wide, int Servants> struct Roles {
     /// While some rows change states, the exponentials of those after are under way, and what the rows after these read.
     METHOD void advance_all(const ScanArguments& a, Buffer* m, int sequence, int tiles, int first) {
         int own = THREAD % Channels, group = THREAD / Channels, channel = first + own;
-        bool there = channel < a.u.width;
-        float* state = (float*)a.batch.slots[sequence] + a.state + (s64)channel * a.states + group * Per;
-        float h[Per], A[Per];
-        UNROLL
-        for (int i = 0; i < Per; i++) {
-            bool has = there && group * Per + i < a.states;
-            h[i] = has ? state[i] : 0.f;
-            A[i] = has ? a.A[(s64)channel * a.states + group * Per + i] * Log2E : 0.f;
-        }
+        float h[Per], A[Per], *state = begin_states<Per>(a, sequence, channel, group * Per, h, A);
         Loaded f;
         Made even, odd;
         wait_at(Ready, 2 * Advancing);
@@ -176,9 +168,7 @@ template<int Channels, bool Wide, int Servants> struct Roles {
             }
             arrive_at(Done + tile % Buffers, 2 * Advancing);
         }
-        UNROLL
-        for (int i = 0; i < Per; i++)
-            if (there && group * Per + i < a.states) state[i] = h[i];
+        end_states<Per>(a, channel, group * Per, h, state);
     }
     METHOD void serve_all(const ScanArguments& a, Buffer* m, int start, int end, int tiles, int first) {
         int servant = THREAD / Advancing - 1, thread = THREAD % Advancing, channel = first + place_of(thread).two * 2, channels = a.u.width - channel;
