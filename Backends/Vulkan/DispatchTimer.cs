@@ -2,7 +2,7 @@ using Silk.NET.Vulkan;
 
 namespace MambaRT.Backends.Vulkan;
 
-/// <summary>Marks of the device's clock behind each dispatch of commands that are recorded with it and run once.</summary>
+/// <summary>Marks of the device's clock behind each dispatch of commands that are recorded with it, as last run.</summary>
 internal sealed unsafe class DispatchTimer : IDisposable
 {
     private readonly VulkanDevice _device;
@@ -42,20 +42,33 @@ internal sealed unsafe class DispatchTimer : IDisposable
     public void AddTo(KernelProfile profile, Plan plan, string remark = "")
     {
         if (_next == 0) return;
-        var ticks = new ulong[_next];
-        fixed (ulong* to = ticks)
-            VulkanException.Check(_device.Api.GetQueryPoolResults(_device.Handle, _marks, 0, (uint)_next, (nuint)_next * sizeof(ulong), to, sizeof(ulong), QueryResultFlags.Result64Bit | QueryResultFlags.ResultWaitBit),
-                "vkGetQueryPoolResults");
+        ulong[] ticks = Read();
         var ops = new Dictionary<string, Op>();
         foreach (Op op in plan.Ops) ops.TryAdd(op.Name, op);
         foreach ((Dispatch dispatch, int mark) in _ends)
             profile.Add(ops.GetValueOrDefault(dispatch.Op), dispatch.Op, dispatch.Shader.Name + remark, _device.Traits.Milliseconds(ticks[mark - 1], ticks[mark]));
     }
 
+    /// <summary>From the first mark to the last.</summary>
+    public double Milliseconds()
+    {
+        ulong[] ticks = Read();
+        return _device.Traits.Milliseconds(ticks[0], ticks[^1]);
+    }
+
     public void Dispose()
     {
         if (_marks.Handle != 0) _device.Api.DestroyQueryPool(_device.Handle, _marks, null);
         _marks = default;
+    }
+
+    private ulong[] Read()
+    {
+        var ticks = new ulong[_next];
+        fixed (ulong* to = ticks)
+            VulkanException.Check(_device.Api.GetQueryPoolResults(_device.Handle, _marks, 0, (uint)_next, (nuint)_next * sizeof(ulong), to, sizeof(ulong), QueryResultFlags.Result64Bit | QueryResultFlags.ResultWaitBit),
+                "vkGetQueryPoolResults");
+        return ticks;
     }
 
     /// <summary>Reached when all before it is over.</summary>

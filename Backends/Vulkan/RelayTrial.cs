@@ -7,9 +7,9 @@ internal static class RelayTrial
 {
     private const int Fewest = 16, Times = 4;
 
-    // One run alone waits for the host, which readies many dispatches for longer than one; between tokens it does so beside the device. (Without this
-    // mamba-2.8b F16 took the way that is 6 % slower on an H100; those that gain, gain 16 to 30 %.)
-    private const double Gain = 1.1;
+    // By the device's clock it has to gain little. By the host's it has to gain more: one run alone waits for the host, which readies many dispatches for longer
+    // than one, and between tokens it does so beside the device.
+    private const double Gain = 1.05, GainByHost = 1.2;
 
     // What an H100 and an H200 read in the 2.4 µs that a dispatch waits behind a barrier. Who reads more gains nothing by having no barriers: 2.8b went at 346 instead
     // of 402 tokens/s where a trial, of runs that had waited for the host, took its one dispatch for quicker.
@@ -25,19 +25,20 @@ internal static class RelayTrial
         using var table = new BatchTable(new BatchShape(1, 1, 1), model.Device);
         if (model.Device.MayChooseRelay && model.Memory.Weights > several(table.Memory(0)).Count * ReadInABarrier) return 0;
         int groups = model.Device.RelayGroups;
+        double gain = model.Device.Traits.HasClock ? Gain : GainByHost;
         while (groups > 0)
         {
             Dispatch step = relay.Dispatch(table.Memory(0), logits, 0, groups, isTrial: true);
-            long ticks = 0;
+            double milliseconds = 0;
             bool met = true;
             for (int times = 1; met && times <= Times; times += Times - 1)   // once to see, and then to time
             {
-                ticks = Time(model, table, [step], times);
+                milliseconds = Time(model, table, [step], times);
                 met = relay.HasMet(0);
             }
             relay.Clear();   // its runs are numbered by another table
             relay.Forget(0);
-            if (met && (!model.Device.MayChooseRelay || Gain * ticks < Time(model, table, several(table.Memory(0)), Times))) return groups;
+            if (met && (!model.Device.MayChooseRelay || gain * milliseconds < Time(model, table, several(table.Memory(0)), Times))) return groups;
             groups = !met && groups > Fewest ? groups / 2 : 0;
         }
         return 0;
@@ -53,18 +54,19 @@ internal static class RelayTrial
         timer.AddTo(profile, model.Plan, " (were there no one dispatch)");
     }
 
-    /// <summary>The shortest of a few times.</summary>
-    private static long Time(VulkanModel model, BatchTable table, IReadOnlyList<Dispatch> dispatches, int times, DispatchTimer? timer = null)
+    /// <summary>The shortest of a few times, by the device's clock where it has one.</summary>
+    private static double Time(VulkanModel model, BatchTable table, IReadOnlyList<Dispatch> dispatches, int times, DispatchTimer? timer = null)
     {
-        using var commands = new RecordedCommands(model.Device, model.Lane, model.Pipelines, dispatches, to => table.Send(0, to), _ => { }, [], timer);
-        long least = long.MaxValue;
+        using DispatchTimer? whole = model.Device.Traits.HasClock ? new DispatchTimer(model.Device, 1) : null;
+        using var commands = new RecordedCommands(model.Device, model.Lane, model.Pipelines, dispatches, to => { table.Send(0, to); whole?.Begin(to, 1); }, to => whole?.End(to, dispatches[^1]), [], timer);
+        double least = double.PositiveInfinity;
         for (int i = 0; i < times; i++)
         {
             table.Fill(0, new Batch { Tokens = [0], Sequences = [new SequenceSpan(0, 0, 0, 1, OutputRows.Last)] }, 1, model.PickLists.Tokens);
             long begun = Stopwatch.GetTimestamp(), sent = 0;
             foreach (Silk.NET.Vulkan.CommandBuffer part in commands.Parts) sent = model.Lane.Start(part, "a trial");
             model.Lane.WaitFor(sent, "a trial");
-            least = Math.Min(least, Stopwatch.GetTimestamp() - begun);
+            least = Math.Min(least, whole?.Milliseconds() ?? Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
         }
         return least;
     }
