@@ -2,11 +2,12 @@
 // Picks a token from the last row of logits of each sequence as TokenPick (Runtime/Inference/TokenPick.cs) defines it, to the integer. What is summed are integers, so the order
 // of sums is free. A workgroup a sequence: the largest logit first, which is all that a greedy pick needs and all that counts where a logit is not finite.
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 #include "wide.glsl"
 #include "tokens.glsl"
 
-const uint THREADS = 256, GROUP = 16;
+const uint THREADS = 256, GROUP = 16, AHEAD = 16;
 layout(local_size_x = THREADS) in;
 layout(binding = 1, std430) coherent buffer Logits { uint logits[]; };
 layout(binding = 2, std430) readonly buffer Hidden { int hidden[]; };   // tokens that stand for nothing; then those that end a text
@@ -53,14 +54,17 @@ uint firstToken(out bool finite) {
   memoryBarrierBuffer();
   barrier();
   uint order = ~0u, own = tokens;
-  for (uint id = thread(); id < tokens; id += THREADS) {
-    uint bits = logitOf(id);
-    if (bits == HIDDEN) continue;
-    isBad = isBad || exponentOf(bits) == 255;
-    if (exponentOf(bits) == 255 && bits != INFINITY) continue;
-    if (orderOf(bits) < order) {
-      order = orderOf(bits);
-      own = id;
+  for (uint first = thread(); first < tokens; first += AHEAD * THREADS) {
+    uint bits[AHEAD];   // on their way together; beyond the last the last again
+    [[unroll]] for (uint i = 0; i < AHEAD; i++) bits[i] = logitOf(min(first + i * THREADS, tokens - 1));
+    [[unroll]] for (uint i = 0; i < AHEAD; i++) {
+      bool isSpecial = exponentOf(bits[i]) == 255;
+      isBad = isBad || (isSpecial && bits[i] != HIDDEN);
+      uint other = isSpecial && bits[i] != INFINITY ? ~0u : orderOf(bits[i]);
+      if (other < order) {
+        order = other;
+        own = min(first + i * THREADS, tokens - 1);
+      }
     }
   }
   atomicMin(best, order);
