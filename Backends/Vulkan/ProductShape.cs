@@ -16,10 +16,16 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <summary>Rows of x that are multiplied at once at most.</summary>
     public const int MostTokens = 8;
 
+    /// <summary>Threads of a workgroup of many columns.</summary>
+    public const int WideThreads = 256;
+
     private const int LeastLanes = 32, MostLanes = 128, WideColumns = 2048;
 
-    /// <summary>Groups of lanes that keep a large device busy.</summary>
-    private const int Enough = 512, EnoughOfOneRow = 2000;
+    /// <summary>Groups of lanes that keep a large device busy; of one row of x, and where threads have two rows of weights in blocks.</summary>
+    private const int Enough = 512, EnoughOfHalves = 2000, EnoughOfBlocks = 4000, EnoughOfPairs = 2000;
+
+    /// <summary>Units that a thread has on their way: of one row of x and many columns fewer, as workgroups go from one group of rows to the next.</summary>
+    private const int Halves = 8, HalvesOfMany = 5, Blocks = 6;
 
     /// <summary>Shared memory of a workgroup beyond which too few of them run beside each other, in bytes; one row of x may take more.</summary>
     private const int FewBytes = 16 << 10;
@@ -29,6 +35,16 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
 
     /// <summary>Rows of the weights that a workgroup takes.</summary>
     public int RowsOfGroup => Threads / Lanes * Rows;
+
+    /// <summary>Workgroups of a product; of one row of x, all of which is in shared memory, at most so many: each takes every so many groups of rows then, and brings x once for all of these.</summary>
+    /// <param name="rows">Rows of the weights.</param>
+    /// <param name="columns">Their columns.</param>
+    /// <param name="multiprocessors">Of a large device: two workgroups of halves are under way on each, or three of blocks.</param>
+    public int Groups(int rows, int columns, int multiprocessors)
+    {
+        int all = DispatchList.Parts(rows, RowsOfGroup), ofEach = Unit == 8 ? 2 : 3;
+        return Tokens == 1 && Chunk >= columns ? Math.Min(all, multiprocessors * ofEach * WideThreads / Threads) : all;
+    }
 
     /// <summary>Shares a product out among the threads of a processor, whose weights come as texels (texels.comp).</summary>
     /// <param name="place">The weights.</param>
@@ -49,17 +65,21 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <param name="subgroup">Threads that add up by themselves; 1 where none do.</param>
     /// <param name="sharedBytes">Shared memory of a workgroup at most.</param>
     /// <param name="rounds">Whether x is rounded to bytes there.</param>
-    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool rounds)
+    /// <param name="narrow">Whether no more threads than a subgroup have to share rows.</param>
+    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool rounds, bool narrow = false)
     {
         int unit = wide && place.Form.IsHalf ? 8 : 16, bytesOfUnit = rounds ? RoundedUnit : unit * sizeof(float), tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
-        int units = DispatchList.Parts(place.Columns, unit), lanes = Math.Max(LeastLanes, subgroup);
+        int units = DispatchList.Parts(place.Columns, unit), lanes = narrow ? subgroup : Math.Max(LeastLanes, subgroup);
         while (tokens > 1 && tokens * lanes * bytesOfUnit > FewBytes / 2) tokens /= 2;
-        while (tokens == 1 && lanes < MostLanes && (long)place.Rows * lanes / LeastLanes < EnoughOfOneRow && units >= 4 * lanes) lanes *= 2;
+        int enough = unit == 8 ? EnoughOfHalves : EnoughOfBlocks;
+        while (tokens == 1 && lanes < MostLanes && (long)place.Rows * lanes / LeastLanes < enough && units >= 4 * lanes) lanes *= 2;
         bool prefetches = unit == 8 || place.Form.IsQuantized;
         bool many = tokens == 1 && place.Columns >= WideColumns;   // columns, for which larger workgroups were quicker
-        int threads = many ? 2 * MostLanes : MostLanes, ofThread = tokens > 1 ? 4 : many ? 2 : 1;
-        if (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < Enough) ofThread = 1;
-        int ahead = !prefetches ? 1 : Math.Max(1, (unit == 8 ? 8 : 6) / ofThread), addends = threads / subgroup;
+        int threads = many ? WideThreads : MostLanes, ofThread = tokens > 1 ? 4 : many && unit != 8 ? 2 : 1;
+        if (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < (tokens > 1 ? Enough : EnoughOfPairs)) ofThread = 1;
+        ofThread = Math.Min(ofThread, Math.Max(1, lanes / tokens));
+        int most = unit == 8 ? many ? HalvesOfMany : Halves : many ? Math.Min(Halves, Blocks * lanes / LeastLanes) : Blocks;
+        int ahead = prefetches ? Math.Max(1, most / ofThread) : 1, addends = threads / subgroup;
         for (int chunks = 1; ; chunks++)
         {
             int chunk = chunks == 1 ? units : DispatchList.Parts(DispatchList.Parts(units, chunks), lanes) * lanes;

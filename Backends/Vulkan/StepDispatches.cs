@@ -39,30 +39,43 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
     public void Scan(SelectiveScanOp op, LinearOp? projection = null)
     {
         RowsPlace u = arena[op.U], dt = arena[projection?.X ?? op.Dt], b = arena[op.B], c = arena[op.C], z = arena[op.Z], y = arena[op.Output];
-        Scan(op, op.DState, op.U.Width, ssd: false, projection, dt,
+        Scan(op, op.DState, op.U.Width, ssd: false, isGated: true, projection, dt,
             new StepPush { U = u.Pushed, Dt = dt.Pushed, B = b.Pushed, C = c.Pushed, Z = z.Pushed, To = y.Pushed, Channels = (uint)op.U.Width, HeadDim = 1, HeadsOfGroup = 1 },
             [new(4, u.Memory), new(5, b.Memory), new(6, c.Memory), new(7, z.Memory), new(8, weights.Vector(op.A)), new(9, weights.Vector(op.D)), new(10, weights.Vector(op.DtBias)),
                 new(11, slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(12, y.Memory, BufferAccess.Writes)]);
     }
 
-    /// <summary>Adds a step of Mamba-2's scan.</summary>
-    public void Scan(SsdScanOp op)
+    /// <summary>
+    /// Of a group that gates what a scan of Mamba-2 in front of it yields, and nothing else reads, the same without the gate: the scan has it then, once and not in each of the product's
+    /// workgroups. Null where it is no such group.
+    /// </summary>
+    public StepGroup? WithoutGate(Plan plan, SsdScanOp scan, StepGroup? group)
     {
-        RowsPlace x = arena[op.X], dt = arena[op.Dt], b = arena[op.B], c = arena[op.C], y = arena[op.Output];
-        Scan(op, op.DState, op.X.Width, ssd: true, null, dt,
-            new StepPush { U = x.Pushed, Dt = dt.Pushed, B = b.Pushed, C = c.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, HeadDim = (uint)op.HeadDim, HeadsOfGroup = (uint)(op.NHeads / op.NGroups) },
-            [new(4, x.Memory), new(5, b.Memory), new(6, c.Memory), new(7, x.Memory), new(8, weights.Vector(op.A)), new(9, weights.Vector(op.D)), new(10, weights.Vector(op.DtBias)),
+        if (bucket is not { Single: true, Rows: 1 } || group?.Gate is not { } gate || !Takes(group) || gate.X != scan.Output || plan.Registers[gate.X.Register].Last >= plan.Ops.Length) return null;
+        foreach (Op op in plan.Ops)
+            foreach (Activation input in op.Inputs)
+                if (op != gate && input.Register == gate.X.Register) return null;
+        return group with { Gate = null, Norm = new RmsNormOp { Name = gate.Name, Output = gate.Output, X = gate.X, Weight = gate.Weight, Epsilon = gate.Epsilon } };
+    }
+
+    /// <summary>Adds a step of Mamba-2's scan, with a gate of its results where that is given.</summary>
+    public void Scan(SsdScanOp op, Activation? gate = null)
+    {
+        RowsPlace z = arena[gate ?? op.X], x = arena[op.X], dt = arena[op.Dt], b = arena[op.B], c = arena[op.C], y = arena[op.Output];
+        Scan(op, op.DState, op.X.Width, ssd: true, gate is not null, null, dt,
+            new StepPush { U = x.Pushed, Dt = dt.Pushed, B = b.Pushed, C = c.Pushed, Z = z.Pushed, To = y.Pushed, Channels = (uint)op.X.Width, HeadDim = (uint)op.HeadDim, HeadsOfGroup = (uint)(op.NHeads / op.NGroups) },
+            [new(4, x.Memory), new(5, b.Memory), new(6, c.Memory), new(7, z.Memory), new(8, weights.Vector(op.A)), new(9, weights.Vector(op.D)), new(10, weights.Vector(op.DtBias)),
                 new(11, slots[op.State], BufferAccess.Reads | BufferAccess.Writes), new(12, y.Memory, BufferAccess.Writes)]);
     }
 
-    private void Scan(Op op, int states, int channels, bool ssd, LinearOp? projection, RowsPlace dt, in StepPush push, ReadOnlySpan<BufferBinding> bindings)
+    private void Scan(Op op, int states, int channels, bool ssd, bool isGated, LinearOp? projection, RowsPlace dt, in StepPush push, ReadOnlySpan<BufferBinding> bindings)
     {
         int lanes = 1, most = Math.Min(device.UsesSubgroups ? device.Traits.SubgroupSize : MostLanes, ssd ? MostLanes : LanesOfChannel);
         int ofThread = device.UsesTexels ? StatesOfThread : 1;   // whose loads are not shared, there
         while (lanes < most && lanes * ofThread < states) lanes *= 2;
         WeightPlace place = projection is null ? default : weights[projection.Weight];
         uint rank = projection is null ? 0u : (uint)projection.X.Width, wide = projection is not null && projection.X.Width % 4 == 0 && dt.IsWide ? 1u : 0;
-        list.Add(op, new ShaderKey(device.UsesTexels ? "step.subgroups.texels" : Named("step"), FormNumber.Of(place.Form), place.IsWide, ssd ? 1u : 0, (uint)states, (uint)lanes, rank, wide, bucket.Rows == 1 ? 1u : 0),
+        list.Add(op, new ShaderKey(device.UsesTexels ? "step.subgroups.texels" : Named("step"), FormNumber.Of(place.Form), place.IsWide, ssd ? 1u : 0, (uint)states, (uint)lanes, rank, wide, bucket.Rows == 1 ? 1u : 0, isGated ? 1u : 0),
             DispatchList.Parts(channels, ScanThreads / lanes), bucket.Sequences, push with { Weights = place.Pushed(0, place.Rows) },
             [.. Read(place.Data, place.Scales, dt, null), .. bindings, .. device.UsesTexels ? AsTexels(bindings) : []]);
     }
@@ -87,7 +100,7 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         if (rows == 0) return;
         bool rounds = device.UsesDots && place.Form.IsQuantized;
         var shape = device.UsesTexels ? ProductShape.OfTexels(place, place.IsWide != 0, rows, device.Traits.SubgroupSize)
-            : ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, rounds);
+            : ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, rounds, device.NarrowRows);
         uint input = group.Gate is not null ? 2u : group.Norm is not null ? 1u : 0;
         string name = device.UsesTexels ? "texels" : rounds ? "linear.subgroups.dot" : Named("linear");
         var shader = new ShaderKey(name, FormNumber.Of(place.Form), place.IsWide, (uint)place.Columns, (uint)shape.Tokens, (uint)shape.Rows, (uint)shape.Lanes, (uint)shape.Depth,
@@ -101,7 +114,7 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
             group.Conv is null ? new(11, y.Memory, BufferAccess.Writes) : new(11, u.Memory, BufferAccess.Writes),
         ];
         foreach (var part in place.Parts(device, Math.Min((long)device.Traits.MostGroups * shape.RowsOfGroup, Workload.MostRows(rows, place.Columns, device.MostWork))))
-            list.Add(op, shader, DispatchList.Parts(part.Count, shape.RowsOfGroup), DispatchList.Parts(rows, shape.Tokens),
+            list.Add(op, shader, device.UsesTexels ? DispatchList.Parts(part.Count, shape.RowsOfGroup) : shape.Groups(part.Count, place.Columns, device.Multiprocessors), DispatchList.Parts(rows, shape.Tokens),
                 new LinearPush
                 {
                     Weights = place.Pushed(part.First, part.Count),

@@ -36,6 +36,13 @@ internal sealed class VulkanCompiler : IScanContract
             StepGroup? group = _bucket.Single && _bucket.Rows <= StepDispatches.MostRows ? groups[i] : null;
             if (group is null)
             {
+                if (plan.Ops[i] is SsdScanOp scan && i + 1 < plan.Ops.Length && _steps.WithoutGate(plan, scan, groups[i + 1]) is { } normed)
+                {
+                    _steps.Scan(scan, groups[i + 1]?.Gate?.Z);
+                    _steps.Add(normed);
+                    i += 1 + normed.Count;
+                    continue;
+                }
                 Add(plan, i++);
                 continue;
             }

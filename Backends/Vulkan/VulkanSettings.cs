@@ -27,6 +27,12 @@ internal sealed record VulkanSettings
     /// <summary>Whether they do so also where the device is no faster by it: for tests.</summary>
     public bool SlowIntegerDot { get; init; }
 
+    /// <summary>Whether a subgroup may have whole rows of a product also where it is narrow, as it has on cards: for tests.</summary>
+    public bool NarrowRows { get; init; }
+
+    /// <summary>Multiprocessors that products of one row are shared out for: those of a large card, as Vulkan does not say. Fewer for tests.</summary>
+    public int Multiprocessors { get; init; } = 132;
+
     /// <summary>Whether a step is one dispatch, where the device has what that takes and its workgroups are seen to wait for each other.</summary>
     public bool Relay { get; init; } = true;
 

@@ -39,7 +39,13 @@ const uint Normed = 1, Gated = 2, MostTaps = 4;
 const bool HALVES = UNIT == 8, BLOCKS = FORM > BF16;
 const uint UNITS = (COLUMNS + UNIT - 1) / UNIT, QUADS = UNIT / 4, GROUPS = THREADS / LANES, VALUES = ROWS * TOKENS;
 
-shared float parts[ADDENDS * VALUES];
+#ifdef SUBGROUPS
+const bool WHOLE = ADDENDS * LANES == THREADS;          // whether a subgroup has whole rows: nothing is added up across the workgroup then
+#else
+const bool WHOLE = false;
+#endif
+
+shared float parts[WHOLE ? 1 : ADDENDS * VALUES];
 shared float squares[ADDENDS];
 
 Weights weightsOf() {
@@ -50,6 +56,10 @@ Weights weightsOf() {
 
 uint rowOfX(uint token) { return ONE != 0 || selects == 0 ? token : outputRow(token); }
 
+// Which of its rows' results a thread finishes, and of which rows: neighbours those of their own subgroup where that has all of them.
+uint valueOf(uint id) { return WHOLE ? id % LANES : id % VALUES; }
+uint groupOf(uint id) { return WHOLE ? id / LANES : id / VALUES; }
+
 // Which result a thread will finish, and what it needs for that: asked for before the product.
 struct Ending {
   bool finishes, convolves;
@@ -59,11 +69,11 @@ struct Ending {
 
 Ending endingOf(Weights w, uint id, uint firstToken, uint tokens, uint firstOfGroup) {
   Ending e;
-  e.value = id % VALUES;
+  e.value = valueOf(id);
   e.token = firstToken + e.value % TOKENS;
-  uint row = firstOfGroup + id / VALUES * ROWS + e.value / TOKENS;
+  uint row = firstOfGroup + groupOf(id) * ROWS + e.value / TOKENS;
   e.column = w.first + row;
-  e.finishes = id < GROUPS * VALUES && e.token < tokens && row < w.count;
+  e.finishes = e.value < VALUES && groupOf(id) < GROUPS && e.token < tokens && row < w.count;
   e.convolves = TAPS != 0 && e.column - convFirst < channels;
   e.channel = e.column - convFirst;
   e.window = 0;
@@ -82,30 +92,46 @@ Ending endingOf(Weights w, uint id, uint firstToken, uint tokens, uint firstOfGr
   return e;
 }
 
-// Adds up what the threads have, and writes results.
-void finish(Ending e, uint id, float sums[VALUES], float square) {
+// Keeps a thread's sum of squares for all; a barrier has to follow.
+void keepSquare(uint id, float square) {
+  if (INPUT == 0) return;
+#ifdef SUBGROUPS
+  float sum = subgroupAdd(square);
+  if (subgroupElect()) squares[gl_SubgroupID] = sum;
+#else
+  squares[id] = square;
+#endif
+}
+
+// The result that a thread finishes, of what all have; others get anything.
+float addUp(Ending e, uint id, float sums[VALUES]) {
+  float sum = 0.0;
 #ifdef SUBGROUPS
   uint addends = LANES / gl_SubgroupSize;
   [[unroll]] for (uint v = 0; v < VALUES; v++) {
-    float sum = subgroupAdd(sums[v]);
-    if (subgroupElect()) parts[gl_SubgroupID * VALUES + v] = sum;
+    float whole = subgroupAdd(sums[v]);
+    if (!WHOLE && subgroupElect()) parts[gl_SubgroupID * VALUES + v] = whole;
+    if (v == e.value) sum = whole;
   }
-  if (INPUT != 0) {
-    float sum = subgroupAdd(square);
-    if (subgroupElect()) squares[gl_SubgroupID] = sum;
-  }
+  if (WHOLE) return sum;
+  sum = 0.0;
 #else
   uint addends = LANES;
   [[unroll]] for (uint v = 0; v < VALUES; v++) parts[id * VALUES + v] = sums[v];
-  if (INPUT != 0) squares[id] = square;
 #endif
   barrier();
+  if (e.finishes)
+    for (uint i = 0; i < addends; i++) sum += parts[(groupOf(id) * addends + i) * VALUES + e.value];
+  return sum;
+}
+
+// Adds up what the threads have, and writes results.
+void finish(Ending e, uint id, float sums[VALUES]) {
+  float sum = addUp(e, id, sums);
   if (e.finishes) {
-    float sum = 0.0;
-    for (uint i = 0; i < addends; i++) sum += parts[(id / VALUES * addends + i) * VALUES + e.value];
     if (INPUT != 0) {
       float all = 0.0;
-      for (uint i = 0; i < GROUPS * addends; i++) all += squares[i];
+      for (uint i = 0; i < ADDENDS; i++) all += squares[i];
       sum *= rootReciprocal(all / float(COLUMNS) + epsilon);
     }
     sum = (sum + e.first) * scale;

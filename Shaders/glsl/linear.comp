@@ -17,37 +17,47 @@ layout(constant_id = 7) const uint DEPTH = 1;           // units of a row that a
 layout(constant_id = 8) const uint CHUNK = 16;          // columns in shared memory at a time, in whole units
 
 const uint CHUNK_UNITS = CHUNK / UNIT;
+const uint MostHeld = 6;                                // quads of x that a thread has on their way at once
 const uint STEPS = (CHUNK_UNITS + LANES * DEPTH - 1) / (LANES * DEPTH) * DEPTH, PADDED = STEPS * LANES;   // beyond its columns x is zero
+const uint STAGED = TOKENS * PADDED * QUADS, TURNS = (STAGED + THREADS - 1) / THREADS, HELD = TURNS < MostHeld ? TURNS : MostHeld;
 
 #ifdef DOT
 shared uvec4 xs[TOKENS * PADDED];
 shared float scales[TOKENS * PADDED / 2];                // of two units
 shared float totals[OFFSETS ? TOKENS * PADDED : 1];      // of a unit: what its values come to
 #else
-shared vec4 xs[TOKENS * PADDED * QUADS];   // of each row the first quads of all units, then the second ones, so that neighbours read neighbours
+shared vec4 xs[STAGED];   // of each row the first quads of all units, then the second ones, so that neighbours read neighbours
 #endif
 
-// Four columns of a row of x, normed but for the mean; its squares are added up.
-vec4 bring(uint row, uint column, inout float square) {
-  vec4 v = vec4(0.0);
+// Four columns of a row of x, and what they are gated and normed by.
+struct Four { vec4 x, gate, norm; };
+
+Four look(uint row, uint column) {
+  Four f;
+  f.x = f.gate = f.norm = vec4(0.0);
   if (WIDE_X != 0) {
-    if (column >= COLUMNS) return v;
-    v = x4[(from.at + row * from.stride + column) / 4];
-    if (INPUT == Gated) {
-      vec4 z = gate4[(gateRows.at + row * gateRows.stride + column) / 4];
-      v *= z / (1.0 + exp(-z));
-    }
-    square += dot(v, v);
-    return INPUT != 0 ? v * norm4[column / 4] : v;
+    if (column >= COLUMNS) return f;
+    f.x = x4[(from.at + row * from.stride + column) / 4];
+    if (INPUT == Gated) f.gate = gate4[(gateRows.at + row * gateRows.stride + column) / 4];
+    if (INPUT != 0) f.norm = norm4[column / 4];
+    return f;
   }
-  for (uint i = 0; i < 4; i++) {
+  [[unroll]] for (uint i = 0; i < 4; i++) {
     if (column + i >= COLUMNS) break;
-    float f = x[from.at + row * from.stride + column + i];
-    if (INPUT == Gated) f *= silu(gate[gateRows.at + row * gateRows.stride + column + i]);
-    square += f * f;
-    v[i] = INPUT != 0 ? f * norm[column + i] : f;
+    f.x[i] = x[from.at + row * from.stride + column + i];
+    if (INPUT == Gated) f.gate[i] = gate[gateRows.at + row * gateRows.stride + column + i];
+    if (INPUT != 0) f.norm[i] = norm[column + i];
   }
-  return v;
+  return f;
+}
+
+// What they are to the product, normed but for the mean; their squares are added up.
+vec4 bring(Four f, inout float square) {
+  vec4 v = f.x;
+  if (INPUT == Gated) v *= f.gate / (1.0 + exp(-f.gate));
+  if (INPUT == 0) return v;
+  square += dot(v, v);
+  return v * f.norm;
 }
 
 // The bytes of sixteen, each plus RAISED: as high bits of the fractions of halves from 256 on they take few instructions to become floats. The sum of
@@ -64,84 +74,129 @@ void raise(Sixteen s, out float v[16]) {
   }
 }
 
+// Quads of x that a thread brings, every so many from the first on: all are asked for before the first is used.
+void hold(uint first, uint chunk, uint firstToken, uint tokens, out Four held[HELD]) {
+  [[unroll]] for (uint i = 0; i < HELD; i++) {
+    uint q = first + i * THREADS, column = 4 * (q % (PADDED * QUADS));
+    held[i].x = held[i].gate = held[i].norm = vec4(0.0);
+    if (q < STAGED && column < CHUNK) held[i] = look(rowOfX(TOKENS == 1 ? firstToken : min(firstToken + q / (PADDED * QUADS), tokens - 1)), chunk + column);
+  }
+}
+
+void put(uint first, Four held[HELD], inout float square) {
+  [[unroll]] for (uint i = 0; i < HELD; i++) {
+    uint q = first + i * THREADS;
+    vec4 v = bring(held[i], square);
+#ifdef DOT
+    float scale;
+    uint four = roundFour(v, scale), of = q / QUADS;
+    float total = OFFSETS ? scale * float(sumOfSixteen(four)) : 0.0;
+    if (q < STAGED) {
+      xs[of][q % QUADS] = four;
+      if (q % 8 == 0) scales[of / 2] = scale;
+      if (OFFSETS && q % QUADS == 0) totals[of] = total;
+    }
+#else
+    uint at = q % (PADDED * QUADS);
+    if (q < STAGED) xs[q / (PADDED * QUADS) * PADDED * QUADS + at % QUADS * PADDED + at / QUADS] = v;
+#endif
+  }
+}
+
+Sixteen raw[DEPTH * ROWS];   // what is on its way: no argument, as glslc copies these
+
+// Asks for a unit of each of a thread's rows.
+void ask(Weights w, uint firstRow, uint unit, uint d) {
+  [[unroll]] for (uint r = 0; r < ROWS; r++) {
+    uint of = min(firstRow + r, w.count - 1), known = min(unit, UNITS - 1);
+    if (HALVES) raw[d * ROWS + r].q = w128((of * w.rowBytes >> 4) + known);
+    else if (BLOCKS) raw[d * ROWS + r] = sixteen(w, of, known);
+  }
+}
+
+// Multiplies it by what shared memory has in its place.
+void multiply(Weights w, uint firstRow, uint unit, uint place, uint d, inout float sums[VALUES]) {
+#ifdef DOT
+  [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+    uint of = t * PADDED + place;
+    uvec4 f = xs[of];
+    float scale = scales[of / 2], total = OFFSETS ? totals[of] : 0.0;
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+      float made = raw[d * ROWS + r].scale * (scale * float(dotOfSixteen(raw[d * ROWS + r].q, f)));
+      if (OFFSETS) made += raw[d * ROWS + r].offset * total;
+      sums[r * TOKENS + t] += made;
+    }
+  }
+#else
+  float v[ROWS * 16];
+  [[unroll]] for (uint r = 0; r < ROWS; r++) {
+    float own[16];
+    if (HALVES) halves8(raw[d * ROWS + r].q, 0, own);
+    else if (BLOCKS) raise(raw[d * ROWS + r], own);
+    else floats16(w, min(firstRow + r, w.count - 1), min(unit, UNITS - 1), own);
+    [[unroll]] for (uint i = 0; i < UNIT; i++) v[r * 16 + i] = own[i];
+  }
+  [[unroll]] for (uint t = 0; t < TOKENS; t++) {
+    float made[ROWS], all = 0.0;   // all: what the values of x come to, which bytes have too much or beside their scale
+    [[unroll]] for (uint r = 0; r < ROWS; r++) made[r] = 0.0;
+    [[unroll]] for (uint q = 0; q < QUADS; q++) {
+      vec4 f = xs[t * PADDED * QUADS + q * PADDED + place];
+      if (BLOCKS) all += f.x + f.y + f.z + f.w;
+      [[unroll]] for (uint r = 0; r < ROWS; r++)
+        made[r] += v[r * 16 + 4 * q] * f.x + v[r * 16 + 4 * q + 1] * f.y + v[r * 16 + 4 * q + 2] * f.z + v[r * 16 + 4 * q + 3] * f.w;
+    }
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+      if (BLOCKS) made[r] = raw[d * ROWS + r].scale * (made[r] - RAISED * all);
+      if (OFFSETS) made[r] += raw[d * ROWS + r].offset * all;
+      sums[r * TOKENS + t] += made[r];
+    }
+  }
+#endif
+}
+
 void main() {
   uint firstToken = gl_WorkGroupID.y * TOKENS, tokens = ONE != 0 ? 1 : countOf(domain);
   if (ONE == 0 && firstToken >= tokens) return;
   Weights w = weightsOf();
-  uint id = threadNumber(), lane = id % LANES, firstOfGroup = gl_WorkGroupID.x * GROUPS * ROWS, firstRow = firstOfGroup + id / LANES * ROWS;
-  Ending ending = endingOf(w, id, firstToken, tokens, firstOfGroup);
-  float sums[VALUES], square = 0.0;
-  [[unroll]] for (uint v = 0; v < VALUES; v++) sums[v] = 0.0;
-  for (uint chunk = 0; chunk < COLUMNS; chunk += CHUNK) {
-    for (uint step = 0; step < STEPS; step += DEPTH) {
-      Sixteen raw[DEPTH * ROWS];
-      [[unroll]] for (uint d = 0; d < DEPTH; d++) {
-        uint unit = min(chunk / UNIT + lane + (step + d) * LANES, UNITS - 1);
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
-          uint of = min(firstRow + r, w.count - 1);
-          if (HALVES) raw[d * ROWS + r].q = w128((of * w.rowBytes >> 4) + unit);
-          else if (BLOCKS) raw[d * ROWS + r] = sixteen(w, of, unit);
-        }
-      }
-      if (step == 0) {   // weights are on their way meanwhile
-        if (chunk > 0) barrier();
-        for (uint q = id; q < TOKENS * PADDED * QUADS; q += THREADS) {
-          uint t = q / (PADDED * QUADS), at = q % (PADDED * QUADS), columnOfChunk = 4 * at;
-          vec4 v = columnOfChunk < CHUNK ? bring(rowOfX(min(firstToken + t, tokens - 1)), chunk + columnOfChunk, square) : vec4(0.0);
-#ifdef DOT
-          float scale;
-          uint four = roundFour(v, scale), of = q / QUADS;
-          xs[of][q % QUADS] = four;
-          if (q % 8 == 0) scales[of / 2] = scale;
-          if (OFFSETS) {
-            float total = scale * float(sumOfSixteen(four));
-            if (q % QUADS == 0) totals[of] = total;
+  uint id = threadNumber(), lane = id % LANES, rowOfGroup = id / LANES * ROWS;
+  float square = 0.0;
+  Four held[HELD];
+  hold(id, 0, firstToken, tokens, held);   // before weights, which come from farther away
+  [[unroll]] for (uint d = 0; d < DEPTH; d++) ask(w, gl_WorkGroupID.x * GROUPS * ROWS + rowOfGroup, lane + d * LANES, d);
+  // A workgroup takes every so many groups of rows, and has weights of the next on their way while it ends one.
+  for (uint first = gl_WorkGroupID.x * GROUPS * ROWS; first < w.count;) {
+    uint next = first + gl_NumWorkGroups.x * GROUPS * ROWS, firstRow = first + rowOfGroup;
+    Ending ending = endingOf(w, id, firstToken, tokens, first);
+    float sums[VALUES];
+    [[unroll]] for (uint v = 0; v < VALUES; v++) sums[v] = 0.0;
+    for (uint chunk = 0; chunk < COLUMNS; chunk += CHUNK) {
+      if (CHUNK < COLUMNS || first == gl_WorkGroupID.x * GROUPS * ROWS) {
+        if (CHUNK < COLUMNS) {
+          square = chunk == 0 ? 0.0 : square;
+          if (chunk > 0 || first != gl_WorkGroupID.x * GROUPS * ROWS) {
+            hold(id, chunk, firstToken, tokens, held);
+            barrier();
           }
-#else
-          xs[t * PADDED * QUADS + at % QUADS * PADDED + at / QUADS] = v;
-#endif
         }
+        put(id, held, square);
+        for (uint more = id + HELD * THREADS; more < STAGED; more += HELD * THREADS) {
+          hold(more, chunk, firstToken, tokens, held);
+          put(more, held, square);
+        }
+        keepSquare(id, square);
         barrier();
       }
-      [[unroll]] for (uint d = 0; d < DEPTH; d++) {
-#ifdef DOT
-        [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-          uint of = t * PADDED + lane + (step + d) * LANES;
-          uvec4 f = xs[of];
-          float scale = scales[of / 2], total = OFFSETS ? totals[of] : 0.0;
-          [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            float made = raw[d * ROWS + r].scale * (scale * float(dotOfSixteen(raw[d * ROWS + r].q, f)));
-            if (OFFSETS) made += raw[d * ROWS + r].offset * total;
-            sums[r * TOKENS + t] += made;
-          }
+      for (uint step = 0; step < STEPS; step += DEPTH) {
+        bool ends = step + DEPTH >= STEPS, last = ends && chunk + CHUNK >= COLUMNS;
+        uint row = last ? next + rowOfGroup : firstRow, unit = lane + (last ? 0 : ends ? (chunk + CHUNK) / UNIT : chunk / UNIT + (step + DEPTH) * LANES);
+        [[unroll]] for (uint d = 0; d < DEPTH; d++) {
+          multiply(w, firstRow, chunk / UNIT + lane + (step + d) * LANES, lane + (step + d) * LANES, d, sums);
+          if (!last || next < w.count) ask(w, row, unit + d * LANES, d);
         }
-#else
-        float v[ROWS * 16];
-        [[unroll]] for (uint r = 0; r < ROWS; r++) {
-          float own[16];
-          if (HALVES) halves8(raw[d * ROWS + r].q, 0, own);
-          else if (BLOCKS) raise(raw[d * ROWS + r], own);
-          else floats16(w, min(firstRow + r, w.count - 1), min(chunk / UNIT + lane + (step + d) * LANES, UNITS - 1), own);
-          [[unroll]] for (uint i = 0; i < UNIT; i++) v[r * 16 + i] = own[i];
-        }
-        [[unroll]] for (uint t = 0; t < TOKENS; t++) {
-          float made[ROWS], all = 0.0;   // all: what the values of x come to, which bytes have too much or beside their scale
-          [[unroll]] for (uint r = 0; r < ROWS; r++) made[r] = 0.0;
-          [[unroll]] for (uint q = 0; q < QUADS; q++) {
-            vec4 f = xs[t * PADDED * QUADS + q * PADDED + lane + (step + d) * LANES];
-            if (BLOCKS) all += f.x + f.y + f.z + f.w;
-            [[unroll]] for (uint r = 0; r < ROWS; r++)
-              made[r] += v[r * 16 + 4 * q] * f.x + v[r * 16 + 4 * q + 1] * f.y + v[r * 16 + 4 * q + 2] * f.z + v[r * 16 + 4 * q + 3] * f.w;
-          }
-          [[unroll]] for (uint r = 0; r < ROWS; r++) {
-            if (BLOCKS) made[r] = raw[d * ROWS + r].scale * (made[r] - RAISED * all);
-            if (OFFSETS) made[r] += raw[d * ROWS + r].offset * all;
-            sums[r * TOKENS + t] += made[r];
-          }
-        }
-#endif
       }
     }
+    finish(ending, id, sums);
+    if (!WHOLE && next < w.count) barrier();
+    first = next;
   }
-  finish(ending, id, sums, square);
 }

@@ -72,5 +72,7 @@ void main() {
       }
     }
   }
-  finish(ending, id, sums, square);
+  keepSquare(id, square);
+  if (INPUT != 0) barrier();
+  finish(ending, id, sums);
 }

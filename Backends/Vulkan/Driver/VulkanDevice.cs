@@ -18,7 +18,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
         (Api, Traits, MostWeightBytes, MostWork) = (traits.Api, traits, Math.Min(traits.MostBoundBytes, settings.MostWeightBytes), settings.MostWork);
         (UsesSubgroups, MapsItsMemory) = (settings.Subgroups && traits.HasSubgroupSums, settings.MappedMemory);
         Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
-        IsExact = settings.Exact;
+        (IsExact, Multiprocessors, NarrowRows) = (settings.Exact, settings.Multiprocessors, settings.NarrowRows && UsesSubgroups);
         UsesDots = settings.IntegerDot && !IsExact && UsesSubgroups && traits.Dots >= (settings.SlowIntegerDot ? DotSupport.TakenApart : DotSupport.Accelerated);
         UsesTexels = settings.Texels && UsesSubgroups && !UsesDots && traits.HasTexels;
         if (UsesTexels) MostWeightBytes = Math.Min(MostWeightBytes, traits.MostTexelBytes);
@@ -89,6 +89,12 @@ internal sealed unsafe class VulkanDevice : IDisposable
 
     /// <summary>Whether products of few rows round activations to bytes beside quantized weights.</summary>
     public bool UsesDots { get; }
+
+    /// <summary>Multiprocessors that products of one row are shared out for.</summary>
+    public int Multiprocessors { get; }
+
+    /// <summary>Whether subgroups of any size may have whole rows of a product.</summary>
+    public bool NarrowRows { get; }
 
     /// <summary>Whether products of few rows read their weights as texels.</summary>
     public bool UsesTexels { get; }
