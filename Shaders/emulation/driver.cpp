@@ -98,7 +98,8 @@ API cuDeviceTotalMem_v2(size_t* v, int) { *v = limit; return Success; }
 API cuDevicePrimaryCtxRetain(void** c, int) { TRY("cuDevicePrimaryCtxRetain"); count(1); *c = (void*)1; return Success; }
 API cuDevicePrimaryCtxRelease_v2(int) { count(-1); return Success; }
 API cuDevicePrimaryCtxReset_v2(int) { lost = Destroyed; return Success; }
-API cuCtxSetCurrent(void*) { TRY("cuCtxSetCurrent"); return Success; }
+API cuCtxSetCurrent(void*) { if (lost == Destroyed) return Success; TRY("cuCtxSetCurrent"); return Success; }   // a driver does not mind
+API cuCtxGetId(void*, unsigned long long* id) { TRY("cuCtxGetId"); *id = 1; return Success; }
 API cuGetErrorName(int e, const char** s) { *s = e == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : e == NotFound ? "CUDA_ERROR_NOT_FOUND" : e == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : e == Destroyed ? "CUDA_ERROR_CONTEXT_IS_DESTROYED" : e == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_INVALID_VALUE"; return Success; }
 API cuGetErrorString(int e, const char** s) { *s = e == OutOfMemory ? "out of memory" : e == NotFound ? "named symbol not found" : e == 700 ? "an illegal memory access was encountered" : e == Destroyed ? "context is destroyed" : e == 719 ? "unspecified launch failure" : "invalid argument"; return Success; }
 

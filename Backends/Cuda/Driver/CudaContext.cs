@@ -6,10 +6,13 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>The primary context of a device. Calls are made current on the thread that makes them.</summary>
 internal sealed unsafe class CudaContext : IDisposable
 {
+    private const int Deinitialized = 4, InvalidContext = 201, ContextIsDestroyed = 709;
+
     private readonly int _device;
     [ThreadStatic] private static CudaContext? t_current;
 
     private readonly nint _handle;
+    private readonly ulong _id;
     private bool _disposed, _gone;
 
     public CudaContext(int ordinal)
@@ -23,6 +26,9 @@ internal sealed unsafe class CudaContext : IDisposable
         _handle = context;
         try
         {
+            ulong id;
+            CudaException.Check(cuCtxGetId(context, &id), "cuCtxGetId");
+            _id = id;
             MakeCurrent();
         }
         catch
@@ -81,21 +87,28 @@ internal sealed unsafe class CudaContext : IDisposable
     /// </summary>
     public static bool IsGone => t_current is { _gone: true };
 
+    /// <exception cref="CudaException">Somebody has destroyed the context. cuCtxSetCurrent does not mind (580.159), and cuGraphLaunch may end the process then.</exception>
     public void MakeCurrent()
     {
         t_current = this;
         CudaException.Check(cuCtxSetCurrent(_handle), "cuCtxSetCurrent");
+        CudaException.Check(WhyGone(), "cuCtxGetId");
     }
 
     /// <summary>The same before something is given back, which is tried on a lost device too, but not where the context is no more (<see cref="IsGone"/>).</summary>
     public void TryMakeCurrent()
     {
-        const int Deinitialized = 4, InvalidContext = 201, ContextIsDestroyed = 709;
         t_current = this;
-        nuint free, total;
-        int code = cuCtxSetCurrent(_handle);
-        if (code == 0) code = cuMemGetInfo_v2(&free, &total);   // which takes a context that is there
-        _gone |= code is Deinitialized or InvalidContext or ContextIsDestroyed;
+        _ = cuCtxSetCurrent(_handle);
+        _gone |= WhyGone() is Deinitialized or InvalidContext or ContextIsDestroyed;
+    }
+
+    /// <summary>The code for a context that is not there, or whose handle another has by now, as a device's next one has; else 0. It takes 12 ns.</summary>
+    private int WhyGone()
+    {
+        ulong id;
+        int code = cuCtxGetId(_handle, &id);
+        return code != 0 ? code : id == _id ? 0 : ContextIsDestroyed;
     }
 
     public void Dispose()

@@ -20,6 +20,7 @@ internal static unsafe partial class DriverAPINativeMethods
     [LibraryImport(Library)] public static partial int cuDevicePrimaryCtxRetain(nint* context, int device);
     [LibraryImport(Library)] public static partial int cuDevicePrimaryCtxRelease_v2(int device);
     [LibraryImport(Library)] public static partial int cuCtxSetCurrent(nint context);
+    [LibraryImport(Library)] public static partial int cuCtxGetId(nint context, ulong* id);
 
     [LibraryImport(Library)] public static partial int cuLinkCreate_v2(uint count, int* options, void** values, nint* state);
     [LibraryImport(Library)] public static partial int cuLinkAddData_v2(nint state, int type, void* data, nuint bytes, byte* name, uint count, int* options, void** values);
