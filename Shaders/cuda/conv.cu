@@ -1,5 +1,6 @@
 // CausalConv: depthwise, then SiLU. A thread a channel. The window is [channels, taps − 1] of a slot, as in the canonical state.
 #include "halves.h"
+#include "sizes.h"
 
 struct ConvArguments {
     Batch batch;
@@ -11,8 +12,8 @@ struct ConvArguments {
     Rounding half;          // of y, where there are many rows
 };
 
-/// Rows of a block, and those of which the inputs are read ahead; taps that are kept in registers.
-static constexpr int RowsOfBlock = 16, RowsAhead = 8, MostTaps = 4;
+/// Rows of a block; taps that are kept in registers.
+static constexpr int RowsOfBlock = 16, MostTaps = 4;
 
 /// The input `back` rows before row t of a sequence: from the window where that is before its first row.
 DEVICE float input(const ConvArguments& a, const float* window, int channel, int start, int t, int back) {
@@ -23,7 +24,7 @@ DEVICE float convolved(const ConvArguments& a, const float* window, int channel,
     const float* weight = a.weight + (s64)channel * a.taps;
     float sum = a.bias ? a.bias[channel] : 0.f;
     for (int k = 0; k < a.taps; k++) sum += weight[k] * input(a, window, channel, start, t, a.taps - 1 - k);
-    return silu(sum);
+    return quick_silu(sum);
 }
 DEVICE float* window_of(const ConvArguments& a, int sequence, int channel) {
     return (float*)a.batch.slots[sequence] + a.window + (s64)channel * (a.taps - 1);
@@ -62,79 +63,96 @@ EARLY_KERNEL(conv_step_4, ConvArguments, 128) {
     window[1] = F4{w1.y, x.y, w1.w, w2.x};
     window[2] = F4{x.z, w2.z, w2.w, x.w};
     deliver_four(a.y, a.half, row, channel, F4{
-        silu(bias.x + t0.x * w0.x + t0.y * w0.y + t0.z * w0.z + t0.w * x.x), silu(bias.y + t1.x * w0.w + t1.y * w1.x + t1.z * w1.y + t1.w * x.y),
-        silu(bias.z + t2.x * w1.z + t2.y * w1.w + t2.z * w2.x + t2.w * x.z), silu(bias.w + t3.x * w2.y + t3.y * w2.z + t3.z * w2.w + t3.w * x.w)}, true);
+        quick_silu(bias.x + t0.x * w0.x + t0.y * w0.y + t0.z * w0.z + t0.w * x.x), quick_silu(bias.y + t1.x * w0.w + t1.y * w1.x + t1.z * w1.y + t1.w * x.y),
+        quick_silu(bias.z + t2.x * w1.z + t2.y * w1.w + t2.z * w2.x + t2.w * x.z), quick_silu(bias.w + t3.x * w2.y + t3.y * w2.z + t3.z * w2.w + t3.w * x.w)}, true);
 }
 
-/// Any rows, V channels a thread, whole warps of them where they are rounded to 8 bits. Inputs of the rows before are kept in registers, at most three of them.
-/// Whoever has a sequence's first row moves its window on: nobody else reads that.
+/// The rows of a block in which a sequence ends, one after the other.
+template<int V> TEMPLATE_DEVICE void conv_sequences(const ConvArguments& a, int channel, int first, int last) {
+    for (int t = first; t < last;) {
+        int sequence = a.batch.sequenceOf[t], start = a.batch.starts[sequence], length = a.batch.lengths[sequence], end = start + length;
+        int head = start + MostTaps - 1 < end ? start + MostTaps - 1 : end, stop = end < last ? end : last;
+        if (start >= first && stop < head) stop = head;
+        if (start < first && t < head) t = head;
+        for (; t < stop; t++) {
+            float y[V];
+            UNROLL
+            for (int v = 0; v < V; v++) y[v] = convolved(a, window_of(a, sequence, channel + v), channel + v, start, t);
+            if constexpr (V == 4) deliver_four(a.y, a.half, t, channel, F4{y[0], y[1], y[2], y[3]}, true);
+            else deliver(a.y, a.half, t, channel, y[0]);
+        }
+        if (start >= first)
+            for (int v = 0; v < V; v++) advance(a, window_of(a, sequence, channel + v), channel + v, start, length);
+    }
+}
+
+/// Any rows, V channels a thread, whole warps of them where they are rounded to 8 bits, at most four taps. Whoever has a sequence's first row has those that read its
+/// window, also where they are beyond the block's, and moves that on: nobody else reads it.
 template<int V> TEMPLATE_DEVICE void conv_tile(const ConvArguments& a) {
     struct alignas(4 * V) Values { float v[V]; };
-    int channel = (BLOCK_X * THREADS + THREAD) * V, rows = a.batch.counts[TokenRows];
-    if (channel >= a.x.width) return;
-    float w[MostTaps][V], before[MostTaps - 1][V], bias[V];
+    constexpr int Past = MostTaps - 1;
+    int channel = (BLOCK_X * THREADS + THREAD) * V;
+    if (channel >= a.x.width) {
+        wait_for_inputs();
+        return;
+    }
+    float w[MostTaps][V], bias[V];
     UNROLL
     for (int v = 0; v < V; v++) {
         bias[v] = a.bias ? a.bias[channel + v] : 0.f;
         UNROLL
         for (int k = 0; k < MostTaps; k++) w[k][v] = k < a.taps ? a.weight[(s64)(channel + v) * a.taps + a.taps - 1 - k] : 0.f;
-        UNROLL
-        for (int k = 0; k < MostTaps - 1; k++) before[k][v] = 0;
     }
-    int next = BLOCK_Y * RowsOfBlock;   // where another sequence begins
-    for (int t0 = next; t0 < BLOCK_Y * RowsOfBlock + RowsOfBlock && t0 < rows; t0 += RowsAhead) {
-        Values x[RowsAhead];
+    wait_for_inputs();
+    int rows = a.batch.counts[TokenRows], first = BLOCK_Y * RowsOfBlock, last = first + RowsOfBlock < rows ? first + RowsOfBlock : rows;
+    if (first >= rows) return;
+    // All are on their way at once, with the rows before.
+    Values x[Past + RowsOfBlock];
+    UNROLL
+    for (int i = 0; i < Past + RowsOfBlock; i++) {
+        int row = first - Past + i;
+        x[i] = *(const Values*)(row_of(a.x, row < 0 ? 0 : row < rows ? row : rows - 1) + channel);
+    }
+    int sequence = a.batch.sequenceOf[first], start = a.batch.starts[sequence], end = start + a.batch.lengths[sequence];
+    if (end < last) {
+        conv_sequences<V>(a, channel, first, last);
+        return;
+    }
+    if (start == first) {
         UNROLL
-        for (int i = 0; i < RowsAhead; i++) x[i] = *(const Values*)(row_of(a.x, t0 + i < rows ? t0 + i : rows - 1) + channel);
-        UNROLL
-        for (int i = 0; i < RowsAhead; i++) {
-            int t = t0 + i;
-            if (t >= rows) return;
-            if (t == next) {
-                int sequence = a.batch.sequenceOf[t], start = a.batch.starts[sequence];
-                next = start + a.batch.lengths[sequence];
-                UNROLL
-                for (int k = 1; k < MostTaps; k++)
-                    UNROLL
-                    for (int v = 0; v < V; v++)
-                        before[k - 1][v] = k < a.taps ? input(a, window_of(a, sequence, channel + v), channel + v, start, t, k) : 0.f;
-                if (t == start) {
-                    float moved[V][MostTaps - 1];    // all are on their way before the first is written
-                    UNROLL
-                    for (int v = 0; v < V; v++)
-                        UNROLL
-                        for (int j = 0; j < MostTaps - 1; j++)
-                            moved[v][j] = j < a.taps - 1 ? input(a, window_of(a, sequence, channel + v), channel + v, start, next - 1, a.taps - 2 - j) : 0.f;
-                    UNROLL
-                    for (int v = 0; v < V; v++)
-                        UNROLL
-                        for (int j = 0; j < MostTaps - 1; j++)
-                            if (j < a.taps - 1) window_of(a, sequence, channel + v)[j] = moved[v][j];
-                }
-            }
-            Values y;
+        for (int v = 0; v < V; v++) {
+            float* window = window_of(a, sequence, channel + v);
             UNROLL
-            for (int v = 0; v < V; v++) {
-                float sum = bias[v] + w[0][v] * x[i].v[v];
-                UNROLL
-                for (int k = 1; k < MostTaps; k++) sum += w[k][v] * before[k - 1][v];
-                y.v[v] = silu(sum);
-                UNROLL
-                for (int k = MostTaps - 2; k > 0; k--) before[k][v] = before[k - 1][v];
-                before[0][v] = x[i].v[v];
-            }
-            if constexpr (V == 4) deliver_four(a.y, a.half, t, channel, F4{y.v[0], y.v[1], y.v[2], y.v[3]}, true);
-            else deliver(a.y, a.half, t, channel, y.v[0]);
+            for (int k = 1; k < MostTaps; k++) x[Past - k].v[v] = k < a.taps ? window[a.taps - 1 - k] : 0.f;
+            advance(a, window, channel + v, start, end - start);
         }
+    }
+    UNROLL
+    for (int i = 0; i < RowsOfBlock; i++) {
+        int t = first + i;
+        if (t >= last) return;
+        if (i < Past && start < first && t - start < Past) continue;
+        float y[V];
+        UNROLL
+        for (int v = 0; v < V; v++) {
+            float sum = bias[v] + w[0][v] * x[Past + i].v[v];
+            UNROLL
+            for (int k = 1; k < MostTaps; k++) sum += k < a.taps ? w[k][v] * x[Past + i - k].v[v] : 0.f;   // what is not finite stays where it is
+            y[v] = quick_silu(sum);
+        }
+        if constexpr (V == 4) deliver_four(a.y, a.half, t, channel, F4{y[0], y[1], y[2], y[3]}, true);
+        else deliver(a.y, a.half, t, channel, y[0]);
     }
 }
 /// Four blocks have room on a multiprocessor.
 EARLY_KERNEL(conv_rows_4, ConvArguments, 128, 4) {
     start_dependents();
-    wait_for_inputs();
     conv_tile<4>(a);
 }
-KERNEL(conv_rows_1, ConvArguments, 128) { conv_tile<1>(a); }
+EARLY_KERNEL(conv_rows_1, ConvArguments, 128) {
+    start_dependents();
+    conv_tile<1>(a);
+}
 
 /// Any rows and taps.
 KERNEL(conv_rows, ConvArguments, 128) {

@@ -51,17 +51,32 @@ DEVICE F4 four_of(const SplitArguments& a, const float* x, int column) {
     return a.rounded ? four_in_bytes(v) : v;
 }
 
-/// Rows of floats in parts. A block a row.
+/// Rows of floats in parts. A block a row, whose first fours a thread keeps; all are on their way at once.
 KERNEL(split, SplitArguments, 256) {
+    constexpr int MostHeld = 6;
     SHARED float room[32];
-    int row = BLOCK_X, own = THREAD * 4, step = THREADS * 4;
+    int row = BLOCK_X, own = THREAD * 4, step = THREADS * 4, held = a.wide && !a.rounded ? MostHeld * step : 0;
+    const float* x = row_of(a.x, row);   // of a bucket, whose memory is there
+    F4 v[MostHeld];
+    if (held) {
+        UNROLL
+        for (int i = 0; i < MostHeld; i++) v[i] = read_four(x + i * step + own, a.x.width - i * step - own, true);
+    }
     if (a.rows >= 0 && row >= a.batch.counts[a.rows]) return;
-    const float* x = row_of(a.x, row);
     float most = 0;
-    for (int c = 0; c < a.x.width; c += step) most = larger(most, most_of(four_of(a, x, c + own)));
+    if (held) {
+        UNROLL
+        for (int i = 0; i < MostHeld; i++) most = larger(most, most_of(v[i]));
+    }
+    for (int c = held; c < a.x.width; c += step) most = larger(most, most_of(four_of(a, x, c + own)));
     float power = begin_parts(a.to, row, block_max(most, room));
-    for (int c = 0; c < a.to.to.stride; c += step) {
-        F4 v = four_of(a, x, c + own);
-        if (c + own < a.to.to.stride) put_parts(a.to, row, c + own, v, power);
+    if (held) {
+        UNROLL
+        for (int i = 0; i < MostHeld; i++)
+            if (i * step + own < a.to.to.stride) put_parts(a.to, row, i * step + own, v[i], power);
+    }
+    for (int c = held; c < a.to.to.stride; c += step) {
+        F4 four = four_of(a, x, c + own);
+        if (c + own < a.to.to.stride) put_parts(a.to, row, c + own, four, power);
     }
 }

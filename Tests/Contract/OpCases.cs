@@ -201,6 +201,7 @@ internal static class OpCases
         [
             [new Piece(0, 1), new Piece(1, 1)], [new Piece(1, 2), new Piece(0, Chunk + 1)], [new Piece(0, 3), new Piece(1, Chunk - 1)], [new Piece(1, 1), new Piece(0, 1)],
         ]));
+        cuts.Add(new BatchCut("begins where sixteen rows end", [[new Piece(0, 15), new Piece(1, 20)], [new Piece(1, 14), new Piece(0, 5)], [new Piece(0, 15), new Piece(1, 2)]]));
         cuts.Add(new BatchCut("few rows wanted",
         [
             [new Piece(0, 5, OutputRows.None)], [new Piece(1, 3, OutputRows.Last)], [new Piece(0, 4, OutputRows.Last), new Piece(1, 2, OutputRows.None)],
