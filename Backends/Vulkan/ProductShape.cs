@@ -11,7 +11,8 @@ namespace MambaRT.Backends.Vulkan;
 /// <param name="Chunk">Columns of x in shared memory at a time.</param>
 /// <param name="Threads">Threads of a workgroup.</param>
 /// <param name="Addends">Partial sums of a workgroup.</param>
-internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int Lanes, int Depth, int Chunk, int Threads, int Addends)
+/// <param name="Ahead">Fours of x that a thread has on their way at once; 0: nothing is asked for before it is used.</param>
+internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int Lanes, int Depth, int Chunk, int Threads, int Addends, int Ahead)
 {
     /// <summary>Rows of x that are multiplied at once at most.</summary>
     public const int MostTokens = 8;
@@ -26,6 +27,8 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
 
     /// <summary>Units that a thread has on their way: of one row of x and many columns fewer, as workgroups go from one group of rows to the next.</summary>
     private const int Halves = 8, HalvesOfMany = 5, Blocks = 6;
+
+    private const int MostAhead = 6;
 
     /// <summary>Shared memory of a workgroup beyond which too few of them run beside each other, in bytes; one row of x may take more.</summary>
     private const int FewBytes = 16 << 10;
@@ -55,7 +58,7 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     {
         const int RowsOfOne = 8, RowsOfMany = 4;
         int tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens), lanes = tokens == 1 ? subgroup : Math.Max(LeastLanes, subgroup);
-        return new ProductShape(wide && place.Form.IsHalf ? 8 : 16, tokens, Math.Min(tokens == 1 ? RowsOfOne : RowsOfMany, lanes / tokens), lanes, 1, place.Columns, MostLanes, MostLanes / subgroup);
+        return new ProductShape(wide && place.Form.IsHalf ? 8 : 16, tokens, Math.Min(tokens == 1 ? RowsOfOne : RowsOfMany, lanes / tokens), lanes, 1, place.Columns, MostLanes, MostLanes / subgroup, 0);
     }
 
     /// <summary>Shares a product out.</summary>
@@ -66,7 +69,8 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
     /// <param name="sharedBytes">Shared memory of a workgroup at most.</param>
     /// <param name="rounds">Whether x is rounded to bytes there.</param>
     /// <param name="narrow">Whether no more threads than a subgroup have to share rows.</param>
-    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool rounds, bool narrow = false)
+    /// <param name="shortly">Whether a thread has one row and asks for nothing ahead: what is unrolled for more takes software long to compile.</param>
+    public static ProductShape For(WeightPlace place, bool wide, int rows, int subgroup, int sharedBytes, bool rounds, bool narrow = false, bool shortly = false)
     {
         int unit = wide && place.Form.IsHalf ? 8 : 16, bytesOfUnit = rounds ? RoundedUnit : unit * sizeof(float), tokens = Math.Min((int)BitOperations.RoundUpToPowerOf2((uint)rows), MostTokens);
         int units = DispatchList.Parts(place.Columns, unit), lanes = narrow ? subgroup : Math.Max(LeastLanes, subgroup);
@@ -76,17 +80,20 @@ internal readonly record struct ProductShape(int Unit, int Tokens, int Rows, int
         bool prefetches = unit == 8 || place.Form.IsQuantized;
         bool many = tokens == 1 && place.Columns >= WideColumns;   // columns, for which larger workgroups were quicker
         int threads = many ? WideThreads : MostLanes, ofThread = tokens > 1 ? 4 : many && unit != 8 ? 2 : 1;
-        if (!prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < (tokens > 1 ? Enough : EnoughOfPairs)) ofThread = 1;
+        if (shortly || !prefetches || subgroup == 1 || (long)place.Rows * lanes / LeastLanes / ofThread < (tokens > 1 ? Enough : EnoughOfPairs)) ofThread = 1;
         ofThread = Math.Min(ofThread, Math.Max(1, lanes / tokens));
         int most = unit == 8 ? many ? HalvesOfMany : Halves : many ? Math.Min(Halves, Blocks * lanes / LeastLanes) : Blocks;
-        int ahead = prefetches ? Math.Max(1, most / ofThread) : 1, addends = threads / subgroup;
+        int ahead = prefetches && !shortly ? Math.Max(1, most / ofThread) : 1, addends = threads / subgroup;
         for (int chunks = 1; ; chunks++)
         {
             int chunk = chunks == 1 ? units : DispatchList.Parts(DispatchList.Parts(units, chunks), lanes) * lanes;
             int steps = DispatchList.Parts(chunk, lanes), depth = DispatchList.Parts(steps, DispatchList.Parts(steps, ahead));
             long bytes = (long)tokens * DispatchList.Parts(steps, depth) * depth * lanes * bytesOfUnit + sizeof(float) * addends * (ofThread * tokens + 1);
             if (bytes <= (tokens > 1 ? Math.Min(FewBytes, sharedBytes) : sharedBytes) || chunk <= lanes)
-                return new ProductShape(unit, tokens, ofThread, lanes, depth, chunk * unit, threads, addends);
+            {
+                int turns = DispatchList.Parts(tokens * DispatchList.Parts(steps, depth) * depth * lanes * unit / 4, threads);
+                return new ProductShape(unit, tokens, ofThread, lanes, depth, chunk * unit, threads, addends, shortly ? 0 : Math.Min(turns, MostAhead));
+            }
         }
     }
 }

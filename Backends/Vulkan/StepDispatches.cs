@@ -100,11 +100,11 @@ internal sealed class StepDispatches(VulkanDevice device, DeviceWeights weights,
         if (rows == 0) return;
         bool rounds = device.UsesDots && place.Form.IsQuantized;
         var shape = device.UsesTexels ? ProductShape.OfTexels(place, place.IsWide != 0, rows, device.Traits.SubgroupSize)
-            : ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, rounds, device.NarrowRows);
+            : ProductShape.For(place, place.IsWide != 0, rows, device.UsesSubgroups ? device.Traits.SubgroupSize : 1, device.Traits.SharedBytes, rounds, device.NarrowRows, device.HasShortShaders);
         uint input = group.Gate is not null ? 2u : group.Norm is not null ? 1u : 0;
         string name = device.UsesTexels ? "texels" : rounds ? "linear.subgroups.dot" : Named("linear");
         var shader = new ShaderKey(name, FormNumber.Of(place.Form), place.IsWide, (uint)place.Columns, (uint)shape.Tokens, (uint)shape.Rows, (uint)shape.Lanes, (uint)shape.Depth,
-            (uint)shape.Chunk, input, (uint)(group.Conv?.DConv ?? 0), wide ? 1u : 0, (uint)shape.Threads, (uint)shape.Addends, (uint)shape.Unit, bucket.Rows == 1 ? 1u : 0);
+            (uint)shape.Chunk, input, (uint)(group.Conv?.DConv ?? 0), wide ? 1u : 0, (uint)shape.Threads, (uint)shape.Addends, (uint)shape.Unit, bucket.Rows == 1 ? 1u : 0, (uint)shape.Ahead);
         BufferSlice window = group.Conv is { } kept ? slots[kept.Window] : default;
         BufferBinding[] bindings =
         [

@@ -30,6 +30,9 @@ internal sealed record VulkanSettings
     /// <summary>Whether a subgroup may have whole rows of a product also where it is narrow, as it has on cards: for tests.</summary>
     public bool NarrowRows { get; init; }
 
+    /// <summary>Whether shaders are unrolled as far as cards like, also where the device is software, which takes many seconds to make each: for tests.</summary>
+    public bool LongShaders { get; init; }
+
     /// <summary>Multiprocessors that products of one row are shared out for: those of a large card, as Vulkan does not say. Fewer for tests.</summary>
     public int Multiprocessors { get; init; } = 132;
 

@@ -15,11 +15,11 @@
 
 layout(constant_id = 7) const uint DEPTH = 1;           // units of a row that a thread has on their way at once
 layout(constant_id = 8) const uint CHUNK = 16;          // columns in shared memory at a time, in whole units
+layout(constant_id = 16) const uint AHEAD = 0;          // quads of x that a thread has on their way at once; 0: nothing is asked for ahead, which is soon compiled
 
 const uint CHUNK_UNITS = CHUNK / UNIT;
-const uint MostHeld = 6;                                // quads of x that a thread has on their way at once
 const uint STEPS = (CHUNK_UNITS + LANES * DEPTH - 1) / (LANES * DEPTH) * DEPTH, PADDED = STEPS * LANES;   // beyond its columns x is zero
-const uint STAGED = TOKENS * PADDED * QUADS, TURNS = (STAGED + THREADS - 1) / THREADS, HELD = TURNS < MostHeld ? TURNS : MostHeld;
+const uint STAGED = TOKENS * PADDED * QUADS, HELD = AHEAD == 0 ? 1 : AHEAD;
 
 #ifdef DOT
 shared uvec4 xs[TOKENS * PADDED];
@@ -161,8 +161,10 @@ void main() {
   uint id = threadNumber(), lane = id % LANES, rowOfGroup = id / LANES * ROWS;
   float square = 0.0;
   Four held[HELD];
-  hold(id, 0, firstToken, tokens, held);   // before weights, which come from farther away
-  [[unroll]] for (uint d = 0; d < DEPTH; d++) ask(w, gl_WorkGroupID.x * GROUPS * ROWS + rowOfGroup, lane + d * LANES, d);
+  if (AHEAD != 0) {
+    hold(id, 0, firstToken, tokens, held);   // before weights, which come from farther away
+    [[unroll]] for (uint d = 0; d < DEPTH; d++) ask(w, gl_WorkGroupID.x * GROUPS * ROWS + rowOfGroup, lane + d * LANES, d);
+  }
   // A workgroup takes every so many groups of rows, and has weights of the next on their way while it ends one.
   for (uint first = gl_WorkGroupID.x * GROUPS * ROWS; first < w.count;) {
     uint next = first + gl_NumWorkGroups.x * GROUPS * ROWS, firstRow = first + rowOfGroup;
@@ -174,12 +176,12 @@ void main() {
         if (CHUNK < COLUMNS) {
           square = chunk == 0 ? 0.0 : square;
           if (chunk > 0 || first != gl_WorkGroupID.x * GROUPS * ROWS) {
-            hold(id, chunk, firstToken, tokens, held);
+            if (AHEAD != 0) hold(id, chunk, firstToken, tokens, held);
             barrier();
           }
         }
-        put(id, held, square);
-        for (uint more = id + HELD * THREADS; more < STAGED; more += HELD * THREADS) {
+        if (AHEAD != 0) put(id, held, square);
+        for (uint more = id + AHEAD * THREADS; more < STAGED; more += HELD * THREADS) {
           hold(more, chunk, firstToken, tokens, held);
           put(more, held, square);
         }
@@ -190,8 +192,9 @@ void main() {
         bool ends = step + DEPTH >= STEPS, last = ends && chunk + CHUNK >= COLUMNS;
         uint row = last ? next + rowOfGroup : firstRow, unit = lane + (last ? 0 : ends ? (chunk + CHUNK) / UNIT : chunk / UNIT + (step + DEPTH) * LANES);
         [[unroll]] for (uint d = 0; d < DEPTH; d++) {
+          if (AHEAD == 0) ask(w, firstRow, chunk / UNIT + lane + (step + d) * LANES, d);
           multiply(w, firstRow, chunk / UNIT + lane + (step + d) * LANES, lane + (step + d) * LANES, d, sums);
-          if (!last || next < w.count) ask(w, row, unit + d * LANES, d);
+          if (AHEAD != 0 && (!last || next < w.count)) ask(w, row, unit + d * LANES, d);
         }
       }
     }

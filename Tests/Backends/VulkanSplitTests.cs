@@ -9,7 +9,7 @@ public sealed class VulkanSplitTests
 {
     private static readonly int[] Prompt = TinyModels.Tokens(60);
 
-    public static TheoryData<string> Capabilities => ["subgroups", "texels", "matrices", "mapped memory", "all"];
+    public static TheoryData<string> Capabilities => ["subgroups", "texels", "matrices", "mapped memory", "short shaders", "all"];
 
     [MachineTheory(Needs.Vulkan)]
     [InlineData("mamba-tied")]
@@ -76,6 +76,7 @@ public sealed class VulkanSplitTests
             "subgroups" => all with { Subgroups = false },
             "texels" => all with { Texels = false },
             "matrices" => all with { Matrices = false },
+            "short shaders" => all with { Texels = false, LongShaders = true, Multiprocessors = 1 },
             "mapped memory" => all with { MappedMemory = false },
             _ => VulkanSettings.Plain,
         };

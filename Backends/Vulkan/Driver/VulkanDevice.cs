@@ -19,6 +19,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
         (UsesSubgroups, MapsItsMemory) = (settings.Subgroups && traits.HasSubgroupSums, settings.MappedMemory);
         Matrices = settings.EmulatedMatrices ? MatrixUse.Emulated : settings.Matrices && traits.HasMatrices ? MatrixUse.Cooperative : MatrixUse.None;
         (IsExact, Multiprocessors, NarrowRows) = (settings.Exact, settings.Multiprocessors, settings.NarrowRows && UsesSubgroups);
+        HasShortShaders = traits.IsSoftware && !settings.LongShaders;
         UsesDots = settings.IntegerDot && !IsExact && UsesSubgroups && traits.Dots >= (settings.SlowIntegerDot ? DotSupport.TakenApart : DotSupport.Accelerated);
         UsesTexels = settings.Texels && UsesSubgroups && !UsesDots && traits.HasTexels;
         if (UsesTexels) MostWeightBytes = Math.Min(MostWeightBytes, traits.MostTexelBytes);
@@ -95,6 +96,9 @@ internal sealed unsafe class VulkanDevice : IDisposable
 
     /// <summary>Whether subgroups of any size may have whole rows of a product.</summary>
     public bool NarrowRows { get; }
+
+    /// <summary>Whether shaders are unrolled little, so that they are soon made.</summary>
+    public bool HasShortShaders { get; }
 
     /// <summary>Whether products of few rows read their weights as texels.</summary>
     public bool UsesTexels { get; }
