@@ -98,7 +98,7 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
 
     public void CausalConv(CausalConvOp op)
     {
-        const int Threads = 128, RowsOfBlock = 16, MostTaps = 4, WholeWarps = 128;
+        const int Threads = 128, RowsOfBlock = 16, FourTaps = 4, WholeWarps = 128;
         MatrixPointer x = arena[op.X], y = arena[op.Output];
         var arguments = new ConvArguments
         {
@@ -114,11 +114,11 @@ internal sealed class CudaCompiler(CudaModel model, DeviceWeights weights, Arena
         arguments.Half = halves.Rounding(op.Output, bucket.Rows);
         if (bucket.Single)
         {
-            bool wide = op.DConv == MostTaps && op.X.Width % WholeWarps == 0 && arguments.Window % 4 == 0 && x.IsWide && y.IsWide;
+            bool wide = op.DConv == FourTaps && op.X.Width % WholeWarps == 0 && arguments.Window % 4 == 0 && x.IsWide && y.IsWide;
             Add(op, "conv", wide ? "conv_step_4" : "conv_step", wide ? Parts(op.X.Width, 4 * Threads) : blocks, bucket.Sequences, Threads, arguments);
             return;
         }
-        if (op.DConv > MostTaps)
+        if (op.DConv != FourTaps)
         {
             Add(op, "conv", "conv_rows", blocks, rowBlocks, Threads, arguments);
             Add(op, "conv", "conv_window", blocks, bucket.Sequences, Threads, arguments);

@@ -8,7 +8,7 @@ namespace MambaRT.Bench;
 /// <summary>A freshly opened model on one backend, and how its speed is measured.</summary>
 internal sealed class BenchTarget(IBackend backend, Model model, int threads, double loadMs, MachineRecord machine, DeviceRecord? device, Workload work)
 {
-    private const int MinRepetitions = 5, MaxRepetitions = 25, WarmUpTokens = 16;
+    private const int MinRepetitions = 5, MaxRepetitions = 25, WarmUpTokens = 16, MostBudgets = 3;
 
     /// <summary>Short measurements go on until this.</summary>
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
@@ -42,10 +42,11 @@ internal sealed class BenchTarget(IBackend backend, Model model, int threads, do
 
         int warmUp = Math.Min(WarmUpTokens, prompt);
         double first = Seconds(() => Feed(warmUp));
-        // The first pass also touches scratch and weights for the first time; a slow backend does not get slower by that.
-        double rate = warmUp / (first < Least.TotalSeconds ? Seconds(() => Feed(warmUp)) : first);
+        // The first pass also touches scratch and weights for the first time, and a GPU's driver compiles; a slow backend does not get slower by that.
+        double rate = warmUp / (first < MostBudgets * budget.TotalSeconds ? Seconds(() => Feed(warmUp)) : first);
         // Longer than three budgets: a shorter prompt says the same.
-        int tokens = (int)Math.Clamp(rate * 3 * budget.TotalSeconds, warmUp, prompt);
+        int tokens = (int)Math.Clamp(rate * MostBudgets * budget.TotalSeconds, warmUp, prompt);
+        if (tokens > warmUp && tokens < rate * budget.TotalSeconds) Feed(tokens);   // a GPU makes what larger batches take
         double[] seconds = Repeat(() => Feed(tokens), budget, cancel);
         double median = Median(seconds);
 

@@ -12,8 +12,8 @@ struct ConvArguments {
     Rounding half;          // of y, where there are many rows
 };
 
-/// Rows of a block; taps that are kept in registers.
-static constexpr int RowsOfBlock = 16, MostTaps = 4;
+/// Rows of a block, and those that a thread has at a time; taps of what most models have.
+static constexpr int RowsOfBlock = 16, RowsAtOnce = 4, Taps = 4;
 
 /// The input `back` rows before row t of a sequence: from the window where that is before its first row.
 DEVICE float input(const ConvArguments& a, const float* window, int channel, int start, int t, int back) {
@@ -71,7 +71,7 @@ EARLY_KERNEL(conv_step_4, ConvArguments, 128) {
 template<int V> TEMPLATE_DEVICE void conv_sequences(const ConvArguments& a, int channel, int first, int last) {
     for (int t = first; t < last;) {
         int sequence = a.batch.sequenceOf[t], start = a.batch.starts[sequence], length = a.batch.lengths[sequence], end = start + length;
-        int head = start + MostTaps - 1 < end ? start + MostTaps - 1 : end, stop = end < last ? end : last;
+        int head = start + Taps - 1 < end ? start + Taps - 1 : end, stop = end < last ? end : last;
         if (start >= first && stop < head) stop = head;
         if (start < first && t < head) t = head;
         for (; t < stop; t++) {
@@ -86,33 +86,32 @@ template<int V> TEMPLATE_DEVICE void conv_sequences(const ConvArguments& a, int 
     }
 }
 
-/// Any rows, V channels a thread, whole warps of them where they are rounded to 8 bits, at most four taps. Whoever has a sequence's first row has those that read its
-/// window, also where they are beyond the block's, and moves that on: nobody else reads it.
+/// Four taps, any rows, V channels a thread, whole warps of them where they are rounded to 8 bits. Whoever has a sequence's first row has those that read its window,
+/// also where they are beyond the block's, and moves that on: nobody else reads it.
 template<int V> TEMPLATE_DEVICE void conv_tile(const ConvArguments& a) {
     struct alignas(4 * V) Values { float v[V]; };
-    constexpr int Past = MostTaps - 1;
+    constexpr int Past = Taps - 1;
     int channel = (BLOCK_X * THREADS + THREAD) * V;
     if (channel >= a.x.width) {
         wait_for_inputs();
         return;
     }
-    float w[MostTaps][V], bias[V];
+    F4 w[V];
+    float bias[V];
     UNROLL
     for (int v = 0; v < V; v++) {
         bias[v] = a.bias ? a.bias[channel + v] : 0.f;
-        UNROLL
-        for (int k = 0; k < MostTaps; k++) w[k][v] = k < a.taps ? a.weight[(s64)(channel + v) * a.taps + a.taps - 1 - k] : 0.f;
+        w[v] = ((const F4*)a.weight)[channel + v];
     }
     wait_for_inputs();
     int rows = a.batch.counts[TokenRows], first = BLOCK_Y * RowsOfBlock, last = first + RowsOfBlock < rows ? first + RowsOfBlock : rows;
     if (first >= rows) return;
-    // All are on their way at once, with the rows before.
-    Values x[Past + RowsOfBlock];
+    auto load = [&](int row) { return *(const Values*)(row_of(a.x, row < 0 ? 0 : row < rows ? row : rows - 1) + channel); };
+    Values past[Past], x[RowsAtOnce];
     UNROLL
-    for (int i = 0; i < Past + RowsOfBlock; i++) {
-        int row = first - Past + i;
-        x[i] = *(const Values*)(row_of(a.x, row < 0 ? 0 : row < rows ? row : rows - 1) + channel);
-    }
+    for (int k = 0; k < Past; k++) past[k] = load(first - 1 - k);
+    UNROLL
+    for (int i = 0; i < RowsAtOnce; i++) x[i] = load(first + i);
     int sequence = a.batch.sequenceOf[first], start = a.batch.starts[sequence], end = start + a.batch.lengths[sequence];
     if (end < last) {
         conv_sequences<V>(a, channel, first, last);
@@ -123,25 +122,32 @@ template<int V> TEMPLATE_DEVICE void conv_tile(const ConvArguments& a) {
         for (int v = 0; v < V; v++) {
             float* window = window_of(a, sequence, channel + v);
             UNROLL
-            for (int k = 1; k < MostTaps; k++) x[Past - k].v[v] = k < a.taps ? window[a.taps - 1 - k] : 0.f;
+            for (int k = 0; k < Past; k++) past[k].v[v] = window[Past - 1 - k];
             advance(a, window, channel + v, start, end - start);
         }
     }
-    UNROLL
-    for (int i = 0; i < RowsOfBlock; i++) {
-        int t = first + i;
-        if (t >= last) return;
-        if (i < Past && start < first && t - start < Past) continue;
-        float y[V];
+    int own = start < first && first - start < Past ? start + Past : first;
+    // A few rows at a time, the next of them on their way: code for all would not stay in the cache of instructions.
+    _Pragma("unroll 1")
+    for (int t0 = first; t0 < last; t0 += RowsAtOnce) {
+        Values next[RowsAtOnce];
         UNROLL
-        for (int v = 0; v < V; v++) {
-            float sum = bias[v] + w[0][v] * x[Past + i].v[v];
+        for (int i = 0; i < RowsAtOnce; i++) next[i] = load(t0 + RowsAtOnce + i);
+        UNROLL
+        for (int i = 0; i < RowsAtOnce; i++) {
+            const Values &x1 = i > 0 ? x[i - 1] : past[0], &x2 = i > 1 ? x[i - 2] : past[1 - i], &x3 = i > 2 ? x[i - 3] : past[2 - i];
+            float y[V];
             UNROLL
-            for (int k = 1; k < MostTaps; k++) sum += k < a.taps ? w[k][v] * x[Past + i - k].v[v] : 0.f;   // what is not finite stays where it is
-            y[v] = quick_silu(sum);
+            for (int v = 0; v < V; v++) y[v] = quick_silu(bias[v] + w[v].w * x[i].v[v] + w[v].z * x1.v[v] + w[v].y * x2.v[v] + w[v].x * x3.v[v]);
+            if (t0 + i >= own && t0 + i < last) {
+                if constexpr (V == 4) deliver_four(a.y, a.half, t0 + i, channel, F4{y[0], y[1], y[2], y[3]}, true);
+                else deliver(a.y, a.half, t0 + i, channel, y[0]);
+            }
         }
-        if constexpr (V == 4) deliver_four(a.y, a.half, t, channel, F4{y[0], y[1], y[2], y[3]}, true);
-        else deliver(a.y, a.half, t, channel, y[0]);
+        UNROLL
+        for (int k = 0; k < Past; k++) past[k] = x[RowsAtOnce - 1 - k];
+        UNROLL
+        for (int i = 0; i < RowsAtOnce; i++) x[i] = next[i];
     }
 }
 /// Four blocks have room on a multiprocessor.
