@@ -1,5 +1,7 @@
 using MambaRT.Backends.Auto;
 using MambaRT.Backends.Cpu;
+using MambaRT.Backends.Cuda;
+using MambaRT.Backends.Vulkan;
 using MambaRT.Formats;
 
 namespace MambaRT.Cli;
@@ -20,6 +22,17 @@ internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu
 
     /// <summary>Makes the backend, which serves every model that is opened after the first.</summary>
     public IBackend Make(Plan plan, IWeightSource weights) => _backend ??= gpuLayers is int layers ? Split(plan, weights, layers) : Whole(plan, weights);
+
+    /// <summary>Goes to the CPU where a GPU that nobody asked for did not take the model after all; false where that is no way out.</summary>
+    /// <param name="failure">What its driver said.</param>
+    public bool TryCpu(Exception failure)
+    {
+        if (!IsAuto || gpuLayers is not null || _backend is null or CpuBackend || failure is not (CudaException or VulkanException)) return false;
+        _backend.Dispose();
+        _backend = BackendSelector.Create(BackendSelector.Names[0], cpu);
+        Note = $"On {_backend.Name}, as the GPU was not taken: {failure.Message}";
+        return true;
+    }
 
     public void Dispose() => _backend?.Dispose();
 

@@ -153,7 +153,16 @@ internal sealed class ModelArguments(bool keepsStates = false)
         bool worked = !terminal.Interrupt.IsResting;
         try
         {
-            model = Model.OpenOnChoice(file.Path, choice.Make, Options(arguments, file, terminal, observer), terminal.Interrupt.Begin());
+            Model Load() => Model.OpenOnChoice(file.Path, choice.Make, Options(arguments, file, terminal, observer), terminal.Interrupt.Begin());
+            try
+            {
+                model = Load();
+            }
+            catch (Exception e)
+            {
+                if (!choice.TryCpu(e)) throw;   // once what was loaded has been given back
+                model = Load();
+            }
             if (!worked) terminal.Interrupt.Rest();
             if (choice.Note is { } note) terminal.Note(note);
             return new OpenedModel(model, choice);

@@ -265,12 +265,12 @@ public sealed class ChatSession : IDisposable
         }
         finally
         {
+            _talking = false;   // whatever a device says that has failed
             if (begun && !_disposed)
             {
                 if (_generator.PromptAbsorbed) End(parts, answer.ToString());
                 else Abandon(old, replaced);
             }
-            _talking = false;
         }
     }
 
@@ -332,9 +332,12 @@ public sealed class ChatSession : IDisposable
     /// <summary>Takes back a turn whose prompt was not absorbed; turns that it was to replace stay, to be fed with the next one.</summary>
     private void Abandon(ChatMessage[] old, ChatExchange[] replaced)
     {
-        TakeBack(_exchanges.Count - 1);
+        ChatExchange exchange = _exchanges[^1];
+        _messages.RemoveRange(exchange.Messages, _messages.Count - exchange.Messages);
         _messages.AddRange(old);
+        _exchanges.RemoveAt(_exchanges.Count - 1);
         _exchanges.AddRange(replaced);
+        Return(exchange);   // last: where the state is lost, the text is not
     }
 
     /// <summary>Goes back to before a turn.</summary>

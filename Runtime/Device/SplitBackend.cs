@@ -35,7 +35,7 @@ public sealed class SplitBackend : IBackend
             if (fits(plan.Cut(plan.Layers[^some]).Second)) layers = some;
             else most = some - 1;
         }
-        return layers > 0 ? $"give the device the last {layers} of {plan.Layers.Length} layers with --gpu-layers {layers}, or " : "";
+        return layers > 0 ? $"give the device the last {layers} layers with --gpu-layers {layers}, or " : "";
     }
 
     /// <inheritdoc/>

@@ -46,6 +46,22 @@ public sealed class CudaFailureTests : IDisposable
     }
 
     [MachineTheory(Needs.EmulatedCuda)]
+    [InlineData("cuMemAlloc")]
+    [InlineData("cuStreamCreate")]
+    [InlineData("cuModuleLoadData")]
+    public void Logits_UnderAutoWhereTheDeviceFailsToLoad_AreOfTheCpuAndSayWhy(string call)
+    {
+        string[] line = ["logits", "--tokens", "5,17", "--top", "3", "--json"];
+        CommandLine cpu = CommandLine.Run([.. line, "--backend", "cpu"]);
+        EmulatedCuda.Fail(call, 0, InvalidValue);
+        CommandLine auto = CommandLine.Run(line);
+        Assert.Equal((0, 0), (cpu.Code, auto.Code));
+        Assert.Equal(cpu.Output, auto.Output);
+        Assert.Contains("On cpu, as the GPU was not taken: ", auto.Error, StringComparison.Ordinal);
+        Assert.Contains($"{call} failed with", auto.Error, StringComparison.Ordinal);
+    }
+
+    [MachineTheory(Needs.EmulatedCuda)]
     [InlineData("cuMemAlloc", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
     [InlineData("cuMemHostRegister", OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY")]
     [InlineData("cuMemHostGetDevicePointer", InvalidValue, "CUDA_ERROR_INVALID_VALUE")]

@@ -51,6 +51,27 @@ public sealed class ChatSessionTests : IDisposable
     }
 
     [Fact]
+    public async Task Say_DeviceFailsAlsoToGoBack_KeepsTheTurnsBeforeAndGoesOnOnceItWorks()
+    {
+        using var device = new HookedBackend();
+        using var tiny = new TinyModel(on: device);
+        using var chat = new ChatSession(tiny.Model.StartSession(), ChatTemplate.ChatMl, TinyModel.Saying("Hello", "Bye"));
+        await Collect(chat.Say("One"));
+        ChatMessage[] said = [.. chat.Messages];
+        device.BeforeRun = _ => throw new IOException("lost");
+        device.BeforeSlot = () => throw new IOException("lost");
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.Equal("lost", (await Assert.ThrowsAsync<IOException>(() => Collect(chat.Say("Two")))).Message);
+            Assert.Equal(said, chat.Messages);
+        }
+        (device.BeforeRun, device.BeforeSlot) = (null, null);
+        await Collect(chat.Say("Three"));
+        Assert.Equal([.. said, new ChatMessage("user", "Three"), new ChatMessage("assistant", "Bye")], chat.Messages);
+        Assert.Equal(LogitsAtNextTurn(ChatTemplate.ChatMl, chat.Messages), await LogitsAfter(chat));
+    }
+
+    [Fact]
     public async Task Say_CancelledWithinTheAnswer_KeepsWhatWasGiven()
     {
         Session session = _tiny.Model.StartSession();
