@@ -5,7 +5,7 @@ namespace MambaRT.Backends.Cuda;
 /// <summary>A call of the driver that failed: the call, CUDA's code and name, and the op where there is one.</summary>
 public sealed unsafe class CudaException : IOException
 {
-    private const int OutOfMemoryCode = 2, FirstFatal = 700, LastFatal = 719;
+    private const int OutOfMemoryCode = 2;
 
     /// <summary>Describes a failed call.</summary>
     /// <param name="call">The driver's function.</param>
@@ -33,6 +33,9 @@ public sealed unsafe class CudaException : IOException
         byte* name = null, text = null;
         _ = DriverAPINativeMethods.cuGetErrorName(code, &name);
         _ = DriverAPINativeMethods.cuGetErrorString(code, &text);
-        return $"{call} failed with {code} {Marshal.PtrToStringUTF8((nint)name) ?? "(unnamed)"}{(text is null ? "" : $" ({Marshal.PtrToStringUTF8((nint)text)})")}{(code is >= FirstFatal and <= LastFatal ? "; what was on the device is lost: start again, or choose --backend cpu" : "")}";
+        return $"{call} failed with {code} {Marshal.PtrToStringUTF8((nint)name) ?? "(unnamed)"}{(text is null ? "" : $" ({Marshal.PtrToStringUTF8((nint)text)})")}{(EndsTheContext(code) ? "; what was on the device is lost: start again, or choose --backend cpu" : "")}";
     }
+
+    /// <summary>Whether every later call fails alike: a bad access or instruction, a time limit, a failed assertion or launch, a context that is no more (cuda.h, CUresult).</summary>
+    private static bool EndsTheContext(int code) => code is 700 or 702 or 709 or 710 or (>= 714 and <= 719);
 }
