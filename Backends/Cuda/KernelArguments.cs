@@ -128,7 +128,8 @@ internal struct SsdArguments
 internal struct SsdChunkArguments
 {
     public SsdArguments Scan;
-    public ulong Parts, Pairs, Back;
+    public ulong Parts, Pairs, Back, Times;
+    public int PairBlocks, Rows;
     public TapsPointer TapsOfX, TapsOfB, TapsOfC;
 }
 

@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>SsdScan of many rows as products of matrices on tensor cores (ssd_chunks.h): which ops go that way, and the room that they need for B and C.</summary>
+/// <summary>SsdScan of many rows as products of matrices on tensor cores (ssd_chunks.h): which ops go that way, and the room that they need for B and C and the times of heads.</summary>
 /// <remarks>
 /// Floats are sums of two BF16 values there, 16 bits: up to 1.7e-5 of a model's largest logit. So that is for models whose products round x to 16 bits or less
 /// anyway; for weights in F32 and cuda:exact they are sums of two F16 values, 22 bits, brought to the range of these.
@@ -10,13 +10,13 @@ internal sealed class SsdChunks : IDisposable
     /// <summary>Rows of a chunk. With fewer a sequence on average, the scan that takes one row after the other is faster.</summary>
     public const int Rows = 64;
 
-    /// <summary>Channels and threads of a block of the second kernel; what a block of the first has of a chunk, and its threads.</summary>
-    public const int Channels = 32, Threads = 384, PairsOfChunk = 4, PairThreads = 128;
+    /// <summary>Channels and threads of a block of the second kernel; what a block of the first has of a chunk, its threads, and the heads of which others of its blocks have the times of a chunk.</summary>
+    public const int Channels = 32, Threads = 512, PairsOfChunk = 4, PairThreads = 128, TimesOfBlock = 4;
 
     private const int MostStates = 128, Padding = 8, Parts = 4;
 
     private readonly CudaDeviceMemory? _memory;
-    private readonly long _pairs, _back;
+    private readonly long _pairs, _back, _times;
 
     public SsdChunks(CudaModel model, DeviceWeights weights, BatchShape shape)
     {
@@ -24,20 +24,25 @@ internal sealed class SsdChunks : IDisposable
         KernelLibrary kernels = model.Kernels;
         if (shape.Tokens < Rows || !model.HasTensorCores) return;
         IsExact = model.IsExact || MultipliesFloats(plan, weights);
-        long parts = 0, pairs = 0, back = 0;
+        long parts = 0, pairs = 0, back = 0, times = 0;
         foreach (Op op in plan.Ops)
         {
             if (op is not SsdScanOp ssd || !CanTake(ssd, kernels)) continue;
             parts = Math.Max(parts, PartBytes(ssd) * shape.Tokens);
             pairs = Math.Max(pairs, PairBytes(ssd) * shape.Tokens);
             back = Math.Max(back, BackBytes(ssd) * shape.Tokens);
+            times = Math.Max(times, TimeBytes(ssd) * shape.Tokens);
         }
         if (parts == 0) return;
-        (_pairs, _back) = (parts, parts + pairs);
-        _memory = new CudaDeviceMemory(parts + pairs + back, $"B and C of {shape.Tokens} rows in 16 bits");
+        (_pairs, _times, _back) = (parts, parts + pairs, parts + pairs + times);
+        _memory = new CudaDeviceMemory(_back + back, $"B and C of {shape.Tokens} rows in 16 bits");
+        Tokens = shape.Tokens;
     }
 
     public long Bytes => _memory?.Bytes ?? 0;
+
+    /// <summary>Rows at most, which the times of a head are apart.</summary>
+    public int Tokens { get; }
 
     /// <summary>The halves of B and C, a row and group after the other.</summary>
     public ulong PartsAddress => _memory?.Address ?? 0;
@@ -45,7 +50,10 @@ internal sealed class SsdChunks : IDisposable
     /// <summary>Their products within a chunk.</summary>
     public ulong PairsAddress => PartsAddress + (ulong)_pairs;
 
-    /// <summary>What leads back from them, where they are brought to the range of their halves.</summary>
+    /// <summary>How time goes by in each head, row after row.</summary>
+    public ulong TimesAddress => PartsAddress + (ulong)_times;
+
+    /// <summary>What leads back from B and C, where they are brought to the range of their halves.</summary>
     public ulong BackAddress => PartsAddress + (ulong)_back;
 
     /// <summary>Whether floats keep 22 bits.</summary>
@@ -67,7 +75,7 @@ internal sealed class SsdChunks : IDisposable
     private static int StatesOf(SsdScanOp op) => op.DState <= 64 ? 64 : MostStates;
 
     /// <summary>Bytes for a row at most.</summary>
-    public static long BytesOfRow(SsdScanOp op) => op.DState <= MostStates ? PartBytes(op) + PairBytes(op) + BackBytes(op) : 0;
+    public static long BytesOfRow(SsdScanOp op) => op.DState <= MostStates ? PartBytes(op) + PairBytes(op) + TimeBytes(op) + BackBytes(op) : 0;
 
     /// <summary>Shared memory of a block of the second kernel: two stages of a chunk, and two of the state.</summary>
     public static int SharedBytes(SsdScanOp op)
@@ -89,6 +97,8 @@ internal sealed class SsdChunks : IDisposable
     }
 
     private static long PartBytes(SsdScanOp op) => (long)op.NGroups * Parts * StatesOf(op) * sizeof(ushort);
+
+    private static long TimeBytes(SsdScanOp op) => (long)op.NHeads * 4 * sizeof(float);
 
     private static long BackBytes(SsdScanOp op) => (long)op.NGroups * 2 * sizeof(float);
 

@@ -69,10 +69,11 @@ internal sealed class SsdScans(CudaModel model, DeviceWeights weights, ArenaMemo
 
     private void ByChunks(SsdScanOp op, SsdChunkArguments arguments)
     {
-        int pieces = Parts(bucket.Rows, SsdChunks.Rows) * SsdChunks.PairsOfChunk * op.NGroups;
+        int most = Parts(bucket.Rows, SsdChunks.Rows), pairs = most * SsdChunks.PairsOfChunk * op.NGroups, times = Parts(most * op.NHeads, SsdChunks.TimesOfBlock);
         string module = SsdChunks.Module(chunks.IsExact);
-        (arguments.Parts, arguments.Pairs, arguments.Back) = (chunks.PartsAddress, chunks.PairsAddress, chunks.BackAddress);
-        Add(op, module, chunks.Kernel("pairs", op), pieces, SsdChunks.PairThreads, arguments);
+        (arguments.Parts, arguments.Pairs, arguments.Back, arguments.Times) = (chunks.PartsAddress, chunks.PairsAddress, chunks.BackAddress, chunks.TimesAddress);
+        (arguments.PairBlocks, arguments.Rows) = (pairs, chunks.Tokens);
+        Add(op, module, chunks.Kernel("pairs", op), pairs + times, SsdChunks.PairThreads, arguments);
         Add(op, module, chunks.Kernel("chunks", op), (long)op.NHeads * Parts(op.HeadDim, SsdChunks.Channels), SsdChunks.Threads, arguments, SsdChunks.SharedBytes(op));
     }
 
