@@ -3,7 +3,7 @@ namespace MambaRT.Backends.Vulkan;
 /// <summary>Products of many rows by matrices of halves (matrices.comp); x is rounded to these, or split in two of them.</summary>
 internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weights, ArenaMemory arena, HalfScratch scratch, DispatchList list, Bucket bucket)
 {
-    private const int Threads = 64, Tile = 64;
+    private const int Threads = 64, Tile = 64, SmallTile = 32;
 
     private LinearOp? _next, _halved;
     private bool _isOnlyReader;
@@ -80,8 +80,9 @@ internal sealed class MatrixDispatches(VulkanDevice device, DeviceWeights weight
         RowsPlace y = arena[op.Output], residual = op.AddTo is Activation a ? arena[a] : default;
         bool split = scratch.Splits(place), brought = HalfScratch.BringsToHalves(place);
         string variant = (split ? ".exact" : "") + (device.Matrices == MatrixUse.Emulated ? ".emulated" : "");
-        ShaderKey shader = split ? new("matrices" + variant, 0, 0, 0, brought ? 1u : 0) : new("matrices" + variant);   // the first three are those of weights and wide x
-        list.Add(op, shader, DispatchList.Parts(rows, Tile), DispatchList.Parts(count, Tile),
+        int side = DispatchList.Parts(rows, Tile) * DispatchList.Parts(count, Tile) < device.Multiprocessors ? SmallTile : Tile;
+        var shader = new ShaderKey("matrices" + variant, 0, 0, 0, split && brought ? 1u : 0, (uint)side);   // the first three are those of weights and wide x
+        list.Add(op, shader, DispatchList.Parts(rows, side), DispatchList.Parts(count, side),
             new TilesPush
             {
                 Weights = place.Pushed(first, count) with { RowBytes = (uint)(brought ? place.Columns * sizeof(ushort) : place.RowBytes) },

@@ -182,8 +182,8 @@ internal sealed class VulkanCompiler : IScanContract
     private void Scan(Op op, int states, int channels, int channelsOfGroup, int channelsOfHead, in ScanPush push, BufferBinding[] bindings)
     {
         HalvesYield yield = _matrices.Yield(_arena[op.Output].Memory);
-        var shape = ScanShape.For(states, channels, channelsOfGroup, channelsOfHead, _device.Traits.SharedBytes);
-        _list.Add(op, new ShaderKey("scan", channelsOfHead > 0 ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps, yield.Kind, (uint)shape.Across),
+        var shape = ScanShape.For(states, channels, channelsOfGroup, channelsOfHead, _device.Traits.SharedBytes, _device.HasShortShaders ? 0 : _device.Traits.MostThreads);
+        _list.Add(op, new ShaderKey("scan", channelsOfHead > 0 ? 1u : 0, (uint)states, (uint)shape.Own, (uint)shape.Lanes, (uint)shape.Steps, yield.Kind, (uint)shape.Across, (uint)shape.Servers, (uint)(ScanShape.Threads + shape.Servers)),
             DispatchList.Parts(channels, shape.Channels), _bucket.Sequences, push with { HalvesStride = yield.Stride }, [.. bindings, new(11, yield.Memory, BufferAccess.Writes)]);
     }
 

@@ -33,7 +33,7 @@ internal sealed record VulkanSettings
     /// <summary>Whether shaders are unrolled as far as cards like, also where the device is software, which takes many seconds to make each: for tests.</summary>
     public bool LongShaders { get; init; }
 
-    /// <summary>Multiprocessors that products of one row are shared out for: those of a large card, as Vulkan does not say. Fewer for tests.</summary>
+    /// <summary>Multiprocessors that products are shared out for: those of a large card, as Vulkan does not say. Fewer for tests.</summary>
     public int Multiprocessors { get; init; } = 132;
 
     /// <summary>Whether a step is one dispatch, where the device has what that takes and its workgroups are seen to wait for each other.</summary>

@@ -12,8 +12,9 @@
 
 layout(binding = 3, std430) readonly buffer Halves { uvec4 halves[]; };   // rows end in zeros, up to a multiple of 64
 
-// On an H100 tiles of 128 x 128, 128 x 64 and 64 x 128 were slower at every size.
-const uint ROWS = 64, OUTPUTS = 64, STEP = 64;
+// On an H100 tiles of 128 x 128, 128 x 64 and 64 x 128 were slower at every size, and on an H200 columns of two steps on their way.
+layout(constant_id = 5) const uint SIDE = 64;   // 32 where larger tiles would leave multiprocessors idle: a step's matrices follow one another
+const uint ROWS = SIDE, OUTPUTS = SIDE, STEP = 64;
 const uint THREADS = 128, QUADS = STEP / 8, STRIDE = QUADS + 1;   // padded, so that rows fall to different banks
 const uint DOWN = ROWS / 32, ACROSS = OUTPUTS / 32;               // matrices of a subgroup
 const uint LOADS = ROWS * QUADS / THREADS, LOADS_W = OUTPUTS * QUADS / THREADS;

@@ -94,13 +94,13 @@ public sealed class VulkanStepTests
         foreach ((int channels, int ofGroup) in new[] { (24, 24), (1536, 1536), (5120, 5120), (96, 32), (90, 30), (8192, 1024) })
             foreach (int states in new[] { 1, 4, 16, 24, 32, 64, 128 })
                 foreach (int ofHead in new[] { 0, 6, 16, 64 })
-                    foreach (int sharedBytes in new[] { 16 << 10, 32 << 10, 48 << 10 })
+                    foreach ((int sharedBytes, int mostThreads) in new[] { (16 << 10, 0), (32 << 10, 0), (48 << 10, 0), (48 << 10, 256), (48 << 10, 1024) })
                     {
-                        var s = ScanShape.For(states, channels, ofGroup, ofHead, sharedBytes);
+                        var s = ScanShape.For(states, channels, ofGroup, ofHead, sharedBytes, mostThreads);
                         int threads = ScanShape.Threads, groups = threads / s.Lanes, plane = s.Across > 1 ? threads + groups : threads;
-                        int inputs = s.Across > 1 ? 2 * s.Steps + s.Steps * s.Channels : 2 * s.Steps * s.Channels + 2;   // the arrays of scan.comp
-                        int bytes = 4 * (inputs + 2 * s.Steps * s.Own * s.Lanes + s.Steps * s.Across * plane);
-                        Assert.True(s.Own * s.Lanes >= states && s.Own % 2 == 0 && s.Steps % 8 == 0 && bytes <= sharedBytes, $"{states} states, {bytes} bytes: {s}");
+                        int inputs = s.Across > 1 ? 2 * s.Steps + s.Steps * s.Channels : 2 * s.Steps * s.Channels, unused = s.Across > 1 ? 0 : 8;   // the arrays of scan.comp
+                        int bytes = (s.Servers > 0 ? 2 : 1) * 4 * (inputs + 2 * s.Steps * s.Own * s.Lanes + s.Steps * s.Across * plane) + unused;
+                        Assert.True(s.Own * s.Lanes >= states && s.Own % 2 == 0 && s.Steps % 8 == 0 && bytes <= sharedBytes && ScanShape.Threads + s.Servers <= Math.Max(ScanShape.Threads, mostThreads), $"{states} states, {bytes} bytes: {s}");
                         Assert.True(ofGroup == channels || ofGroup % s.Channels == 0, $"{ofGroup} channels read the same: {s}");
                         Assert.True(s.Across == 1 || (ofHead > 0 && ofHead % s.Channels == 0 && s.Across % 2 == 0 && s.Across <= s.Lanes), $"{ofHead} channels decay alike: {s}");
                     }
@@ -154,12 +154,12 @@ public sealed class VulkanStepTests
         }
     }
 
-    /// <summary>Where a device has no cooperative matrices, shaders do what these would; all around them is what runs with them.</summary>
+    /// <summary>Where a device has no cooperative matrices, shaders do what these would; all around them is what runs with them. Tiles are large where one multiprocessor has all.</summary>
     [MachineTheory(Needs.Vulkan)]
     [MemberData(nameof(Products))]
     public void Linear_ByMatrices_ObeysTheContract(string name)
     {
-        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true });
+        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true, Multiprocessors = 1 });
         ContractCheck.Obeys(backend, "vulkan, matrices", OpCases.ByName(name), roundsToHalves: true);
     }
 
@@ -168,7 +168,7 @@ public sealed class VulkanStepTests
     [MemberData(nameof(ExactProducts))]
     public void Linear_ByMatricesOfSplitRows_ObeysTheContractOfFloats(string name)
     {
-        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true, Exact = true });
+        using var backend = new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { EmulatedMatrices = true, Exact = true, Multiprocessors = 1 });
         ContractCheck.Obeys(backend, "vulkan:exact, matrices", OpCases.ByName(name), roundsToHalves: false);
     }
 

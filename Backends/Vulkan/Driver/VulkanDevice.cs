@@ -91,7 +91,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
     /// <summary>Whether products of few rows round activations to bytes beside quantized weights.</summary>
     public bool UsesDots { get; }
 
-    /// <summary>Multiprocessors that products of one row are shared out for.</summary>
+    /// <summary>Multiprocessors that products are shared out for.</summary>
     public int Multiprocessors { get; }
 
     /// <summary>Whether subgroups of any size may have whole rows of a product.</summary>
