@@ -13,6 +13,7 @@ internal static class Program
         try
         {
             LastWords.Install();
+            using IDisposable? limit = FileLimit.AsError();
             Terminal terminal = Terminal.Open();
             if (args.Length == 0 && ModelLocator.FindAppended() is not null) args = ["chat"];
             return Run(args, terminal);

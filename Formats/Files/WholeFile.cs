@@ -68,10 +68,14 @@ internal static class WholeFile
     {
         UnauthorizedAccessException => new IOException($"'{path}' cannot be written: its folder does not permit it; choose another place.", e),
         IOException when e.HResult is DiskFull or QuotaReached or WindowsDiskFull => new IOException($"'{path}' cannot be written: the disk is full; free some space or choose another place.", e),
-        IOException when e.HResult is FileTooLarge => new IOException($"'{path}' cannot be written: it would be larger than files may be there; choose another place.", e),
+        IOException when e.HResult is FileTooLarge => TooLarge(path, e),
+        ArgumentOutOfRangeException { ParamName: "value" } => TooLarge(path, e),   // as streams of .NET say EFBIG
         IOException when e.HResult is ReadOnlyDisk => new IOException($"'{path}' cannot be written: the disk is mounted read-only; choose another place.", e),
         _ => null,
     };
+
+    private static IOException TooLarge(string path, Exception e) =>
+        new($"'{path}' cannot be written: it would be larger than files may be there (ulimit -f, or the kind of disk); choose another place.", e);
 
     /// <summary>The full path of the file that is replaced: a link stays, and what it leads to is written.</summary>
     public static string Destination(string path)

@@ -58,17 +58,26 @@ public sealed class AotLimitTests
         }
     }
 
+    /// <summary>A file that meets the limit on its size (SIGXFSZ): its name in a sentence, and nothing left behind.</summary>
     [PublishedFact(NeedsModel = true, Needs = Needs.Linux)]
-    public void Quantize_FileSizeLimit_IsRefusedAndLeavesNothing()
+    public void Output_FileSizeLimit_IsRefusedByNameAndLeavesNothing()
     {
         using var folder = new TemporaryFolder();
-        string output = folder["q.gguf"];
+        (string Verb, string Input, string File)[] outputs =
+        [
+            ($"quantize '{PublishedBinary.Model}' '{folder["q.gguf"]}' Q4_K_M --allow-requantize", "", folder["q.gguf"]),
+            ($"convert '{ModelData.PathOf("checkpoints", "mamba")}' -o '{folder["c.gguf"]}'", "", folder["c.gguf"]),
+            ($"chat -n 2 --session '{folder["s.chat"]}'", "Hello\n", folder["s.chat"]),
+        ];
+        foreach ((string verb, string input, string file) in outputs)
+        {
+            PublishedBinary.Result result = PublishedBinary.RunExecutable("/bin/sh", input, "-c", $"ulimit -f 100; exec {Program} {verb}");
 
-        PublishedBinary.Result result = InShell($"ulimit -f 2000; exec {Program} quantize '{PublishedBinary.Model}' '{output}' Q4_K_M --allow-requantize");
-
-        Assert.Equal(1, result.ExitCode);
-        AssertSaid(result, "ulimit -f");
-        Assert.Empty(Directory.EnumerateFiles(Path.GetDirectoryName(output)!));
+            Assert.True(result.ExitCode == 1, $"{verb}: exit {result.ExitCode}: {result.Error}");
+            Assert.Contains($"'{file}' cannot be written: it would be larger than files may be there (ulimit -f", result.Error, StringComparison.Ordinal);
+            AssertSaid(result, verb);
+            Assert.Empty(folder.Files);
+        }
     }
 
     private static string Program => $"'{PublishedBinary.Path}'";
