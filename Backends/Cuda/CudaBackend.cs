@@ -28,7 +28,7 @@ public sealed class CudaBackend : IBackend
     public CudaBackend(int device = 0, int most = int.MaxValue, bool exact = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(device);
-        if (WhyNot(device) is string why) throw new NotSupportedException($"CUDA: {why}; choose --backend cpu.");
+        if (WhyNot(device) is string why) throw new NotSupportedException($"CUDA: {why}; choose --backend {(IsBeyond(device) ? "cuda:0, or " : "")}cpu.");
         (_device, _most, _exact) = (device, most, exact);
         _context = new CudaContext(device);
         _kernels = new KernelLibrary(_context, most);
@@ -39,7 +39,7 @@ public sealed class CudaBackend : IBackend
     public static string? WhyNot(int device)
     {
         if (CudaDriver.WhyNot is string why) return why;
-        if (device >= CudaDriver.DeviceCount) return $"there is no device {device}; the driver sees {CudaDriver.DeviceCount}, numbered from 0";
+        if (IsBeyond(device)) return $"there is no device {device}, only cuda:0{(CudaDriver.DeviceCount == 1 ? "" : $" to cuda:{CudaDriver.DeviceCount - 1}")}";
         try
         {
             int capability = CudaContext.CapabilityOf(device);
@@ -108,6 +108,8 @@ public sealed class CudaBackend : IBackend
         _kernels.Dispose();
         _context.Dispose();
     }
+
+    private static bool IsBeyond(int device) => CudaDriver.IsAvailable && device >= CudaDriver.DeviceCount;
 
     private static string Dotted(int capability) => $"{capability / 10}.{capability % 10}";
 }

@@ -33,7 +33,7 @@ public sealed class VulkanBackend : IBackend
     internal VulkanBackend(VulkanInstance instance, int device, VulkanSettings settings, string? cacheFolder = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(device);
-        if (instance.WhyNotDevice(device) is string why) throw new NotSupportedException($"Vulkan: {why}; choose --backend cpu.");
+        if (instance.WhyNotDevice(device) is string why) throw new NotSupportedException($"Vulkan: {why}; choose --backend {(instance.IsBeyond(device) ? "vulkan:0, or " : "")}cpu.");
         (_number, _plain, _exact) = (device, settings == VulkanSettings.Plain, settings.Exact);
         _device = new VulkanDevice(instance.Devices[device], settings);
         try

@@ -88,7 +88,7 @@ public sealed class VulkanTests
     public void WhyNot_DeviceThatIsNotThere_IsASentence()
     {
         string why = VulkanBackend.WhyNot(99)!;
-        Assert.StartsWith($"Vulkan: {why};", Assert.Throws<NotSupportedException>(() => new VulkanBackend(99)).Message);
+        Assert.StartsWith($"Vulkan: {why}; choose --backend ", Assert.Throws<NotSupportedException>(() => new VulkanBackend(99)).Message);
     }
 
     [Theory]

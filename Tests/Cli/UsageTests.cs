@@ -188,4 +188,22 @@ public sealed class UsageTests
         Assert.Contains("912.0 KiB", said[1]);
         Assert.Contains("cpu is no GPU", CommandLine.Run(["logits", "--tokens", "5", "--backend", "cpu", "-ngl", "99"]).Error);
     }
+
+    [MachineTheory(Needs.Cuda)]
+    [InlineData("cuda:99")]
+    [InlineData("cuda:99:exact")]
+    public void Backend_NumberOfNoDevice_NamesThoseThatAreThere(string name) => NamesDevices(name, "CUDA", "cuda");
+
+    [MachineTheory(Needs.Vulkan)]
+    [InlineData("vulkan:99")]
+    [InlineData("vulkan:99:plain")]
+    public void Backend_NumberOfNoVulkanDevice_NamesThoseThatAreThere(string name) => NamesDevices(name, "Vulkan", "vulkan");
+
+    private static void NamesDevices(string name, string maker, string kind)
+    {
+        CommandLine run = CommandLine.Run(["logits", "--tokens", "5", "--backend", name]);
+
+        Assert.Equal(1, run.Code);
+        Assert.Matches($"^{maker}: there is no device 99, only {kind}:0( to {kind}:\\d+)?; choose --backend {kind}:0, or cpu\\.$", Assert.Single(run.ErrorLines));
+    }
 }

@@ -36,7 +36,10 @@ internal sealed unsafe class VulkanInstance : IDisposable
 
     /// <summary>Why a device cannot be used, as a sentence that begins with what is missing; null when it can.</summary>
     public string? WhyNotDevice(int device) => WhyNot
-        ?? (device >= Devices.Count ? $"there is no device {device}; the drivers have {Devices.Count}, numbered from 0" : Devices[device].Lacks);
+        ?? (IsBeyond(device) ? $"there is no device {device}, only vulkan:0{(Devices.Count == 1 ? "" : $" to vulkan:{Devices.Count - 1}")}" : Devices[device].Lacks);
+
+    /// <summary>Whether a number is none of a device, and others are.</summary>
+    public bool IsBeyond(int device) => WhyNot is null && device >= Devices.Count;
 
     public void Dispose()
     {
