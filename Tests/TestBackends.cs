@@ -47,8 +47,8 @@ internal static class TestBackends
     /// <summary>Makes a backend; two threads by default, so that work is really split.</summary>
     public static IBackend Create(string name, int threads = 2) => name.Split('+') is [string first, string last]
         ? new SplitBackend(Create(first, threads), Create(last, threads), lastLayers: 1)
-        : name == VulkanDots ? new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { SlowIntegerDot = true, NarrowRows = true, Multiprocessors = 1 })
-        : BackendSelector.Create(name, new CpuOptions { Threads = threads });
+        : IsVulkan(name) && VulkanBackend.IsSoftware(0) ? KeptBackends.Borrow(name, () => Open(name, threads))
+        : Open(name, threads);
 
     /// <summary>Whether the backend multiplies quantized weights by activations rounded to 8 bits, as the text on LinearOp allows.</summary>
     public static bool RoundsActivations(string name) => name != Reference && (!IsVulkan(name) || _dots.Contains(name));
@@ -67,15 +67,19 @@ internal static class TestBackends
 
     private static readonly HashSet<string> _matrices = [.. Devices.Where(IsVulkan).Where(MultipliesByMatrices)], _dots = [.. Devices.Where(IsVulkan).Where(RoundsByDots)];
 
+    private static IBackend Open(string name, int threads) => name == VulkanDots
+        ? new VulkanBackend(VulkanLoader.Instance, 0, new VulkanSettings { SlowIntegerDot = true, NarrowRows = true, Multiprocessors = 1 })
+        : BackendSelector.Create(name, new CpuOptions { Threads = threads });
+
     private static bool MultipliesByMatrices(string name)
     {
-        using IBackend backend = Create(name);
+        using IBackend backend = Open(name, threads: 2);
         return backend is VulkanBackend { MultipliesByMatrices: true };
     }
 
     private static bool RoundsByDots(string name)
     {
-        using IBackend backend = Create(name);
+        using IBackend backend = Open(name, threads: 2);
         return backend is VulkanBackend { RoundsActivations: true };
     }
 

@@ -4,6 +4,7 @@ using Xunit;
 namespace MambaRT.Tests;
 
 /// <summary>Every case on every backend, cut in every way, against the reference fed one token at a time.</summary>
+[TestCaseOrderer(InOrder.Name, InOrder.Assembly)]
 public sealed class ContractTests
 {
     /// <summary>Every case on every backend.</summary>

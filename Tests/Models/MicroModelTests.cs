@@ -5,6 +5,7 @@ using Xunit;
 namespace MambaRT.Tests;
 
 /// <summary>Micro models against llama.cpp's logits and against an exact forward pass over the same weights.</summary>
+[TestCaseOrderer(InOrder.Name, InOrder.Assembly)]
 public sealed class MicroModelTests
 {
     /// <summary>Where llama.cpp's first two logits are nearer than this, either may come out first.</summary>
