@@ -57,6 +57,7 @@ uint evenWordAt(uint at) { return shortAt(at) | shortAt(at + 2) << 16; }   // of
 
 // Bytes minus a byte each, without a borrow between them: none is below the range of a signed byte then.
 uint minus(uint bytes, uint less) { return ((bytes | 0x80808080u) - less) ^ 0x80808080u; }
+uvec4 minus(uvec4 bytes, uint less) { return ((bytes | 0x80808080u) - less) ^ 0x80808080u; }
 
 // Bits 0 to 3 at bit 4 of the four bytes.
 uint fifthBits(uint v) { return (v & 1) << 4 | (v & 2) << 11 | (v & 4) << 18 | (v & 8) << 25; }
@@ -87,32 +88,31 @@ Sixteen blockOf32(uint block, uint half_) {
   return s;
 }
 
-// Scale and minimum of group i of Q4_K and Q5_K, six bits each.
-uvec2 sixBits(uint scales, uint i) {
-  if (i < 4) return uvec2(byteAt(scales + i) & 63, byteAt(scales + i + 4) & 63);
-  uint both = byteAt(scales + i + 4);
-  return uvec2(both & 15 | byteAt(scales + i - 4) >> 6 << 4, both >> 4 | byteAt(scales + i) >> 6 << 4);
+// Scale and minimum of group i of Q4_K and Q5_K, six bits each, of the twelve bytes of scales.
+uvec2 sixBits(uvec3 scales, uint i) {
+  uvec3 own = scales >> 8 * (i & 3) & 255u;
+  return i < 4 ? own.xy & 63u : uvec2(own.z & 15 | own.x >> 6 << 4, own.z >> 4 | own.y >> 6 << 4);
 }
 
+// Blocks of Q4_K, Q5_K and Q6_K are multiples of sixteen bytes, and so are their parts.
 Sixteen q4kOrQ5k(uint block, uint i, uint part) {
   Sixteen s;
-  uvec2 six = sixBits(block + 4, i);
-  precise float scale = halfAt(block) * float(six.x), least = halfAt(block + 2) * float(six.y);
+  uvec4 head = w128(block >> 4);
+  uvec2 six = sixBits(head.yzw, i);
+  vec2 both = unpackHalf2x16(head.x);
+  precise float scale = both.x * float(six.x), least = both.y * float(six.y);
   s.scale = scale;
   s.offset = -least;
   uint low = block + (FORM == Q5_K ? 48 : 16) + 32 * (i >> 1) + 16 * part, high = block + 16 + 16 * part;
-  for (uint k = 0; k < 4; k++) {
-    s.q[k] = wordAt(low + 4 * k) >> 4 * (i & 1) & 0x0f0f0f0fu;
-    if (FORM == Q5_K) s.q[k] |= (wordAt(high + 4 * k) >> i & 0x01010101u) << 4;
-  }
+  s.q = w128(low >> 4) >> 4 * (i & 1) & 0x0f0f0f0fu;
+  if (FORM == Q5_K) s.q |= (w128(high >> 4) >> i & 0x01010101u) << 4;
   return s;
 }
 
 Sixteen q6k(uint block, uint i, uint part) {
   Sixteen s;
   uint n = i >> 2, j = i & 3, low = block + 64 * n + 32 * (j & 1) + 16 * part, high = block + 128 + 32 * n + 16 * part;
-  for (uint k = 0; k < 4; k++)
-    s.q[k] = minus(wordAt(low + 4 * k) >> 4 * (j >> 1) & 0x0f0f0f0fu | (wordAt(high + 4 * k) >> 2 * j & 0x03030303u) << 4, 0x20202020u);
+  s.q = minus(w128(low >> 4) >> 4 * (j >> 1) & 0x0f0f0f0fu | (w128(high >> 4) >> 2 * j & 0x03030303u) << 4, 0x20202020u);
   precise float scale = halfAt(block + 208) * float(bitfieldExtract(int(byteAt(block + 192 + 2 * i + part)), 0, 8));
   s.scale = scale;
   s.offset = 0.0;
