@@ -3,8 +3,8 @@ using MambaRT.Formats;
 namespace MambaRT.Tests;
 
 /// <summary>
-/// Devices that stay open from test to test, each lent to one at a time: what software makes of a shader takes it longer than running that, and goes with the device.
-/// Two tests at once have two; a GPU is opened for each test, as one that a test has lost would fail those after it. <see cref="InOrder"/> has tests follow each other that ask for the same shaders.
+/// Devices that stay open from test to test, each lent to one at a time: to make a shader takes a driver longer than running it, and what it made goes with the device.
+/// Two tests at once have two. <see cref="InOrder"/> has tests follow each other that ask for the same shaders; those that lose a device open one of their own.
 /// </summary>
 internal static class KeptBackends
 {

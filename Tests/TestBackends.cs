@@ -47,7 +47,7 @@ internal static class TestBackends
     /// <summary>Makes a backend; two threads by default, so that work is really split.</summary>
     public static IBackend Create(string name, int threads = 2) => name.Split('+') is [string first, string last]
         ? new SplitBackend(Create(first, threads), Create(last, threads), lastLayers: 1)
-        : IsVulkan(name) && VulkanBackend.IsSoftware(0) ? KeptBackends.Borrow(name, () => Open(name, threads))
+        : IsVulkan(name) ? KeptBackends.Borrow(name, () => Open(name, threads))
         : Open(name, threads);
 
     /// <summary>Whether the backend multiplies quantized weights by activations rounded to 8 bits, as the text on LinearOp allows.</summary>
