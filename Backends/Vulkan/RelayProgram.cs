@@ -9,6 +9,10 @@ internal sealed class RelayProgram
     /// <summary>Words of a phase.</summary>
     public const int PhaseWords = 32;
 
+    private const int MostTogether = 4;
+
+    private const double CostOfGroup = 0.5;   // beside reading sixteen bytes: the end of a loop
+
     private const uint Embeds = 0, Multiplies = 1, Scans = 2;
 
     private readonly List<uint> _words = [];
@@ -18,7 +22,10 @@ internal sealed class RelayProgram
     private readonly DeviceSlots _slots;
     private readonly VulkanDevice _device;
     private readonly int _lanes;
+    private readonly List<(int Rows, int Units, int Unit)> _products = [];
     private uint[] _phase = [];
+    private int? _taps;
+    private int _scanned = 4;   // values that a scan has in shared memory at most
 
     private RelayProgram(Plan plan, DeviceWeights weights, DeviceSlots slots, VulkanDevice device) =>
         (_plan, _weights, _slots, _device, _lanes) = (plan, weights, slots, device, device.Traits.SubgroupSize);
@@ -33,7 +40,16 @@ internal sealed class RelayProgram
     public int Values { get; private set; }
 
     /// <summary>Values that a phase has in shared memory at most, with padding.</summary>
-    public int Room { get; private set; } = 4;
+    public int Room => Math.Max(_scanned, _products.Count == 0 ? 0 : _products.Max(p => GroupsOf(p.Units, Together) * Together * _lanes * p.Unit));
+
+    /// <summary>Of the sixteen bytes of weights that a thread reads of a row, how many at once: as many as leave the least to be read beyond rows' ends.</summary>
+    public int Together { get; private set; } = 1;
+
+    /// <summary>Whether nothing is read beyond rows' ends.</summary>
+    public bool IsEven => _products.TrueForAll(p => GroupsOf(p.Units, Together) * Together * _lanes == p.Units);
+
+    /// <summary>Taps of convolutions, where all have as many; else 0.</summary>
+    public int Taps => _taps ?? 0;
 
     /// <summary>What 16-bit weights are, by the number of the form.</summary>
     public uint Halves { get; private set; }
@@ -68,8 +84,14 @@ internal sealed class RelayProgram
             if (!added) return null;
             i += group?.Count ?? 1;
         }
+        program.Together = Enumerable.Range(1, MostTogether).Reverse().MinBy(program.Reads);
         return program;
     }
+
+    private int GroupsOf(int units, int together) => (units + together * _lanes - 1) / (together * _lanes);
+
+    /// <summary>What a token reads, a group costing a little more than what it reads.</summary>
+    private double Reads(int together) => _products.Sum(p => (double)p.Rows * GroupsOf(p.Units, together) * (together + CostOfGroup));
 
     private static bool CanGo(Plan plan) => plan.Logits is not null && plan.CarriedIn.IsEmpty && plan.CarriedOut.IsEmpty;
 
@@ -103,7 +125,7 @@ internal sealed class RelayProgram
         if (!bytes && (!place.Form.IsHalf || place.IsWide == 0) || place.Columns % 16 != 0 || group.Conv?.DConv > MostTaps) return false;
         Begin(Multiplies);
         if (!SetWeight(op.Weight, 16)) return false;
-        Room = Math.Max(Room, (units + _lanes - 1) / _lanes * _lanes * unit);
+        _products.Add((place.Rows, units, unit));
         Set(1, (uint)place.Rows);
         Set(2, (uint)place.Columns);
         Set(11, op.Scale);
@@ -119,6 +141,7 @@ internal sealed class RelayProgram
             Set(24, (uint)(conv.X.Offset - op.Output.Offset));
             Set(10, (uint)conv.X.Width);
             Set(25, (uint)conv.DConv);
+            _taps = _taps is null || _taps == conv.DConv ? conv.DConv : 0;
             Set(26, _weights.Vector(conv.Weight));
             if (conv.Bias is WeightRef biased) Set(28, _weights.Vector(biased));
             if (_slots[conv.Window] is { Bytes: > 0 } window) Set(30, window);
@@ -150,7 +173,7 @@ internal sealed class RelayProgram
     {
         if (States != 0 && (States != states || IsSsd != ssd)) return false;
         (States, IsSsd) = (states, ssd);
-        Room = Math.Max(Room, (rank + 2 * b.Width + 3) / 4 * 4);
+        _scanned = Math.Max(_scanned, (rank + 2 * b.Width + 3) / 4 * 4);
         Set(10, (uint)u.Width);
         Set(16, _weights.Vector(a));
         Set(18, _weights.Vector(d));

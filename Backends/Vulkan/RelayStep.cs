@@ -62,7 +62,7 @@ internal sealed class RelayStep : IDisposable
         int lanes = traits.SubgroupSize, sharing = 1;
         while (sharing < Math.Min(lanes, _program.IsSsd ? MostLanes : LanesOfChannel) && sharing < _program.States) sharing *= 2;
         var shader = new ShaderKey("relay", (uint)Math.Min(Threads, traits.MostThreads), (uint)lanes, (uint)_program.Room, Math.Max(_program.Halves, 1), _program.HasBytes ? 1u : 0,
-            (uint)Math.Max(_program.States, 1), (uint)sharing, _program.IsSsd ? 1u : 0);
+            (uint)Math.Max(_program.States, 1), (uint)sharing, _program.IsSsd ? 1u : 0, (uint)_program.Together, _program.IsEven ? 1u : 0, (uint)_program.Taps);
         uint polls = isTrial || traits.IsSoftware ? PollsOfTrial : PollsOfRun;
         var push = new RelayPush { MostPolls = polls, Phases = (uint)_program.Phases, LogitsLow = (uint)address, LogitsHigh = (uint)(address >> 32) };
         return new Dispatch("a step", shader, [new(0, table), new(1, _words.Whole), new(2, _exchange.Whole, Both), new(3, Verdict(turn), Both)],

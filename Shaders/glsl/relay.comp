@@ -23,6 +23,9 @@ layout(constant_id = 5) const uint BYTES = 0;       // whether there are weights
 layout(constant_id = 6) const uint STATES = 16;     // of a channel
 layout(constant_id = 7) const uint SHARING = 16;    // threads that share a channel of a scan: a power of two, not more than a subgroup
 layout(constant_id = 8) const uint SSD = 0;         // Mamba-2: a decay a head, B and C a group; else a gate
+layout(constant_id = 9) const uint TOGETHER = 4;    // sixteen bytes of a row of weights that a thread reads at once, 1 to 4; a row is so many groups of these, the last may be more than there is
+layout(constant_id = 10) const uint EVEN = 0;       // whether it never is
+layout(constant_id = 11) const uint TAPS = 0;       // of convolutions, where all have four; else 0
 
 layout(local_size_x_id = 1) in;
 layout(binding = 1, std430) readonly buffer Program { uint program[]; };
@@ -40,7 +43,7 @@ const uint F32 = 0, F16 = 1, BF16 = 2, Q8_0 = 3;
 const uint Embeds = 0, Multiplies = 1, Scans = 2;                        // kinds of phases
 const uint Normed = 1, Gated = 2;                                        // inputs of a product
 const uint Adds = 1, HasBias = 2, Convolves = 4, HasConvBias = 8, IsLast = 16;
-const uint WORDS = 32, DEPTH = 8;   // sixteen bytes of weights that a thread has on their way at once
+const uint WORDS = 32, MOST = 4;    // of a phase, and of TOGETHER
 const uint OWN = (STATES + SHARING - 1) / SHARING;
 
 // Words of a phase, as RelayPhase.cs has them.
@@ -49,7 +52,7 @@ const uint Input = 12, XAt = 13, GateAt = 14, Flags = 15, NormWeight = 16, Epsil
 const uint DtAt = 12, BAt = 13, CAt = 14, ZAt = 15, A = 16, D = 18, DtBias = 20, State = 22, HeadDim = 24, HeadsOfGroup = 25, BCount = 26;
 
 shared vec4 xs[ROOM / 4];                  // of a product: the first quads of all units, then the second ones; of a scan: dt's inputs, B and C
-shared float squares[THREADS];
+shared float squares[THREADS / LANES];   // a sum of each subgroup
 shared uint phases[2 * WORDS], isOver;
 
 uint run, slot, here;
@@ -103,7 +106,8 @@ void bring(uint columns, uint quads, uint padded, uint id) {
     } while ((any(notEqual(x, uvec4(run))) || any(notEqual(z, uvec4(run)))) && again(polls));
     PUT(s0, g0, w0, c0) PUT(s1, g1, w1, c1) PUT(s2, g2, w2, c2) PUT(s3, g3, w3, c3)
   }
-  squares[id] = square;
+  square = subgroupAdd(square);
+  if (gl_SubgroupInvocationID == 0) squares[gl_SubgroupID] = square;
 }
 
 vec2 halves(uint bits) { return HALVES == F16 ? unpackHalf2x16(bits) : vec2(uintBitsToFloat(bits << 16), uintBitsToFloat(bits & 0xffff0000u)); }
@@ -127,6 +131,11 @@ Ends endsOf(uint row) {
   e.residual = (flags & Adds) != 0 ? look(word(ResidualAt) + row) : uvec2(0, run);
   if (!convolves(row)) return e;
   e.added = (flags & HasConvBias) != 0 ? Floats(address(ConvBias)).at[channel] : 0.0;
+  if (TAPS == 4) {
+    e.taps = uintBitsToFloat(Quads(address(Taps)).at[channel].wzyx);
+    e.past = vec4(Kept(address(Window)).at[window + 2], Kept(address(Window)).at[window + 1], Kept(address(Window)).at[window], 0.0);
+    return e;
+  }
 #define TAP(t) if (t < taps) e.taps[t] = Floats(address(Taps)).at[channel * taps + taps - 1 - t]; if (t + 1 < taps) e.past[t] = Kept(address(Window)).at[window + taps - 2 - t];
   e.taps = e.past = vec4(0.0);
   TAP(0) TAP(1) TAP(2) TAP(3)
@@ -156,65 +165,72 @@ uint workers() { return THREADS / LANES * gl_NumWorkGroups.x; }
 bool ofBytes() { return BYTES != 0 && word(Form) == Q8_0; }
 uint quadsOfUnit() { return ofBytes() ? 4 : 2; }
 uint unitsOfRow() { return word(ColumnCount) / (4 * quadsOfUnit()); }
-uint stepsOfRow() { return (unitsOfRow() + LANES - 1) / LANES; }
+uint groupsOfRow() { return (unitsOfRow() + TOGETHER * LANES - 1) / (TOGETHER * LANES); }
 
-struct Product { uvec4 raw[DEPTH]; uint scale[DEPTH], row, step; Ends ends; } p;
+// What a thread has on its way: two groups, and where the next is.
+struct Product { uvec4 raw[2 * MOST]; uint scale[2 * MOST], row, group; Ends ends; } p;
 
-// Not loops: what is on its way must stay in registers, and nothing may stand between one and the next. Beyond the last row something else is read.
-#define FETCH(d) { \
-    uint unit = min(p.row, rows - 1) * units + min(p.step * LANES + lane, units - 1); \
-    p.raw[d] = weights.at[unit]; \
-    if (BYTES != 0) p.scale[d] = bytes ? uint(scales.at[unit >> 1]) : 0; \
-    if (++p.step == steps) { p.step = 0; p.row += workers(); } }
-#define FETCH4(d) { FETCH(d) FETCH(d + 1) FETCH(d + 2) FETCH(d + 3) }
-
-uint rowsOfWorker() { return worker() < word(RowCount) ? (word(RowCount) - worker() + workers() - 1) / workers() : 0; }
+// Not loops: what is on its way must stay in registers, and nothing may stand between one and the next.
+#define FETCH(b, i) if (i < TOGETHER) { \
+    uint unit = first + i * LANES; \
+    if (EVEN == 0) unit = min(unit, end); \
+    p.raw[b + i] = weights.at[unit]; \
+    if (bytes) p.scale[b + i] = uint(scales.at[unit >> 1]); }
+#define FETCH_GROUP(b) if (p.row < rows) { \
+    uint first = p.row * units + p.group * (TOGETHER * LANES) + lane, end = p.row * units + units - 1; \
+    FETCH(b, 0) FETCH(b, 1) FETCH(b, 2) FETCH(b, 3) \
+    if (++p.group == groups) { p.group = 0; p.row += workers(); } }
 
 void beginProduct(uint lane) {
-  uint rows = word(RowCount), units = unitsOfRow(), steps = stepsOfRow(), own = worker() + lane * workers();
+  uint rows = word(RowCount), units = unitsOfRow(), groups = groupsOfRow(), own = worker() + lane * workers();
   bool bytes = ofBytes();
   Quads weights = Quads(address(Weight));
   Shorts scales = Shorts(address(Scales));
-  uint items = rowsOfWorker() * steps;
   p.row = worker();
-  p.step = 0;
-  if (items > 0) FETCH4(0)
-  if (items > 4) FETCH4(4)
+  p.group = 0;
+  FETCH_GROUP(0)
+  FETCH_GROUP(MOST)
   if (own < rows) p.ends = endsOf(own);
 }
 
+float meanOfSquares() {
+  float all = 0.0;
+  [[unroll]] for (uint i = 0; i < THREADS / LANES; i++) all += squares[i];
+  return rootReciprocal(all / float(word(ColumnCount)) + number(Epsilon));
+}
+
+float timesUnit(uvec4 raw, uint scale, uint of, uint padded, bool bytes) {
+  if (bytes)
+    return unpackHalf2x16(scale).x * (dot(signedBytes(raw.x), xs[of]) + dot(signedBytes(raw.y), xs[padded + of]) + dot(signedBytes(raw.z), xs[2 * padded + of]) + dot(signedBytes(raw.w), xs[3 * padded + of]));
+  return dot(vec4(halves(raw.x), halves(raw.y)), xs[of]) + dot(vec4(halves(raw.z), halves(raw.w)), xs[padded + of]);
+}
+
 void multiply(uint lane) {
-  uint columns = word(ColumnCount), units = unitsOfRow(), steps = stepsOfRow(), padded = steps * LANES, rows = word(RowCount), mine = rowsOfWorker(), items = mine * steps;
+  uint units = unitsOfRow(), groups = groupsOfRow(), padded = groups * TOGETHER * LANES, rows = word(RowCount);
   bool bytes = ofBytes();
   Quads weights = Quads(address(Weight));
   Shorts scales = Shorts(address(Scales));
-  float mean = 1.0, sum = 0.0, result = 0.0;
-  if (word(Input) != 0) {
-    float all = 0.0;
-    for (uint i = lane; i < THREADS; i += LANES) all += squares[i];
-    mean = rootReciprocal(subgroupAdd(all) / float(columns) + number(Epsilon));
-  }
-  // Of the rows of a subgroup each thread finishes one, as soon as the next items might yield more than there are threads.
-  for (uint first = 0, k = 0, made = 0, done = 0; first < items; first += DEPTH) {
-#define ITEM(d) { \
-      uint of = k * LANES + lane; \
-      if (bytes) sum += unpackHalf2x16(p.scale[d]).x * (dot(signedBytes(p.raw[d].x), xs[of]) + dot(signedBytes(p.raw[d].y), xs[padded + of]) \
-        + dot(signedBytes(p.raw[d].z), xs[2 * padded + of]) + dot(signedBytes(p.raw[d].w), xs[3 * padded + of])); \
-      else sum += dot(vec4(halves(p.raw[d].x), halves(p.raw[d].y)), xs[of]) + dot(vec4(halves(p.raw[d].z), halves(p.raw[d].w)), xs[padded + of]); \
-      if (++k == steps) { \
+  float mean = word(Input) != 0 ? meanOfSquares() : 1.0, sum = 0.0, result = 0.0;
+  // Of the rows of a subgroup each thread finishes one, as soon as the next groups might yield more than there are threads.
+  for (uint row = worker(), group = 0, made = 0, done = 0; row < rows;) {
+#define TIMES(b, i) if (i < TOGETHER) sum += timesUnit(p.raw[b + i], p.scale[b + i], of + i * LANES, padded, bytes);
+#define GROUP(b) { \
+      uint of = group * (TOGETHER * LANES) + lane; \
+      TIMES(b, 0) TIMES(b, 1) TIMES(b, 2) TIMES(b, 3) \
+      FETCH_GROUP(b) \
+      if (++group == groups) { \
         float whole = subgroupAdd(sum); \
         if (made % LANES == lane) result = whole; \
         sum = 0.0; \
-        k = 0; \
+        group = 0; \
         made++; \
+        row += workers(); \
       } }
-    ITEM(0) ITEM(1) ITEM(2) ITEM(3)
-    if (first + 8 < items) FETCH4(0)
-    ITEM(4) ITEM(5) ITEM(6) ITEM(7)
-    if (first + 12 < items) FETCH4(4)
-    if (made - done + DEPTH <= LANES && first + DEPTH < items) continue;
+    GROUP(0)
+    if (row < rows) GROUP(MOST)
+    if (made - done + 2 <= LANES && row < rows) continue;
     uint number = done + (lane - done) % LANES, finished = worker() + number * workers();
-    if (number < min(made, mine)) {
+    if (number < made) {
       if (number != lane) p.ends = endsOf(finished);
       finish(finished, p.ends, result * mean);
     }
@@ -339,7 +355,7 @@ void main() {
     if (kind == Multiplies) beginProduct(lane);
     if (kind == Scans) readChannel(min(channelNumber(id), word(Channels) - 1), id % SHARING);
     barrier();
-    if (kind == Multiplies) bring(word(ColumnCount), quadsOfUnit(), stepsOfRow() * LANES, id);
+    if (kind == Multiplies) bring(word(ColumnCount), quadsOfUnit(), groupsOfRow() * TOGETHER * LANES, id);
     if (kind == Scans) bringReads(id);
     if (id < WORDS) phases[WORDS - here + id] = next;
     barrier();

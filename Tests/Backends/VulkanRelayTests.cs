@@ -22,6 +22,20 @@ public sealed class VulkanRelayTests
         for (int i = 1; i < 8; i++) run.CheckStep(i);
     }
 
+    /// <summary>Rows of weights that eight threads read by groups of three, four, three and two loads, and of four of which the last of a row is not whole.</summary>
+    [MachineTheory(Needs.Vulkan)]
+    [InlineData(192, 384, "F16")]
+    [InlineData(256, 512, "BF16")]
+    [InlineData(384, 768, "Q8_0")]
+    [InlineData(128, 256, "F16")]
+    [InlineData(208, 400, "F16")]
+    public void Step_OfWideRows_EqualsTheReference(int width, int inner, string type)
+    {
+        using var run = new Steps(new VulkanSettings { RelayGroups = 1 }, TinyModels.RankedOf(width, inner), type);
+        for (int i = 0; i < 4; i++) run.CheckStep(i);
+        Assert.Equal(1, run.Loaded.RelayGroups);
+    }
+
     /// <summary>Where slots move, all that was written down of them is written down again.</summary>
     [MachineFact(Needs.Vulkan)]
     public void Step_AfterSlotsMoved_FindsItsState()

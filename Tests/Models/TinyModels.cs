@@ -1,3 +1,4 @@
+using System.Globalization;
 using MambaRT.Bench;
 using MambaRT.Formats;
 
@@ -44,6 +45,9 @@ internal static class TinyModels
 
     /// <summary>Mamba-1 with a rank that a scan's kernel takes in, and every bias: for what joins ops. It is none of <see cref="Names"/>.</summary>
     public const string Ranked = "mamba-ranked";
+
+    /// <summary>The same with so many columns of the residual, and so many channels.</summary>
+    public static string RankedOf(int width, int inner) => $"{Ranked}-{width}x{inner}";
 
     /// <summary>What MambaRT runs: Mamba-1 with a tied head; untied with every bias; Falcon-Mamba's norms; Mamba-2 with one and with three groups.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Kinds.Where(k => Architecture.All.Any(a => a.Id == k.Architecture)).Select(k => k.Name)];
@@ -170,9 +174,18 @@ internal static class TinyModels
         ("attention.layer_norm_rms_epsilon", 1e-5f), ("ssm.conv_kernel", (uint)DConv),
     ];
 
-    private static Kind KindOf(string name) => name == Ranked ? RankedKind : Kinds.First(k => k.Name == name);
+    private static Kind KindOf(string name) => name.StartsWith(Ranked, StringComparison.Ordinal) ? RankedKind(name) : Kinds.First(k => k.Name == name);
 
-    private static Kind RankedKind { get; } = new(Ranked, "mamba", [Head, ConvBias, "blk.{i}.ssm_in.bias", "blk.{i}.ssm_out.bias"], Mamba(norms: false, rank: 32));
+    private static Kind RankedKind(string name)
+    {
+        (string Key, object Value)[] keys = Mamba(norms: false, rank: 32);
+        if (name != Ranked)
+        {
+            string[] sizes = name[(Ranked.Length + 1)..].Split('x');
+            keys = [.. keys.Where(k => k.Key != "ssm.inner_size"), ("ssm.inner_size", uint.Parse(sizes[1], CultureInfo.InvariantCulture)), ("embedding_length", uint.Parse(sizes[0], CultureInfo.InvariantCulture))];
+        }
+        return new Kind(name, "mamba", [Head, ConvBias, "blk.{i}.ssm_in.bias", "blk.{i}.ssm_out.bias"], keys);
+    }
 
     private static (string, object)[] Mamba(bool norms, uint rank = 5) =>
         [("ssm.inner_size", 160u), ("ssm.state_size", 16u), ("ssm.time_step_rank", rank), ("ssm.dt_b_c_rms", norms)];
