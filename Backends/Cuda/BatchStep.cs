@@ -1,6 +1,6 @@
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>The kernels of batch_step.h: a product of a step of some dozens of sequences, with the convolution of some of its outputs.</summary>
+/// <summary>The kernels of batch_step.h and batch_boxes.h: a product of a step of some dozens of sequences, with the convolution of some of its outputs.</summary>
 internal sealed class BatchStep(CudaModel model, DeviceWeights weights, ArenaMemory arena, BatchTable table, HalfMemory halves, Bucket bucket, LaunchList launches)
 {
     private const int MostTaps = 4;
@@ -22,19 +22,43 @@ internal sealed class BatchStep(CudaModel model, DeviceWeights weights, ArenaMem
         BatchStepShape shape = ShapeOf(linear)!.Value;   // as above
         BatchStepArguments arguments = Arguments(linear, shape);
         if (group.Conv is { } conv) Convolve(linear, conv, ref arguments);
-        string module = $"batch_step_{weights.FormOf(linear.Weight).Kernels}", kernel = $"{module}_{shape.Rows}x{BatchStepShape.Outputs}";
         int shared = shape.SharedBytes(convolves: group.Conv is not null);
-        launches.Add(linear.Name, model.Kernels.Function(module, kernel, shared), shape.Blocks, shape.Splits, BatchStepShape.Threads, arguments, shared);
+        if (!shape.IsByBoxes) Launch($"_{shape.Rows}x{BatchStepShape.Outputs}", arguments);
+        else
+        {
+            WeightPointer w = arguments.Product.Linear.Weights;
+            HalfPointer x = arguments.Product.X;
+            Launch($"_{shape.Rows}", new BatchBoxesArguments
+            {
+                Step = arguments,
+                X = halves.Maps[x.Data, halves.RowCount, linear.X.Width, x.Stride, shape.Rows],
+                W = halves.Maps[w.Data, w.Rows, w.Columns, (int)(w.Stride / sizeof(ushort)), BatchStepShape.Outputs],
+                Stages = shape.Stages,
+            });
+        }
+
+        void Launch<T>(string sizes, in T all) where T : unmanaged
+        {
+            string module = Module(weights.FormOf(linear.Weight), shape.IsByBoxes);
+            launches.Add(linear.Name, model.Kernels.Function(module, module + sizes, shared), shape.Blocks, shape.Splits, shape.Threads, all, shared);
+        }
     }
 
     /// <summary>The modules for a form.</summary>
-    public static IEnumerable<string> Modules(WeightForm form) => form.IsHalf ? [$"batch_step_{form.Kernels}"] : [];
+    /// <param name="form">Of the weights.</param>
+    /// <param name="wgmma">Whether the device multiplies boxes.</param>
+    public static IEnumerable<string> Modules(WeightForm form, bool wgmma) => form.IsHalf ? [Module(form, wgmma)] : [];
+
+    private static string Module(WeightForm form, bool byBoxes) => $"{(byBoxes ? "batch_boxes" : "batch_step")}_{form.Kernels}";
 
     private BatchStepShape? ShapeOf(LinearOp linear)
     {
         bool takes = bucket.Single && model.HasTensorCores && !model.IsExact && weights.FormOf(linear.Weight).IsHalf
             && linear.X.Rows == RowDomain.Tokens && linear.X.Width % 8 == 0 && linear.Output.Width % 4 == 0;
-        return takes ? BatchStepShape.For(bucket.Rows, linear.Output.Width, linear.X.Width, model.Kernels.MultiProcessors, model.Kernels.MostSharedBytes) : null;
+        if (!takes) return null;
+        KernelLibrary kernels = model.Kernels;
+        if (kernels.HasWgmma) return linear.X.Offset % 8 == 0 ? BatchStepShape.ByBoxes(bucket.Rows, linear.Output.Width, linear.X.Width, kernels.MultiProcessors, kernels.MostSharedBytes) : null;
+        return BatchStepShape.For(bucket.Rows, linear.Output.Width, linear.X.Width, kernels.MultiProcessors, kernels.MostSharedBytes);
     }
 
     private bool CanConvolve(LinearOp linear, CausalConvOp conv) =>

@@ -212,6 +212,14 @@ internal struct BatchStepArguments
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct BatchBoxesArguments
+{
+    public BatchStepArguments Step;
+    public ulong X, W;
+    public int Stages;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct WgmmaArguments
 {
     public LinearArguments Linear;

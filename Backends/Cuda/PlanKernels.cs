@@ -64,7 +64,7 @@ internal static class PlanKernels
         if (HalfParts.For(form, exact).AreSeveral) return [.. direct, "halve", $"{(wgmma ? "wgmma" : "tensor")}_{TensorProducts.ExactType(form)}"];
         string type = form.IsHalf ? form.Kernels : "F16";
         if (TensorProducts.IsReadAsBytes(form)) direct = [.. direct, $"narrow_{form.Kernels}"];
-        direct = [.. direct, .. BatchStep.Modules(form)];
+        direct = [.. direct, .. BatchStep.Modules(form, wgmma)];
         return [.. direct, "halve", $"narrow_{type}", wgmma ? $"wgmma_{type}" : $"tensor_{type}"];
     }
 

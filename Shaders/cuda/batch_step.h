@@ -19,7 +19,7 @@ static constexpr int GroupSteps = 4;
 
 /// Sizes of a block of Abreast · Split warps: rows of x, in shared memory at a stride whose eights of lanes read different banks; fours of neighbouring outputs.
 template<int R, int Abreast, int Split> struct StepTile {
-    static constexpr int Rows = R, Threads = 32 * Abreast * Split, Outputs = 16 * Abreast, Columns = 32 * GroupSteps * Split, Chunks = Columns / 8, Tiles = Rows / 8, XPitch = Columns + 32;
+    static constexpr int Rows = R, Pieces = Split, Threads = 32 * Abreast * Split, Askers = Threads, Outputs = 16 * Abreast, Columns = 32 * GroupSteps * Split, Chunks = Columns / 8, Tiles = Rows / 8, XPitch = Columns + 32;
     static constexpr int GroupBytes = Rows * XPitch * 2, SumPitch = Outputs + 4, Quads = Outputs / 4, AllFours = Rows * Quads, Fours = (AllFours + Threads - 1) / Threads;
 };
 
@@ -88,14 +88,19 @@ template<class Tile> struct ConvRoom {
 
     /// A thread asks for the windows that it will move on.
     MEMBER void ask(const BatchStepArguments& a, int rows) const {
+        constexpr int Own = (Tile::AllFours + Tile::Askers - 1) / Tile::Askers;
         int first = BLOCK_X * Tile::Outputs - a.first;
-        for (int four = THREAD; four < Tile::AllFours; four += Tile::Threads) {
-            int row = four / Tile::Quads, channel = first + four % Tile::Quads * 4;
-            if (row >= rows || channel < 0 || channel >= a.count) continue;
-            const float* from = (const float*)a.product.linear.batch.slots[row] + a.window + (s64)channel * 3;
-            UNROLL
-            for (int i = 0; i < 3; i++) copy_async(windows + 12 * four + 4 * i, from + 4 * i, true);
+        const float* from[Own];     // slots are asked for together
+        UNROLL
+        for (int i = 0; i < Own; i++) {
+            int four = THREAD + i * Tile::Askers, row = four / Tile::Quads, channel = first + four % Tile::Quads * 4;
+            from[i] = row < rows && channel >= 0 && channel < a.count ? (const float*)a.product.linear.batch.slots[row] + a.window + (s64)channel * 3 : nullptr;
         }
+        UNROLL
+        for (int i = 0; i < Own; i++)
+            if (from[i])
+                UNROLL
+                for (int j = 0; j < 3; j++) copy_async(windows + 12 * (THREAD + i * Tile::Askers) + 4 * j, from[i] + 4 * j, true);
         int channel = first + THREAD;
         if (THREAD >= Tile::Outputs || channel < 0 || channel >= a.count) return;
         copy_async(taps() + 4 * THREAD, a.taps + 4 * (s64)channel, true);
@@ -147,6 +152,38 @@ template<class Tile> TEMPLATE_DEVICE bool add_parts(const TensorArguments& t, F4
     return true;
 }
 
+/// The residual of a thread's fours, which is on its way early.
+template<class Tile> TEMPLATE_DEVICE void fetch_residual(const LinearArguments& l, int rows, F4 (&add)[Tile::Fours]) {
+    UNROLL
+    for (int i = 0; i < Tile::Fours; i++) {
+        int four = THREAD + i * Tile::Threads, column = BLOCK_X * Tile::Outputs + four % Tile::Quads * 4;
+        add[i] = l.addTo.data && four < rows * Tile::Quads && column < l.weights.rows ? load_fresh4(row_of(l.addTo, four / Tile::Quads) + column) : F4{0, 0, 0, 0};
+    }
+}
+
+/// What becomes of a block's sums, which lie in shared memory by rows, one matrix for each piece.
+template<class Tile> TEMPLATE_DEVICE void finish_sums(const BatchStepArguments& a, const ConvRoom<Tile>& room, const float* left, int rows, const F4 (&add)[Tile::Fours]) {
+    const TensorArguments& t = a.product;
+    F4 v[Tile::Fours];
+    UNROLL
+    for (int i = 0; i < Tile::Fours; i++) {
+        int four = THREAD + i * Tile::Threads;
+        v[i] = F4{0, 0, 0, 0};
+        if (four >= Tile::AllFours) continue;
+        UNROLL
+        for (int p = 0; p < Tile::Pieces; p++) {
+            F4 part = *(const F4*)(left + (p * Tile::Rows + four / Tile::Quads) * Tile::SumPitch + four % Tile::Quads * 4);
+            v[i] = F4{v[i].x + part.x, v[i].y + part.y, v[i].z + part.z, v[i].w + part.w};
+        }
+    }
+    if (t.parts.splits > 1 && !add_parts<Tile>(t, v, rows)) return;
+    UNROLL
+    for (int i = 0; i < Tile::Fours; i++) {
+        int four = THREAD + i * Tile::Threads;
+        if (four < rows * Tile::Quads && BLOCK_X * Tile::Outputs + four % Tile::Quads * 4 < t.linear.weights.rows) finish_step<Tile>(a, room, four, v[i], add[i]);
+    }
+}
+
 template<class Type, int Rows, int Abreast, int Split> TEMPLATE_DEVICE void batch_step(const BatchStepArguments& a) {
     typedef StepTile<Rows, Abreast, Split> Tile;
     constexpr int Tiles = Tile::Tiles, SumBytes = Split * Rows * Tile::SumPitch * 4;
@@ -186,12 +223,8 @@ template<class Type, int Rows, int Abreast, int Split> TEMPLATE_DEVICE void batc
         if (g + 3 < groups) weights.fetch(odd, (g + 3) * Tile::Columns);
     }
 
-    F4 v[Tile::Fours], add[Tile::Fours];
-    UNROLL
-    for (int i = 0; i < Tile::Fours; i++) {
-        int four = THREAD + i * Tile::Threads, column = BLOCK_X * Tile::Outputs + four % Tile::Quads * 4;
-        add[i] = l.addTo.data && four < rows * Tile::Quads && column < l.weights.rows ? load_fresh4(row_of(l.addTo, four / Tile::Quads) + column) : F4{0, 0, 0, 0};
-    }
+    F4 add[Tile::Fours];
+    fetch_residual<Tile>(l, rows, add);
     wait_copies<0>();
     sync();     // x has been read, windows and taps are there
     float* left = (float*)memory;
@@ -200,23 +233,7 @@ template<class Type, int Rows, int Abreast, int Split> TEMPLATE_DEVICE void batc
         UNROLL
         for (int q = 0; q < 4; q++) left[(piece * Rows + 8 * j + lane % 4 * 2 + q % 2) * Tile::SumPitch + 16 * track + lane / 4 + q / 2 * 8] = sums[j][q];
     sync();
-    UNROLL
-    for (int i = 0; i < Tile::Fours; i++) {
-        int four = THREAD + i * Tile::Threads;
-        v[i] = F4{0, 0, 0, 0};
-        if (four >= Tile::AllFours) continue;
-        UNROLL
-        for (int p = 0; p < Split; p++) {
-            F4 part = *(const F4*)(left + (p * Rows + four / Tile::Quads) * Tile::SumPitch + four % Tile::Quads * 4);
-            v[i] = F4{v[i].x + part.x, v[i].y + part.y, v[i].z + part.z, v[i].w + part.w};
-        }
-    }
-    if (t.parts.splits > 1 && !add_parts<Tile>(t, v, rows)) return;
-    UNROLL
-    for (int i = 0; i < Tile::Fours; i++) {
-        int four = THREAD + i * Tile::Threads;
-        if (four < rows * Tile::Quads && BLOCK_X * Tile::Outputs + four % Tile::Quads * 4 < l.weights.rows) finish_step<Tile>(a, room, four, v[i], add[i]);
-    }
+    finish_sums<Tile>(a, room, left, rows, add);
 }
 
 /// Rows, outputs, and the warps that share out a group's columns, as BatchStepShape.cs has them.

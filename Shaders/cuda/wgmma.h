@@ -23,6 +23,14 @@ template<int Registers> TEMPLATE_DEVICE void give_registers() { asm volatile("se
 template<int Registers> TEMPLATE_DEVICE void take_registers() { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" :: "n"(Registers)); }
 
 // sums += x [64, 16] · w [N, 16]ᵀ. The sums begin as zeros of ordinary code: an instruction that overwrites them makes ptxas wait after each.
+#define MULTIPLY_16(type) \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n16k16.f32." type "." type " {%0,%1,%2,%3,%4,%5,%6,%7}, %8, %9, 1, 1, 1, 0, 0;" \
+        : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]), "+f"(s[6]), "+f"(s[7]) \
+        : "l"(x), "l"(w) : "memory")
+#define MULTIPLY_32(type) \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n32k16.f32." type "." type " {%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15}, %16, %17, 1, 1, 1, 0, 0;" \
+        : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]), "+f"(s[6]), "+f"(s[7]), "+f"(s[8]), "+f"(s[9]), "+f"(s[10]), "+f"(s[11]), "+f"(s[12]), "+f"(s[13]), "+f"(s[14]), "+f"(s[15]) \
+        : "l"(x), "l"(w) : "memory")
 #define MULTIPLY_128(type) \
     asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63}, %64, %65, 1, 1, 1, 0, 0;" \
         : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3]), "+f"(s[4]), "+f"(s[5]), "+f"(s[6]), "+f"(s[7]), "+f"(s[8]), "+f"(s[9]), "+f"(s[10]), "+f"(s[11]), \
@@ -60,6 +68,10 @@ template<int Registers> TEMPLATE_DEVICE void take_registers() { asm volatile("se
         : "l"(x), "l"(w) : "memory")
 
 template<int Columns, class Type> struct Multiply;
+template<> struct Multiply<16, Half> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_16("f16"); } };
+template<> struct Multiply<32, Half> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_32("f16"); } };
+template<> struct Multiply<16, Bfloat> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_16("bf16"); } };
+template<> struct Multiply<32, Bfloat> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_32("bf16"); } };
 template<> struct Multiply<128, Half> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_128("f16"); } };
 template<> struct Multiply<160, Half> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_160("f16"); } };
 template<> struct Multiply<256, Half> { METHOD void by(float* s, u64 x, u64 w) { MULTIPLY_256("f16"); } };

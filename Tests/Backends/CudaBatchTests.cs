@@ -79,6 +79,36 @@ public sealed class CudaBatchTests
         foreach (Layer layer in FullLayers) CheckRuns(layer, type, count, (_, _) => 1);
     }
 
+    /// <summary>Layers whose products go by boxes (batch_boxes.h) on a device of many multiprocessors: outputs and columns that fill no box, columns of a block's own and shared ones.</summary>
+    private static readonly Layer[] BoxedLayers = [new(2040, 24, 16) { Width = 1000 }, new(4360, 24, 16, Scale: 0.8f) { Width = 200 }, new(1024, 0, 64) { Width = 1000 }];
+
+    [MachineTheory(Needs.CudaDevice)]
+    [InlineData("F16", 9)]
+    [InlineData("F16", 16)]
+    [InlineData("F16", 32)]
+    [InlineData("BF16", 20)]
+    public void Step_OfLayersThatFillALargeDevice_EqualsTheReference(string type, int count)
+    {
+        foreach (Layer layer in BoxedLayers) CheckRuns(layer, type, count, (_, _) => 1);
+    }
+
+    /// <summary>Most products of layers fill half of an H100 with blocks by boxes; x_proj does not. Where there are more blocks than multiprocessors, two lie on one, and a ring takes half the room.</summary>
+    [Theory]
+    [InlineData(8192, 2048, 1, 10)]
+    [InlineData(2048, 4096, 4, 10)]
+    [InlineData(160, 4096, 0, 0)]
+    [InlineData(10240, 2560, 1, 7)]
+    [InlineData(8512, 2048, 1, 7)]
+    [InlineData(3072, 768, 2, 10)]
+    [InlineData(768, 1536, 6, 10)]
+    [InlineData(80, 1536, 0, 0)]
+    public void Shape_OfAStepByBoxes_FillsTheDevice(int outputs, int depth, int splits, int stages)
+    {
+        BatchStepShape? shape = BatchStepShape.ByBoxes(32, outputs, depth, 132, 227 << 10);
+        Assert.Equal((splits, stages), (shape?.Splits ?? 0, shape?.Stages ?? 0));
+        Assert.Null(BatchStepShape.ByBoxes(33, outputs, depth, 132, 227 << 10));
+    }
+
     /// <summary>in_proj and out_proj of mamba-1.4b on an H100 take one round of blocks that leaves little idle; those of mamba-130m, 370m, 790m and 2.8b do not.</summary>
     [Theory]
     [InlineData(8192, 2048, 1)]

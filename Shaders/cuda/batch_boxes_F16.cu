@@ -1,0 +1,3 @@
+// targets: sm_90a
+#include "batch_boxes.h"
+BOXES_KERNELS(F16, Half)
