@@ -79,10 +79,10 @@ public sealed class CudaBatchTests
         foreach (Layer layer in FullLayers) CheckRuns(layer, type, count, (_, _) => 1);
     }
 
-    /// <summary>Layers whose products go by boxes (batch_boxes.h) on a device of many multiprocessors: outputs and columns that fill no box, columns of a block's own and shared ones.</summary>
-    private static readonly Layer[] BoxedLayers = [new(2040, 24, 16) { Width = 1000 }, new(4224, 0, 32) { Width = 200 }, new(1024, 0, 64) { Width = 1000 }];
+    /// <summary>Layers whose products go by boxes (batch_boxes.h) on a device of many multiprocessors: outputs and columns that fill no box, columns shared by blocks, more boxes than a ring has, two blocks a multiprocessor.</summary>
+    private static readonly Layer[] BoxedLayers = [new(2040, 24, 16) { Width = 1000 }, new(2112, 0, 64) { Width = 1000 }, new(4224, 0, 32) { Width = 200 }, new(1024, 0, 64) { Width = 1000 }];
 
-    [MachineTheory(Needs.CudaDevice)]
+    [MachineTheory(Needs.Cuda)]
     [InlineData("F16", 9)]
     [InlineData("F16", 16)]
     [InlineData("F16", 32)]
@@ -102,6 +102,7 @@ public sealed class CudaBatchTests
     [InlineData(3072, 768, 2, 10)]
     [InlineData(768, 1536, 6, 10)]
     [InlineData(80, 1536, 0, 0)]
+    [InlineData(4484, 1000, 1, 10)]
     public void Shape_OfAStepByBoxes_FillsTheDevice(int outputs, int depth, int splits, int stages)
     {
         BatchStepShape? shape = BatchStepShape.ByBoxes(32, outputs, depth, 132, 227 << 10);
