@@ -52,10 +52,15 @@ internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu
         if (gpu is null)
         {
             IBackend whole = Whole(plan, weights);
-            Note = IsAuto ? $"-ngl changes nothing, as there is no GPU to use: the model runs on {whole.Name}." : $"-ngl changes nothing: {name} is no GPU.";
+            Note = IsAuto ? $"-ngl changes nothing, as {BackendSelector.WhySoftwareIsLeft ?? "there is no GPU to use"}: the model runs on {whole.Name}." : $"-ngl changes nothing: {name} is no GPU.";
             return whole;
         }
         int there = Math.Min(layers, plan.Layers.Length);
+        if (there == 0 && !IsAuto)
+        {
+            if (BackendSelector.WhyNot(gpu) is not null) BackendSelector.Create(gpu).Dispose();   // which says why
+            Note = $"No layer runs on {gpu}: the model runs on cpu.";
+        }
         if (there > 0 && there < plan.Layers.Length) Note = $"The last {(there == 1 ? "" : $"{there} ")}of {plan.Layers.Length} layers {(there == 1 ? "runs" : "run")} on {gpu}, those before on cpu.";
         return BackendSelector.CreateSplit(gpu, there, plan, cpu, CacheFolder.Path);
     }

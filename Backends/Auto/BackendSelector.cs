@@ -109,6 +109,10 @@ public static class BackendSelector
         }
     }
 
+    /// <summary>Why "auto" takes no GPU where software stands in the place of one, as a sentence; null where there is a GPU, or neither.</summary>
+    public static string? WhySoftwareIsLeft => FirstGpu is null && Names.Where(IsGpu).Where(name => CountOf(name) > 0).SelectMany(DevicesOf).FirstOrDefault(IsSoftware) is string software
+        ? $"{software} is software in the place of a GPU, and is taken only by --backend {software}" : null;
+
     /// <summary>The first GPU of this machine that can be used; null where there is none.</summary>
     public static string? FirstGpu => Gpus.FirstOrDefault(name => WhyNot(name) is null);
 

@@ -99,6 +99,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         if (_weights.Refusal is { } refusal) throw refusal;
         int turn = ahead ? 1 - Run(_model.Runs).Turn : 0;
         var variant = new Variant(new Bucket(batch.Tokens.Length, batch.Sequences.Length, outputs, single), !batch.Picks.IsEmpty, batch.Picks.IsEmpty || batch.WantsLogits, turn);
+        RecordedCommands? ready = traced || profile is not null ? null : Recorded(Rounded(variant), cancel);   // first: nothing is lost by what a driver refuses, or a user who will not wait for its shaders
         _table.Fill(turn, batch, outputs, _model.PickLists.Tokens);
         _carriedIn.Fill(batch.Carried, batch.Tokens.Length);
         Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs);
@@ -106,7 +107,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         _relay?.Forget(turn);
         try
         {
-            _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : profile is not null ? RunTimed(Rounded(variant), profile, cancel) : Send(Recorded(Rounded(variant)), cancel);
+            _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : profile is not null ? RunTimed(Rounded(variant), profile, cancel) : Send(ready!, cancel);
         }
         catch
         {
@@ -194,10 +195,17 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     }
 
     /// <summary>The commands of a variant. Where slots moved in the meantime, what was recorded names memory that is gone.</summary>
-    private RecordedCommands Recorded(Variant variant)
+    private RecordedCommands Recorded(Variant variant, CancellationToken cancel)
     {
         ForgetWhatIsGone();
-        return _recorded.TryGetValue(variant, out RecordedCommands? known) ? known : _recorded[variant] = Record(variant, DispatchesOf(variant));
+        if (_recorded.TryGetValue(variant, out RecordedCommands? known)) return known;
+        IReadOnlyList<Dispatch> dispatches = DispatchesOf(variant);
+        foreach (Dispatch dispatch in dispatches.Concat(Picks(variant)))
+        {
+            cancel.ThrowIfCancellationRequested();   // a driver may take seconds for a shader
+            _ = _model.Pipelines[dispatch.Shader];
+        }
+        return _recorded[variant] = Record(variant, dispatches);
     }
 
     private void ForgetWhatIsGone()

@@ -13,7 +13,7 @@ internal sealed class BenchCommand : Verb
     private readonly Option<int[]?> _affinity = ModelArguments.Affinity("Cores that the CPU's threads are pinned to: the first N of them with N threads. Linux only.");
     private readonly Option<int[]?> _prompts = OptionOf.WholeList("--prompt", ["-p"], "Lengths of prompts; 128,512,2048 when not given.", 1, 1 << 20, "128,512,2048");
     private readonly Option<int[]?> _batches = OptionOf.WholeList("--batch", ["-b"], "Sequences decoded at once; 1,4,16 when not given.", 1, 4096, "1,4,16");
-    private readonly Option<string?> _backends = OptionOf.Text("--backend", [], "cpu,reference", "Where the model runs; cpu when not given.");
+    private readonly Option<string?> _backends = OptionOf.Text("--backend", [], "cpu,cuda", "Where the model runs, one after the other: cpu, cuda, vulkan, reference, or one of their variants, as 'devices' lists them; cpu when not given.");
     private readonly Option<long?> _layers = ModelArguments.GpuLayers();
     private readonly Option<long?> _curve = OptionOf.Whole("--curve", [], "Also follow time and memory from token 1 to N.", 1, int.MaxValue, "100000");
     private readonly Option<float?> _budget = OptionOf.Number("--budget", [], "Seconds that one measurement may take; 15 when not given.", 0.01f, 86400, "15");
@@ -171,7 +171,9 @@ internal sealed class BenchCommand : Verb
     {
         if (given is null) return ["cpu"];
         string?[] names = [.. given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(BackendSelector.Spell)];
-        return names.Length > 0 && !names.Contains(null) && !names.Contains("auto") ? [.. names.OfType<string>()]
-            : throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {BackendSelector.Choices}, separated by commas.");
+        if (names.Length == 0 || names.Contains(null) || names.Contains("auto"))
+            throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {BackendSelector.Choices}, separated by commas.");
+        foreach (string name in names.OfType<string>().Where(name => BackendSelector.WhyNot(name) is not null)) BackendSelector.Create(name).Dispose();   // which says why, before anything is measured
+        return [.. names.OfType<string>()];
     }
 }

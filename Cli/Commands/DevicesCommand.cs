@@ -51,10 +51,10 @@ internal sealed class DevicesCommand : Verb
     {
         const string Cpu = "cpu";
         if (path is null)
-            return BackendSelector.FirstGpu is string gpu ? (gpu, $"for a model that has room there, else {Cpu}; 'devices -m FILE' says it of one") : (Cpu, null);
+            return BackendSelector.FirstGpu is string gpu ? (gpu, $"for a model that has room there, else {Cpu}; 'devices -m FILE' says it of one") : (Cpu, BackendSelector.WhySoftwareIsLeft);
         using GgufFile file = ModelLocator.Named(path, "give -m the path of a .gguf file").Open();
         using IBackend chosen = BackendSelector.Choose(Model.PlanOf(file.Metadata, file), file, null, out string? whyNot);
-        return (chosen.Name, whyNot);
+        return (chosen.Name, whyNot ?? (chosen.Name == Cpu ? BackendSelector.WhySoftwareIsLeft : null));
     }
 
     /// <summary>The processor held to fewer instructions is a backend to compare with; of GPUs every one is listed.</summary>

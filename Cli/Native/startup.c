@@ -4,7 +4,8 @@
  * 1. On x86-64, code compiled for x86-64-v3 dies with SIGABRT inside the runtime on an older processor, before Main.
  *    The constructor here runs earlier and says in words what is missing (exit code 3).
  * 2. Weights are read through a memory map. When the file behind it shrinks, the kernel raises SIGBUS in whatever
- *    thread touches a lost page; managed code cannot catch that. The handler says so in words (exit code 1).
+ *    thread touches a lost page; managed code cannot catch that. The handler says so in words (exit code 1). A driver's library
+ *    that ends too soon does the same to whoever loads it.
  * 3. Where memory is limited so that the runtime cannot even start, it ends without a word (exit code 255, or a fault); the words are
  *    here (exit code 1).
  * 4. A file that outgrows "ulimit -f" is an error of the write, which the program handles, not the end of the process (SIGXFSZ).
@@ -15,6 +16,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,9 +36,65 @@ static void say(const char *text)
     }
 }
 
+/* The number in base 16 that *text begins with; *text goes on behind it. */
+static uintptr_t take_hex(const char **text)
+{
+    uintptr_t value = 0;
+    for (;; (*text)++) {
+        char c = **text;
+        if (c >= '0' && c <= '9')
+            value = value * 16 + (uintptr_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            value = value * 16 + (uintptr_t)(c - 'a' + 10);
+        else
+            return value;
+    }
+}
+
+/* The path of the library that is mapped at an address, in line; NULL where something else is. A longer path counts as none. */
+static const char *library_at(uintptr_t address, char *line, size_t room)
+{
+    int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+    char piece[1024];
+    ssize_t count = 0, next = 0;
+    const char *found = NULL;
+    while (maps >= 0 && (next < count || (next = 0, count = read(maps, piece, sizeof piece)) > 0)) {
+        char c = piece[next++];
+        if (c != '\n') {
+            if (length < room - 1)
+                line[length++] = c;
+            continue;
+        }
+        line[length] = 0;
+        length = 0;
+        const char *at = line;
+        uintptr_t from = take_hex(&at), to = *at == '-' ? (at++, take_hex(&at)) : 0;
+        if (address < from || address >= to)
+            continue;
+        const char *path = strchr(at, '/');
+        found = path != NULL && strstr(path, ".so") != NULL ? path : NULL;
+        break;
+    }
+    if (maps >= 0)
+        close(maps);
+    return found;
+}
+
 static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
+    static char busy;
+    while (__atomic_exchange_n(&busy, 1, __ATOMIC_RELAXED))
+        pause();   /* another thread has met the end of the file too, and is saying so */
+    char line[1024];
+    const char *library = info->si_code == BUS_ADRERR ? library_at((uintptr_t)info->si_addr, line, sizeof line) : NULL;
+    if (library != NULL) {
+        say("mambart: the library '");
+        say(library);
+        say("' ends too soon, as a damaged one does; install what it belongs to anew, or give --backend cpu, which loads no driver\n");
+        _exit(1);
+    }
     if (info->si_code == BUS_ADRERR) {
         say("mambart: the model file was changed or truncated while it was in use; "
             "start again with a stable file (replace models by rename, not by writing over them)\n");
@@ -191,7 +249,7 @@ __attribute__((constructor(101))) static void mambart_startup(void)
 #ifdef MAMBART_NEEDS_X86_64_V3
     require_x86_64_v3();
 #endif
-    watch(SIGBUS, on_bus_error, SA_RESETHAND);
+    watch(SIGBUS, on_bus_error, 0);
     watch(SIGSEGV, on_fault, 0);
     watch(SIGABRT, on_abort, 0);
     signal(SIGXFSZ, SIG_IGN);

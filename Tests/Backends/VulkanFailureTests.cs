@@ -25,7 +25,7 @@ public sealed unsafe class VulkanFailureTests
 
     [Theory]
     [InlineData(Result.ErrorIncompatibleDriver, "the loader finds no driver for any device; install")]
-    [InlineData(Result.ErrorOutOfHostMemory, "no instance can be made: vkCreateInstance failed with ErrorOutOfHostMemory (the host")]
+    [InlineData(Result.ErrorOutOfHostMemory, "no instance can be made: vkCreateInstance failed with ErrorOutOfHostMemory, which the loader also says where it cannot read")]
     [InlineData(Result.ErrorInitializationFailed, "no instance can be made: vkCreateInstance failed with ErrorInitializationFailed")]
     public void Open_NoInstance_SaysWhy(Result result, string why)
     {

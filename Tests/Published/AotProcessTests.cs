@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Xunit;
 
 namespace MambaRT.Tests;
@@ -74,6 +75,23 @@ public sealed class AotProcessTests
         _ = rest.Result;
         Assert.Equal(1, process.ExitCode);
         Assert.Contains("stable file", error, StringComparison.Ordinal);   // said between tokens by the check, within one by the signal handler
+    }
+
+    /// <summary>A driver that was copied in part: who loads it reads beyond its end.</summary>
+    [PublishedFact(Needs = Needs.Linux)]
+    public void Devices_DriverIsCutShort_NamesIt()
+    {
+        using var folder = new TemporaryFolder();
+        string driver = folder["libcuda.so.1"];
+        using (FileStream whole = File.OpenRead(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "libcoreclr.so")), cut = File.Create(driver))
+        {
+            byte[] start = new byte[3000];
+            whole.ReadExactly(start);
+            cut.Write(start);
+        }
+        PublishedBinary.Result result = PublishedBinary.RunExecutable("/bin/sh", "", "-c", $"LD_LIBRARY_PATH='{Path.GetDirectoryName(driver)}' exec '{PublishedBinary.Path}' devices");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains($"the library '{driver}' ends too soon", Assert.Single(result.ErrorLines), StringComparison.Ordinal);
     }
 
     [PublishedFact(Needs = Needs.Linux)]

@@ -46,9 +46,13 @@ public static unsafe class CudaDriver
             DeviceCount = count;
             return count > 0 ? null : "the driver sees no device";
         }
-        catch (Exception e) when (e is CudaException or EntryPointNotFoundException)
+        catch (CudaException e)
         {
             return $"the driver cannot be used: {e.Message}";
+        }
+        catch (EntryPointNotFoundException e)
+        {
+            return $"the driver cannot be used, as its library lacks a function ({e.Message.TrimEnd('.')}); install NVIDIA's driver anew";
         }
     }
 }

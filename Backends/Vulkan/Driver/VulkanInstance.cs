@@ -57,6 +57,8 @@ internal sealed unsafe class VulkanInstance : IDisposable
         Instance instance;
         Result result = api.CreateInstance(&create, null, &instance);
         if (result == Result.ErrorIncompatibleDriver) return Missing("the loader finds no driver for any device; install the GPU's driver, or Mesa's");
+        if (result == Result.ErrorOutOfHostMemory)
+            return Missing("no instance can be made: vkCreateInstance failed with ErrorOutOfHostMemory, which the loader also says where it cannot read what names its drivers; check VK_DRIVER_FILES, or install the driver anew");
         if (result != Result.Success) return Missing($"no instance can be made: {new VulkanException("vkCreateInstance", result).Message}");
         api.CurrentInstance = instance;
         result = List(api, instance, out PhysicalDevice[] devices);
