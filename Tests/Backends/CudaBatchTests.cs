@@ -82,7 +82,7 @@ public sealed class CudaBatchTests
     /// <summary>Layers whose products go by boxes (batch_boxes.h) on a device of many multiprocessors: outputs and columns that fill no box, columns shared by blocks, more boxes than a ring has, two blocks a multiprocessor.</summary>
     private static readonly Layer[] BoxedLayers = [new(2040, 24, 16) { Width = 1000 }, new(2112, 0, 64) { Width = 1000 }, new(4224, 0, 32) { Width = 200 }, new(1024, 0, 64) { Width = 1000 }];
 
-    [MachineTheory(Needs.Cuda)]
+    [MachineTheory(Needs.CudaDevice)]
     [InlineData("F16", 9)]
     [InlineData("F16", 16)]
     [InlineData("F16", 32)]
