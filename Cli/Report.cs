@@ -6,8 +6,9 @@ namespace MambaRT.Cli;
 internal static class Report
 {
     /// <summary>One line for people.</summary>
-    public static string Line(GenerationStats stats, uint seed) =>
-        $"prompt {Show.Count(stats.PromptTokens)} tokens at {Show.Fixed(stats.PromptTokensPerSecond, 1)}/s{(stats.CachedTokens > 0 ? $" after {Show.Count(stats.CachedTokens)} known" : "")}, "
+    public static string Line(GenerationStats stats, uint seed) => stats is { PromptTokens: 0, GeneratedTokens: 0, Reason: StopReason.Cancelled }
+        ? $"stopped within the prompt, peak memory {Show.Bytes(ProcessMemory.Peak)}, seed {seed}"
+        : $"prompt {Show.Count(stats.PromptTokens)} tokens at {Show.Fixed(stats.PromptTokensPerSecond, 1)}/s{(stats.CachedTokens > 0 ? $" after {Show.Count(stats.CachedTokens)} known" : "")}, "
         + $"generated {Show.Count(stats.GeneratedTokens)} at {Show.Fixed(stats.GenerationTokensPerSecond, 1)}/s, "
         + $"first token after {Show.Fixed(stats.FirstToken.TotalMilliseconds, 0)} ms, peak memory {Show.Bytes(ProcessMemory.Peak)}, seed {seed}";
 

@@ -9,7 +9,7 @@ internal sealed class DevicesCommand : Verb
 {
     private readonly Option<string?> _model = OptionOf.Text("--model", ["-m"], "FILE", "Also say where this model, a .gguf file, runs without --backend.");
 
-    public DevicesCommand(Terminal terminal, Option<bool> json) : base("devices", "Lists what models can run on, best first, and what runs them without --backend.", terminal, json) =>
+    public DevicesCommand(Terminal terminal, Option<bool> json) : base("devices", "Lists what models can run on, and what runs them without --backend.", terminal, json) =>
         Options.Add(_model);
 
     public override string[] Examples => ["mambart devices", "mambart devices -m model.gguf", "mambart devices --json"];

@@ -38,7 +38,7 @@ internal sealed class ImatrixCommand : Verb
         int chunks = (int)Math.Min(tokens.Length / window, arguments.GetValue(_chunks) ?? int.MaxValue);
         if (chunks == 0)
             throw new FormatException($"'{path}' has {Show.Count(tokens.Length)} tokens and a chunk {Show.Count(window)}; use a longer text or a smaller -c.");
-        Terminal.Note($"{Show.Count(tokens.Length)} tokens, {Show.Count(chunks)} chunks of {Show.Count(window)}.");
+        Terminal.Note($"{Show.Count(tokens.Length)} tokens, {(chunks == 1 ? "one chunk" : $"{Show.Count(chunks)} chunks")} of {Show.Count(window)}.");
         CancellationToken cancel = Terminal.Interrupt.Begin();
         Progress.Run(Terminal, "Measuring", report => Feed(opened.Model, tokens, window, chunks, report, cancel));
         ImportanceMatrix matrix = collector.Build(opened.Model.Plan, output, Path.GetFileName(path), chunks, window);
