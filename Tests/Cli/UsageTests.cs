@@ -184,7 +184,7 @@ public sealed class UsageTests
         Assert.Equal(0, run.Code);
         string[] said = [.. run.ErrorLines.Where(line => !line.StartsWith("Uploading", StringComparison.Ordinal) && !line.StartsWith("Compiling", StringComparison.Ordinal))];
         Assert.Equal(2, said.Length);
-        Assert.Contains(BackendSelector.FirstGpu is null ? "there is no GPU" : "layers run on", said[0]);
+        Assert.Contains(BackendSelector.FirstGpu is not null ? "layers run on" : BackendSelector.WhySoftwareIsLeft is not null ? "is software in the place of a GPU" : "there is no GPU", said[0]);
         Assert.Contains("912.0 KiB", said[1]);
         Assert.Contains("cpu is no GPU", CommandLine.Run(["logits", "--tokens", "5", "--backend", "cpu", "-ngl", "99"]).Error);
     }
