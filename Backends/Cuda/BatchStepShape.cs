@@ -2,7 +2,7 @@ using static MambaRT.Backends.Cuda.Grid;
 
 namespace MambaRT.Backends.Cuda;
 
-/// <summary>How a product of batch_step.h is shared out among blocks, of which a multiprocessor has one at a time, or one of batch_boxes.h, of which it has two.</summary>
+/// <summary>How a product of batch_step.h is shared out among blocks, of which a multiprocessor has one at a time, or one of batch_boxes.h, of which it has one or two.</summary>
 /// <param name="Rows">Rows of x at most.</param>
 /// <param name="Blocks">Blocks of outputs.</param>
 /// <param name="Splits">Blocks that share the columns.</param>
@@ -13,10 +13,7 @@ internal readonly record struct BatchStepShape(int Rows, int Blocks, int Splits,
     /// <summary>Rows of the products that they are quicker for, and outputs of a block.</summary>
     public const int LeastRows = 16, MostRows = 32, Outputs = 64;
 
-    /// <summary>Columns of a box.</summary>
-    public const int BoxColumns = 64;
-
-    private const int LeastBoxes = 4, BoxAlignment = 1024;
+    private const int BoxColumns = 64, LeastBoxes = 4, BoxAlignment = 1024;
 
     /// <summary>Boxes on their way: with 5, 7, 10 and 16 32 sequences of mamba-1.4b go at 14,851, 15,760, 16,484 and 16,335 tokens/s, of mamba-2.8b at 8,572, 8,787, 8,721 and 8,344.</summary>
     private const int MostStages = 10;
@@ -43,7 +40,7 @@ internal readonly record struct BatchStepShape(int Rows, int Blocks, int Splits,
         (IsByBoxes ? BoxAlignment + Stages * StageBytes : Math.Max(Groups * Rows * (Columns + Padding) * sizeof(ushort), Pieces * Rows * (Outputs + 4) * sizeof(float)))
         + (convolves ? (3 * Rows + 4 + 1) * Outputs * sizeof(float) : 0);
 
-    /// <summary>One round of blocks by boxes, two a multiprocessor where there are more outputs; null where that leaves most of the device idle, and narrow tiles serve.</summary>
+    /// <summary>Blocks by boxes, two a multiprocessor where outputs ask for more blocks than it has; null where that leaves most of the device idle, and narrow tiles serve.</summary>
     /// <param name="rows">Rows at most.</param>
     /// <param name="outputs">Of the product.</param>
     /// <param name="depth">Its inner dimension.</param>

@@ -12,10 +12,8 @@ struct BatchBoxesArguments {
 };
 
 /// Sizes of a block: four warps multiply, the fifth copies.
-template<int R> struct BoxTile {
-    static constexpr int Rows = R, Pieces = 1, Multipliers = 128, Askers = Multipliers, Threads = Multipliers + 32, Outputs = 64, Columns = 64, MostStages = 10;
-    static constexpr int XBytes = Rows * Columns * 2, StageBytes = XBytes + Outputs * Columns * 2;
-    static constexpr int SumPitch = Outputs + 4, Quads = Outputs / 4, AllFours = Rows * Quads, Fours = (AllFours + Threads - 1) / Threads;
+template<int R> struct BoxTile : FinishedTile<R, 64, 160, 128, 1> {
+    static constexpr int Multipliers = 128, Columns = 64, MostStages = 10, XBytes = R * Columns * 2, StageBytes = XBytes + 64 * Columns * 2;
 };
 
 /// A block's boxes, and the ring of them.
@@ -25,7 +23,7 @@ template<class Tile> struct Boxes {
     int stages, first, count;
 
     MEMBER u32 stage(int s) const { return base + s * Tile::StageBytes; }
-    /// Blocks begin at different boxes: where all ask for the same one of x at a time, the part of the cache that has it answers one after the other.
+    /// Blocks begin at different boxes, so that they do not all ask for the same one of x at a time.
     MEMBER int column(int box) const { return (first + (box + BLOCK_X) % count) * Tile::Columns; }
     MEMBER void bring_weights(int box, int s) const {
         barrier_expect(full + 8 * s, Tile::StageBytes);

@@ -17,10 +17,15 @@ struct BatchStepArguments {
 /// Steps of 32 columns that a warp makes of a group.
 static constexpr int GroupSteps = 4;
 
-/// Sizes of a block of Abreast · Split warps: rows of x, in shared memory at a stride whose eights of lanes read different banks; fours of neighbouring outputs.
-template<int R, int Abreast, int Split> struct StepTile {
-    static constexpr int Rows = R, Pieces = Split, Threads = 32 * Abreast * Split, Askers = Threads, Outputs = 16 * Abreast, Columns = 32 * GroupSteps * Split, Chunks = Columns / 8, Tiles = Rows / 8, XPitch = Columns + 32;
-    static constexpr int GroupBytes = Rows * XPitch * 2, SumPitch = Outputs + 4, Quads = Outputs / 4, AllFours = Rows * Quads, Fours = (AllFours + Threads - 1) / Threads;
+/// What a block's threads finish: fours of neighbouring outputs of each row of x, whose sums lie in pieces; some of the threads ask for what convolutions need.
+template<int R, int AllOutputs, int AllThreads, int AllAskers, int AllPieces> struct FinishedTile {
+    static constexpr int Rows = R, Outputs = AllOutputs, Threads = AllThreads, Askers = AllAskers, Pieces = AllPieces;
+    static constexpr int SumPitch = Outputs + 4, Quads = Outputs / 4, AllFours = Rows * Quads, Fours = (AllFours + Threads - 1) / Threads;
+};
+
+/// Sizes of a block of Abreast · Split warps: rows of x, in shared memory at a stride whose eights of lanes read different banks.
+template<int R, int Abreast, int Split> struct StepTile : FinishedTile<R, 16 * Abreast, 32 * Abreast * Split, 32 * Abreast * Split, Split> {
+    static constexpr int Columns = 32 * GroupSteps * Split, Chunks = Columns / 8, Tiles = R / 8, XPitch = Columns + 32, GroupBytes = R * XPitch * 2;
 };
 
 /// The weights of a group that a lane has: of rows lane ÷ 4 and eight further eight columns each, which follow one another; x is read in the same order.
@@ -193,9 +198,6 @@ template<class Type, int Rows, int Abreast, int Split> TEMPLATE_DEVICE void batc
     start_dependents();
     int rows = l.batch.counts[l.rows], depth = l.weights.columns, lane = THREAD & 31, warp = THREAD / 32, piece = warp % Split, track = warp / Split;
     int all = (depth + Tile::Columns - 1) / Tile::Columns, share = (all + t.parts.splits - 1) / t.parts.splits, begin = BLOCK_Y * share, groups = all - begin < share ? all - begin : share;
-    SHARED u64 ready[MostGroups];
-    XColumns columns{t.x, rows, depth, begin * Tile::Columns, groups, memory};
-    XRows<Tile>::begin(columns, ready);
     WeightRows weights;
     weights.begin(l.weights, BLOCK_X * Tile::Outputs + 16 * track, begin * Tile::Columns, Tile::Columns, piece * (32 * GroupSteps));
     GroupWeights even, odd;
@@ -206,7 +208,7 @@ template<class Type, int Rows, int Abreast, int Split> TEMPLATE_DEVICE void batc
     if (a.taps) room.ask(a, rows);
 
     wait_for_inputs();
-    XRows<Tile>::ask(columns, ready);
+    XRows<Tile>::ask(XColumns{t.x, rows, depth, begin * Tile::Columns, groups, memory});
     float sums[Tiles][4];
     UNROLL
     for (int j = 0; j < Tiles; j++)
@@ -214,11 +216,11 @@ template<class Type, int Rows, int Abreast, int Split> TEMPLATE_DEVICE void batc
         for (int q = 0; q < 4; q++) sums[j][q] = 0;
     const u16* x = (const u16*)memory + lane / 4 * Tile::XPitch + piece * (32 * GroupSteps) + lane % 4 * 8;
     for (int g = 0; g < groups; g += 2) {
-        XRows<Tile>::await(ready, g);
+        XRows<Tile>::await();
         multiply_group<Type, Tile>(sums, even, x + g * (Tile::GroupBytes / 2));
         if (g + 2 < groups) weights.fetch(even, (g + 2) * Tile::Columns);
         if (g + 1 == groups) break;
-        XRows<Tile>::await(ready, g + 1);
+        XRows<Tile>::await();
         multiply_group<Type, Tile>(sums, odd, x + (g + 1) * (Tile::GroupBytes / 2));
         if (g + 3 < groups) weights.fetch(odd, (g + 3) * Tile::Columns);
     }

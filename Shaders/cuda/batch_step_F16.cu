@@ -1,3 +1,3 @@
-// targets: sm_80 sm_90a
+// targets: sm_80
 #include "batch_step.h"
 STEP_KERNELS(F16, Half)
