@@ -34,6 +34,12 @@ internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu
         return true;
     }
 
+    /// <summary>Refuses a backend that this machine cannot run, as making it does, and makes none that it can.</summary>
+    public static void Require(string name)
+    {
+        if (BackendSelector.WhyNot(name) is not null) BackendSelector.Create(name).Dispose();   // which says why
+    }
+
     public void Dispose() => _backend?.Dispose();
 
     private bool IsAuto => name is null or "auto";
@@ -58,7 +64,7 @@ internal sealed class BackendChoice(string? name, int? gpuLayers, CpuOptions cpu
         int there = Math.Min(layers, plan.Layers.Length);
         if (there == 0 && !IsAuto)
         {
-            if (BackendSelector.WhyNot(gpu) is not null) BackendSelector.Create(gpu).Dispose();   // which says why
+            Require(gpu);
             Note = $"No layer runs on {gpu}: the model runs on cpu.";
         }
         if (there > 0 && there < plan.Layers.Length) Note = $"The last {(there == 1 ? "" : $"{there} ")}of {plan.Layers.Length} layers {(there == 1 ? "runs" : "run")} on {gpu}, those before on cpu.";

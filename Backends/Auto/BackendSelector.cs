@@ -84,7 +84,9 @@ public static class BackendSelector
     }
 
     /// <summary>What "auto" tries, best first: the GPUs there are, without software in their place.</summary>
-    private static IEnumerable<string> Gpus => Names.Where(IsGpu).Where(name => CountOf(name) > 0).SelectMany(DevicesOf).Where(name => !IsSoftware(name));
+    private static IEnumerable<string> Gpus => GpusAndSoftware.Where(name => !IsSoftware(name));
+
+    private static IEnumerable<string> GpusAndSoftware => Names.Where(IsGpu).Where(name => CountOf(name) > 0).SelectMany(DevicesOf);
 
     /// <summary>Makes what runs the last layers of a model and its head on a GPU and those before on the CPU; one of the two alone where the other has nothing to do. The caller disposes it.</summary>
     /// <param name="gpu">The GPU's name, as for <see cref="Create"/>.</param>
@@ -110,7 +112,7 @@ public static class BackendSelector
     }
 
     /// <summary>Why "auto" takes no GPU where software stands in the place of one, as a sentence; null where there is a GPU, or neither.</summary>
-    public static string? WhySoftwareIsLeft => FirstGpu is null && Names.Where(IsGpu).Where(name => CountOf(name) > 0).SelectMany(DevicesOf).FirstOrDefault(IsSoftware) is string software
+    public static string? WhySoftwareIsLeft => FirstGpu is null && GpusAndSoftware.FirstOrDefault(IsSoftware) is string software
         ? $"{software} is software in the place of a GPU, and is taken only by --backend {software}" : null;
 
     /// <summary>The first GPU of this machine that can be used; null where there is none.</summary>

@@ -173,7 +173,7 @@ internal sealed class BenchCommand : Verb
         string?[] names = [.. given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(BackendSelector.Spell)];
         if (names.Length == 0 || names.Contains(null) || names.Contains("auto"))
             throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {BackendSelector.Choices}, separated by commas.");
-        foreach (string name in names.OfType<string>().Where(name => BackendSelector.WhyNot(name) is not null)) BackendSelector.Create(name).Dispose();   // which says why, before anything is measured
+        foreach (string name in names.OfType<string>()) BackendChoice.Require(name);   // before anything is measured
         return [.. names.OfType<string>()];
     }
 }

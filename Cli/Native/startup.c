@@ -51,7 +51,18 @@ static uintptr_t take_hex(const char **text)
     }
 }
 
-/* The path of the library that is mapped at an address, in line; NULL where something else is. A longer path counts as none. */
+/* Whether a path is that of a shared library: "libx.so", "libx.so.1", and what the kernel says of one that was deleted; "x.song.gguf" is none. */
+static int is_library(const char *path)
+{
+    for (const char *at = path; (at = strstr(at, ".so")) != NULL;) {
+        at += 3;
+        if (*at == 0 || *at == ' ' || (*at == '.' && at[1] >= '0' && at[1] <= '9'))
+            return 1;
+    }
+    return 0;
+}
+
+/* The path of the library that is mapped at an address, in line, cut to what that holds and without control characters; NULL where something else is mapped. */
 static const char *library_at(uintptr_t address, char *line, size_t room)
 {
     int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
@@ -63,7 +74,7 @@ static const char *library_at(uintptr_t address, char *line, size_t room)
         char c = piece[next++];
         if (c != '\n') {
             if (length < room - 1)
-                line[length++] = c;
+                line[length++] = (unsigned char)c < ' ' || c == 127 ? '?' : c;
             continue;
         }
         line[length] = 0;
@@ -73,7 +84,7 @@ static const char *library_at(uintptr_t address, char *line, size_t room)
         if (address < from || address >= to)
             continue;
         const char *path = strchr(at, '/');
-        found = path != NULL && strstr(path, ".so") != NULL ? path : NULL;
+        found = path != NULL && is_library(path) ? path : NULL;
         break;
     }
     if (maps >= 0)

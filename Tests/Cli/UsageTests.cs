@@ -189,6 +189,19 @@ public sealed class UsageTests
         Assert.Contains("cpu is no GPU", CommandLine.Run(["logits", "--tokens", "5", "--backend", "cpu", "-ngl", "99"]).Error);
     }
 
+    /// <summary>Also where none of a model's layers would run on it, and before anything is measured.</summary>
+    [Theory]
+    [InlineData("logits", "--tokens", "5", "-ngl", "0")]
+    [InlineData("bench", "--budget", "0.01", "--prompt", "8")]
+    public void Backend_DeviceThatIsNotThere_IsRefused(params string[] verb)
+    {
+        CommandLine run = CommandLine.Run([.. verb, "--backend", "vulkan:99"]);
+
+        Assert.NotEqual(0, run.Code);
+        Assert.StartsWith("Vulkan: ", Assert.Single(run.ErrorLines));
+        Assert.Empty(run.Output);
+    }
+
     [MachineTheory(Needs.Cuda)]
     [InlineData("cuda:99")]
     [InlineData("cuda:99:exact")]
