@@ -23,8 +23,7 @@ template<class Tile> struct Boxes {
     int stages, first, count;
 
     MEMBER u32 stage(int s) const { return base + s * Tile::StageBytes; }
-    /// Blocks begin at different boxes, so that they do not all ask for the same one of x at a time.
-    MEMBER int column(int box) const { return (first + (box + BLOCK_X) % count) * Tile::Columns; }
+    MEMBER int column(int box) const { return (first + box) * Tile::Columns; }
     MEMBER void bring_weights(int box, int s) const {
         barrier_expect(full + 8 * s, Tile::StageBytes);
         copy_box(stage(s) + Tile::XBytes, t.w, column(box), BLOCK_X * Tile::Outputs, full + 8 * s);
@@ -81,6 +80,7 @@ template<class Type, int Rows> TEMPLATE_DEVICE void batch_boxes(const BatchBoxes
     if (THREAD == Tile::Multipliers) boxes.bring();
     sync_warp();
     if (a.taps && THREAD < Tile::Multipliers) room.ask(a, rows);
+    commit_copies();    // or there is nothing that is waited for
     wait_for_inputs();
     float sums[Rows / 2] = {};
     F4 add[Tile::Fours];

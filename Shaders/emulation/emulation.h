@@ -79,13 +79,14 @@ DEVICE int dot4_unsigned(int x, int y, int c) {
 /// What each lane of a warp holds, shown to all of them.
 extern "C" const void* emulated_share(const void* own, int bytes);
 
-static inline void copy_async(void* to, const void* from, bool there) {
-    if (there) memcpy(to, from, 16);
-    else memset(to, 0, 16);
-}
-static inline void copy_word_async(void* to, const void* from) { memcpy(to, from, 4); }
-static inline void commit_copies() { }
-template<int Left> inline void wait_copies() { }
+/// A copy is done when its thread waits for the group that it was committed in, and not before.
+extern "C" void emulated_copy(void* to, const void* from, int bytes);
+extern "C" void emulated_commit();
+extern "C" void emulated_await(int left);
+static inline void copy_async(void* to, const void* from, bool there) { emulated_copy(to, there ? from : nullptr, 16); }
+static inline void copy_word_async(void* to, const void* from) { emulated_copy(to, from, 4); }
+static inline void commit_copies() { emulated_commit(); }
+template<int Left> inline void wait_copies() { emulated_await(Left); }
 static inline void load_matrices(u32 to[4], const void* row) {
     const void* const* rows = (const void* const*)emulated_share(&row, sizeof row);
     for (int m = 0; m < 4; m++) to[m] = ((const u32*)rows[8 * m + THREAD % 32 / 4])[THREAD % 4];

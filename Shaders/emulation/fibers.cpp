@@ -68,6 +68,11 @@ void leave() {
     switch_stacks(&stacks[from], stacks[next]);
 }
 
+/// Copies of a thread that it has not waited for, oldest first, with the number of the group that each is in once that is committed.
+struct Copy { void* to; const void* from; int bytes, group; };
+constexpr int MostCopies = 512;
+struct Copies { Copy* all; int count, groups; } copies[MostThreads];
+
 void release_block() {
     arrived = 0;
     for (int i = 0; i < threads; i++)
@@ -77,6 +82,7 @@ void release_block() {
 void run_thread() {
     kernel(arguments);
     states[current] = Done;
+    copies[current].count = copies[current].groups = 0;
     alive--;
     warps[current / 32].alive--;
     if (warps[current / 32].arrived > 0) {
@@ -98,6 +104,30 @@ extern "C" void emulated_yield() {
     }
     current = emulated.thread = next;
     switch_stacks(&stacks[from], stacks[next]);
+}
+
+extern "C" void emulated_copy(void* to, const void* from, int bytes) {
+    Copies& own = copies[current];
+    if (!own.all) own.all = (Copy*)malloc(MostCopies * sizeof(Copy));
+    if (own.count == MostCopies) {
+        fprintf(stderr, "emulation: a thread has more than %d copies on their way\n", MostCopies);
+        abort();
+    }
+    own.all[own.count++] = Copy{to, from, bytes, own.groups};
+}
+
+extern "C" void emulated_commit() { copies[current].groups++; }
+
+extern "C" void emulated_await(int left) {
+    Copies& own = copies[current];
+    int done = 0;
+    for (; done < own.count && own.all[done].group < own.groups - left; done++) {
+        const Copy& copy = own.all[done];
+        if (copy.from) memcpy(copy.to, copy.from, copy.bytes);
+        else memset(copy.to, 0, copy.bytes);
+    }
+    own.count -= done;
+    memmove(own.all, own.all + done, own.count * sizeof(Copy));
 }
 
 extern "C" void emulated_meet_group() {

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
 using Xunit;
 
@@ -34,5 +35,23 @@ public sealed class ShaderTests
 
         string[] apart = [.. names.Except(made).Concat(made.Except(names))];
         Assert.True(apart.Length == 0, $"A source, or what was compiled of it, is missing: {string.Join(", ", apart)}. Run Shaders/build-{compiled}.sh.");
+    }
+
+    /// <summary>Copies to shared memory that are in no group are waited for by nobody: a kernel reads what was there before, now and then.</summary>
+    [Fact]
+    public void Cuda_KernelsThatCopyAhead_CommitWhatTheyWaitFor()
+    {
+        int copying = 0;
+        foreach (string path in Directory.EnumerateFiles(Path.Combine(Shaders, "compiled", "cuda"), "*.ptx.br", SearchOption.AllDirectories))
+        {
+            using var reader = new StreamReader(new BrotliStream(File.OpenRead(path), CompressionMode.Decompress));
+            foreach (string kernel in reader.ReadToEnd().Split(".visible .entry ")[1..])
+            {
+                if (!kernel.Contains("cp.async.ca.", StringComparison.Ordinal) && !kernel.Contains("cp.async.cg.", StringComparison.Ordinal)) continue;
+                copying++;
+                Assert.True(kernel.Contains("cp.async.commit_group", StringComparison.Ordinal), $"{Path.GetFileName(path)}: {kernel[..kernel.IndexOf('(')]} copies, and commits nothing.");
+            }
+        }
+        Assert.True(copying > 20, $"{copying} kernels copy ahead.");
     }
 }
