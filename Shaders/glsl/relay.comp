@@ -85,22 +85,30 @@ void bring(uint columns, uint quads, uint padded, uint id) {
   Floats weight = Floats(address(NormWeight));
   float square = 0.0;
   for (uint first = id; first < padded * quads * 4; first += 4 * THREADS) {
-    // Not loops: what is read one after the other must stay in registers.
+    // Not loops: what is read one after the other must stay in registers. Nor choices, beyond the last column the last is read again: one read for which there is a
+    // choice is waited for before the next (mamba-130m on an H200: 2,925 tokens/s with, 3,220 without).
     float w0 = 1.0, w1 = 1.0, w2 = 1.0, w3 = 1.0;
     uvec2 s0, s1, s2, s3, g0, g1, g2, g3;
-#define WEIGH(w, c) if (kind != 0 && c < columns) w = weight.at[c];
-#define LOOK(s, g, c) { s = g = uvec2(0, run); if (c < columns) { s = look(from + c); if (kind == Gated) g = look(gate + c); } }
+#define LOOK(s, c) s = look(from + min(c, columns - 1));
+#define LOOK_GATE(g, c) g = look(gate + min(c, columns - 1));
 #define PUT(s, g, w, c) if (c < padded * quads * 4) { \
-      float v = uintBitsToFloat(s.x); \
+      float v = c < columns ? uintBitsToFloat(s.x) : 0.0; \
       if (kind == Gated) v *= silu(uintBitsToFloat(g.x)); \
       square += v * v; \
       uint quad = c / 4; \
       xs[quad % quads * padded + quad / quads][c % 4] = v * w; }
     uint c0 = first, c1 = first + THREADS, c2 = first + 2 * THREADS, c3 = first + 3 * THREADS, polls = 0;
-    WEIGH(w0, c0) WEIGH(w1, c1) WEIGH(w2, c2) WEIGH(w3, c3)
+    if (kind != 0) {
+      w0 = weight.at[min(c0, columns - 1)];
+      w1 = weight.at[min(c1, columns - 1)];
+      w2 = weight.at[min(c2, columns - 1)];
+      w3 = weight.at[min(c3, columns - 1)];
+    }
+    g0 = g1 = g2 = g3 = uvec2(0, run);
     uvec4 x, z;
     do {
-      LOOK(s0, g0, c0) LOOK(s1, g1, c1) LOOK(s2, g2, c2) LOOK(s3, g3, c3)
+      LOOK(s0, c0) LOOK(s1, c1) LOOK(s2, c2) LOOK(s3, c3)
+      if (kind == Gated) { LOOK_GATE(g0, c0) LOOK_GATE(g1, c1) LOOK_GATE(g2, c2) LOOK_GATE(g3, c3) }
       x = uvec4(s0.y, s1.y, s2.y, s3.y);
       z = uvec4(g0.y, g1.y, g2.y, g3.y);
     } while ((any(notEqual(x, uvec4(run))) || any(notEqual(z, uvec4(run)))) && again(polls));
@@ -135,6 +143,11 @@ void embed(uint id) {
   }
 }
 
+// The next phase takes the place of the last.
+void putDown(uint next, uint id) {
+  if (id < WORDS) phases[WORDS - here + id] = next;
+}
+
 void main() {
   uint id = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID, lane = gl_SubgroupInvocationID;
   run = batch[10];
@@ -146,15 +159,26 @@ void main() {
   for (uint phase = 0; phase < phaseCount; phase++) {
     here = phase % 2 * WORDS;
     uint kind = word(Kind), next = id < WORDS && phase + 1 < phaseCount ? program[(phase + 1) * WORDS + id] : 0;   // which is on its way until it is put down
-    if (kind == Multiplies) beginProduct(lane);
-    if (kind == Scans) readChannel(min(channelNumber(id), word(Channels) - 1), id % SHARING);
-    barrier();
-    if (kind == Multiplies) bring(word(ColumnCount), quadsOfUnit(), groupsOfRow() * TOGETHER * LANES, id);
-    if (kind == Scans) bringReads(id);
-    if (id < WORDS) phases[WORDS - here + id] = next;
-    barrier();
-    if (kind == Multiplies) multiply(lane);
-    else if (kind == Scans) scan(id);
-    else embed(id);
+    // Each kind by itself: where kinds come together what is on its way is waited for (3,295 tokens/s so, 3,485 as it is).
+    if (kind == Multiplies) {
+      beginProduct(lane);
+      barrier();
+      bring(word(ColumnCount), quadsOfUnit(), groupsOfRow() * TOGETHER * LANES, id);
+      putDown(next, id);
+      barrier();
+      multiply(lane);
+    } else if (kind == Scans) {
+      readChannel(min(channelNumber(id), word(Channels) - 1), id % SHARING);
+      barrier();
+      bringReads(id);
+      putDown(next, id);
+      barrier();
+      scan(id);
+    } else {
+      barrier();
+      putDown(next, id);
+      barrier();
+      embed(id);
+    }
   }
 }

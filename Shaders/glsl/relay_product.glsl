@@ -8,8 +8,10 @@ bool convolves(uint row) { return (word(Flags) & Convolves) != 0 && row - word(C
 Ends endsOf(uint row) {
   Ends e;
   uint flags = word(Flags), channel = row - word(ConvFirst), taps = word(TapCount), window = (slot * word(Channels) + channel) * (taps - 1);
-  e.bias = (flags & HasBias) != 0 ? Floats(address(Bias)).at[row] : 0.0;
-  e.residual = (flags & Adds) != 0 ? look(word(ResidualAt) + row) : uvec2(0, run);
+  e.bias = 0.0;
+  e.residual = uvec2(0, run);
+  if ((flags & HasBias) != 0) e.bias = Floats(address(Bias)).at[row];
+  if ((flags & Adds) != 0) e.residual = look(word(ResidualAt) + row);
   if (!convolves(row)) return e;
   e.added = (flags & HasConvBias) != 0 ? Floats(address(ConvBias)).at[channel] : 0.0;
   if (TAPS == 4) {
@@ -51,14 +53,15 @@ uint groupsOfRow() { return (unitsOfRow() + TOGETHER * LANES - 1) / (TOGETHER * 
 // What a thread has on its way: two groups, and where the next is.
 struct Product { uvec4 raw[2 * MOST]; uint scale[2 * MOST], row, group; Ends ends; } p;
 
-// Not loops: what is on its way must stay in registers, and nothing may stand between one and the next.
+// Not loops: what is on its way must stay in registers, and nothing may stand between one and the next; who has no rows left reads the first sixteen bytes again.
 #define FETCH(b, i) if (i < TOGETHER) { \
-    uint unit = first + i * LANES; \
+    uint unit = first + i * apart; \
     if (EVEN == 0) unit = min(unit, end); \
     p.raw[b + i] = weights.at[unit]; \
     if (bytes) p.scale[b + i] = uint(scales.at[unit >> 1]); }
-#define FETCH_GROUP(b) if (p.row < rows) { \
-    uint first = p.row * units + p.group * (TOGETHER * LANES) + lane, end = p.row * units + units - 1; \
+#define FETCH_GROUP(b) { \
+    bool has = p.row < rows; \
+    uint first = has ? p.row * units + p.group * (TOGETHER * LANES) + lane : 0, apart = has ? LANES : 0, end = has ? p.row * units + units - 1 : 0; \
     FETCH(b, 0) FETCH(b, 1) FETCH(b, 2) FETCH(b, 3) \
     if (++p.group == groups) { p.group = 0; p.row += workers(); } }
 
@@ -71,7 +74,7 @@ void beginProduct(uint lane) {
   p.group = 0;
   FETCH_GROUP(0)
   FETCH_GROUP(MOST)
-  if (own < rows) p.ends = endsOf(own);
+  p.ends = endsOf(min(own, rows - 1));
 }
 
 float meanOfSquares() {

@@ -45,7 +45,7 @@ void readChannel(uint channel, uint lane) {
   c.u = look(word(UAt) + channel);
   c.z = SSD != 0 ? uvec2(0, run) : look(word(ZAt) + channel);
   c.dt = rank == 0 ? look(word(DtAt) + head) : uvec2(0, run);
-  if (8 * lane < rank) c.weights = eightAt(channel * rank + 8 * lane);
+  if (rank != 0) c.weights = eightAt(channel * rank + min(8 * lane, rank - 8));
 }
 
 // A step of a recurrence. Threads that share a channel are neighbours, each with some of its states; dt's projection, where it has a rank, is made here.
