@@ -31,8 +31,8 @@ internal sealed class BatchStep(CudaModel model, DeviceWeights weights, ArenaMem
             Launch($"_{shape.Rows}", new BatchBoxesArguments
             {
                 Step = arguments,
-                X = halves.Maps[x.Data, halves.RowCount, linear.X.Width, x.Stride, shape.Rows],
-                W = halves.Maps[w.Data, w.Rows, w.Columns, (int)(w.Stride / sizeof(ushort)), BatchStepShape.Outputs],
+                X = model.Kernels.Maps.Of(x.Data, halves.RowCount, linear.X.Width, x.Stride, shape.Rows, model.Stream),
+                W = model.Kernels.Maps.Of(w.Data, w.Rows, w.Columns, (int)(w.Stride / sizeof(ushort)), BatchStepShape.Outputs, model.Stream),
                 Stages = shape.Stages,
             });
         }

@@ -33,7 +33,6 @@ internal sealed class HalfMemory : IDisposable
 
     public HalfMemory(Plan plan, DeviceWeights weights, BatchShape shape, CudaModel model)
     {
-        Maps = new TensorMaps(model.Stream);
         RowCount = Math.Max(shape.Tokens, shape.Outputs);
         _values = new Value?[plan.Registers.Length];
         Split = new SplitMemory(plan, weights, model.IsExact, model.HasTensorCores ? RowCount : 0);
@@ -63,9 +62,6 @@ internal sealed class HalfMemory : IDisposable
     }
 
     public long Bytes => _buffers.Sum(b => b.Bytes) + (_weights?.Bytes ?? 0) + (_parts?.Bytes ?? 0) + Split.Bytes;
-
-    /// <summary>Maps of the matrices of halves, here and among the weights.</summary>
-    public TensorMaps Maps { get; }
 
     /// <summary>Room for factors in several halves.</summary>
     public SplitMemory Split { get; }
@@ -106,7 +102,6 @@ internal sealed class HalfMemory : IDisposable
         _weights?.Dispose();
         _parts?.Dispose();
         Split.Dispose();
-        Maps.Dispose();
     }
 
     private HalfPointer Pointer(Value value, int column) => new() { Data = _buffers[value.Buffer].Address + (ulong)column * sizeof(ushort), Stride = value.Stride };

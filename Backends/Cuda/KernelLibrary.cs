@@ -29,6 +29,9 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
     /// <inheritdoc cref="CudaContext.MostSharedBytes"/>
     public int MostSharedBytes => context.MostSharedBytes;
 
+    /// <summary>Maps of the matrices that kernels copy boxes of.</summary>
+    public TensorMaps Maps { get; } = new();
+
     /// <summary>Compiles the modules that are not there yet, each on a thread of its own.</summary>
     public void Load(IEnumerable<KernelModule> modules)
     {
@@ -82,6 +85,7 @@ internal sealed class KernelLibrary(CudaContext context, int most) : IDisposable
         foreach (CudaModule module in _modules.Values) module.Dispose();
         _modules.Clear();
         _functions.Clear();
+        Maps.Dispose();
     }
 
     /// <summary>Whether kernels wait by themselves for what was launched before them, and so may be launched early.</summary>

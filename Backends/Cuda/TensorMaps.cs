@@ -4,12 +4,17 @@ using static MambaRT.Backends.Cuda.DriverAPINativeMethods;
 namespace MambaRT.Backends.Cuda;
 
 /// <summary>Descriptions of matrices of 16 bits for bulk copies, in device memory: boxes of some rows by 64 columns, zeros where a box reaches beyond the matrix.</summary>
-internal sealed unsafe class TensorMaps(CudaStream stream) : IDisposable
+/// <remarks>
+/// Where a map lies nothing else is ever written, as multiprocessors keep what they have read of maps, and no copy tells them (CUDA C++ Programming Guide, tensor
+/// maps in global memory). All that a device has run has them in common: 128 bytes for each place and shape that matrices have had. Any thread.
+/// </remarks>
+internal sealed unsafe class TensorMaps : IDisposable
 {
     private const int MapBytes = 128, MapsOfPiece = 512, BoxColumns = 64;
 
     private readonly Dictionary<Key, ulong> _maps = [];
     private readonly List<CudaDeviceMemory> _pieces = [];
+    private readonly Lock _adding = new();
 
     private readonly record struct Key(ulong Address, int Rows, int Columns, int Stride, int BoxRows);
 
@@ -19,15 +24,16 @@ internal sealed unsafe class TensorMaps(CudaStream stream) : IDisposable
     /// <param name="columns">Its columns.</param>
     /// <param name="stride">Elements from row to row, a multiple of eight.</param>
     /// <param name="boxRows">Rows of a box.</param>
-    public ulong this[ulong address, int rows, int columns, int stride, int boxRows]
+    /// <param name="stream">By which one that is new comes to the device, before this returns.</param>
+    public ulong Of(ulong address, int rows, int columns, int stride, int boxRows, CudaStream stream)
     {
-        get
+        var key = new Key(address, rows, columns, stride, boxRows);
+        lock (_adding)
         {
-            var key = new Key(address, rows, columns, stride, boxRows);
             if (_maps.TryGetValue(key, out ulong known)) return known;
             if (_maps.Count == _pieces.Count * MapsOfPiece) _pieces.Add(new CudaDeviceMemory((long)MapsOfPiece * MapBytes, "maps of matrices"));
             ulong at = _pieces[^1].Address + (ulong)(_maps.Count % MapsOfPiece * MapBytes);
-            Encode(key, at);
+            Encode(key, at, stream);
             return _maps[key] = at;
         }
     }
@@ -36,9 +42,10 @@ internal sealed unsafe class TensorMaps(CudaStream stream) : IDisposable
     {
         foreach (CudaDeviceMemory piece in _pieces) piece.Dispose();
         _pieces.Clear();
+        _maps.Clear();
     }
 
-    private void Encode(Key key, ulong to)
+    private static void Encode(Key key, ulong to, CudaStream stream)
     {
         const int Halves = 6, Swizzle128 = 3, Promote128 = 2;
         void* map = NativeMemory.AlignedAlloc(MapBytes, 64);

@@ -196,8 +196,8 @@ internal sealed class TensorProducts(CudaModel model, DeviceWeights weights, Are
         var product = new WgmmaArguments
         {
             Linear = arguments,
-            X = halves.Maps[x.Data, halves.RowCount * tile.XParts, op.X.Width, x.Stride, tile.Rows],
-            W = halves.Maps[w.Data, w.Rows * tile.WParts, w.Columns, (int)(w.Stride / sizeof(ushort)), tile.Columns],
+            X = model.Kernels.Maps.Of(x.Data, halves.RowCount * tile.XParts, op.X.Width, x.Stride, tile.Rows, model.Stream),
+            W = model.Kernels.Maps.Of(w.Data, w.Rows * tile.WParts, w.Columns, (int)(w.Stride / sizeof(ushort)), tile.Columns, model.Stream),
             Parts = parts,
             Scaled = factors.Scaled,
         };
