@@ -97,6 +97,11 @@ internal static class OptionOf
         HelpName = example,
         CustomParser = result =>
         {
+            if (result.Tokens.Count > 1)
+            {
+                result.AddError($"{Typed(result, name)} is there {result.Tokens.Count} times; give its numbers once, separated by commas, such as {example}.");
+                return null;
+            }
             string text = result.Tokens[0].Value;
             string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
             var numbers = new int[parts.Length];
@@ -118,7 +123,7 @@ internal static class OptionOf
         {
             try
             {
-                return ParseTokenIds(result.Tokens[0].Value);
+                return result.Tokens.Count == 1 ? ParseTokenIds(result.Tokens[0].Value) : throw new UsageException($"--tokens is there {result.Tokens.Count} times; give its ids once, separated by commas.");
             }
             catch (UsageException e)
             {
