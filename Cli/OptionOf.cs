@@ -95,13 +95,9 @@ internal static class OptionOf
     {
         Description = description,
         HelpName = example,
+        Arity = ArgumentArity.ExactlyOne,
         CustomParser = result =>
         {
-            if (result.Tokens.Count > 1)
-            {
-                result.AddError($"{Typed(result, name)} is there {result.Tokens.Count} times; give its numbers once, separated by commas, such as {example}.");
-                return null;
-            }
             string text = result.Tokens[0].Value;
             string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
             var numbers = new int[parts.Length];
@@ -119,11 +115,12 @@ internal static class OptionOf
     {
         Description = description,
         HelpName = "5,17,42",
+        Arity = ArgumentArity.ExactlyOne,
         CustomParser = result =>
         {
             try
             {
-                return result.Tokens.Count == 1 ? ParseTokenIds(result.Tokens[0].Value) : throw new UsageException($"--tokens is there {result.Tokens.Count} times; give its ids once, separated by commas.");
+                return ParseTokenIds(result.Tokens[0].Value);
             }
             catch (UsageException e)
             {
