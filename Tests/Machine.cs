@@ -41,6 +41,9 @@ internal enum Needs
 
     /// <summary>A Vulkan device, real or Mesa's lavapipe.</summary>
     Vulkan = 1024,
+
+    /// <summary>A Vulkan device that is no software: workgroups of one dispatch are under way together there.</summary>
+    VulkanCard = 2048,
 }
 
 /// <summary>Why this machine cannot run a test, asked when tests are discovered.</summary>
@@ -57,6 +60,7 @@ internal static class Machine
         (Needs.Cuda, new(() => CudaDriver.IsAvailable), "There is no CUDA device, and Shaders/build-emulation.sh's is not on LD_LIBRARY_PATH."),
         (Needs.CudaDevice, new(() => CudaDriver.IsAvailable && !EmulatedCuda.IsLoaded), "There is no CUDA device."),
         (Needs.Vulkan, new(() => VulkanBackend.WhyNot(0) is null), $"Vulkan: {VulkanBackend.WhyNot(0)}."),
+        (Needs.VulkanCard, new(() => VulkanBackend.WhyNot(0) is null && !VulkanBackend.IsSoftware(0)), "There is no Vulkan device, or it is software, whose workgroups follow each other."),
         (Needs.OtherThanLinux, new(() => !OperatingSystem.IsLinux()), "Linux does otherwise."),
         (Needs.EmulatedCuda, new(() => EmulatedCuda.IsLoaded), "The CUDA driver is not the emulated one (Shaders/build-emulation.sh)."),
     ];

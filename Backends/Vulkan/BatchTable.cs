@@ -23,7 +23,6 @@ internal sealed class BatchTable : IDisposable
     private readonly BatchShape _shape;
     private readonly VulkanBuffer? _host;
     private readonly Vk _api;
-    private int _fills;
 
     public BatchTable(BatchShape shape, VulkanDevice device)
     {
@@ -58,10 +57,15 @@ internal sealed class BatchTable : IDisposable
     public BufferSlice Memory(int turn) => _device.Whole.Part(turn * _turnBytes, _turnBytes);
 
     /// <summary>Writes a validated batch down; the one before in that turn must have run. Nothing is read there, as the host reads a device's memory slowly.</summary>
-    public void Fill(int turn, scoped in Batch batch, int outputs, HiddenTokens hidden)
+    /// <param name="turn">The turn, 0 or 1.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="outputs">Rows of outputs.</param>
+    /// <param name="hidden">Tokens that are not picked.</param>
+    /// <param name="place">Where a step in one dispatch has its values (<see cref="RelayStep.NextPlace"/>).</param>
+    public void Fill(int turn, scoped in Batch batch, int outputs, HiddenTokens hidden, int place)
     {
         int sequences = batch.Sequences.Length;
-        ReadOnlySpan<int> header = [batch.Tokens.Length, outputs, sequences, _slots, _starts, _lengths, _outputRows, _tokens, _sequenceOf, _picks, NextNumber()];
+        ReadOnlySpan<int> header = [batch.Tokens.Length, outputs, sequences, _slots, _starts, _lengths, _outputRows, _tokens, _sequenceOf, _picks, place];
         header.CopyTo(List(turn, 0, HeaderWords));
         batch.Tokens.CopyTo(List(turn, _tokens, _shape.Tokens));
         Span<int> sequenceOf = List(turn, _sequenceOf, _shape.Tokens), outputRows = List(turn, _outputRows, Math.Max(_shape.Outputs, 1));
@@ -84,9 +88,6 @@ internal sealed class BatchTable : IDisposable
         var region = new BufferCopy((ulong)(turn * _turnBytes), (ulong)(turn * _turnBytes), (ulong)_turnBytes);
         _api.CmdCopyBuffer(commands, _host.Handle, _device.Handle, 1, &region);
     }
-
-    /// <summary>What values of a run are known by among those of earlier ones (relay.comp): never 0, which memory begins with.</summary>
-    private int NextNumber() => _fills = _fills == -1 ? 1 : _fills + 1;
 
     private static void WritePick(in TokenPick pick, SequenceSpan span, int row, HiddenTokens hidden, Span<int> to)
     {

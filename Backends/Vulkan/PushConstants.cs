@@ -109,5 +109,5 @@ internal struct PickPush
 [StructLayout(LayoutKind.Sequential)]
 internal struct RelayPush
 {
-    public uint MostPolls, Phases, LogitsLow, LogitsHigh;
+    public uint MostPolls, Phases, LogitsLow, LogitsHigh, Values;
 }

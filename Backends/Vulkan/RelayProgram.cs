@@ -15,6 +15,8 @@ internal sealed class RelayProgram
 
     private const uint Embeds = 0, Multiplies = 1, Scans = 2;
 
+    private const uint NoForm = 4, MixedForms = 5;
+
     private readonly List<uint> _words = [];
     private readonly Dictionary<int, uint> _places = [];   // of registers, as last written
     private readonly Plan _plan;
@@ -22,9 +24,10 @@ internal sealed class RelayProgram
     private readonly DeviceSlots _slots;
     private readonly VulkanDevice _device;
     private readonly int _lanes;
-    private readonly List<(int Rows, int Units, int Unit)> _products = [];
+    private readonly List<(int Rows, int Units, int Unit, bool IsLast)> _products = [];
     private uint[] _phase = [];
     private int? _taps;
+    private uint? _formOfDt;
     private int _scanned = 4;   // values that a scan has in shared memory at most
 
     private RelayProgram(Plan plan, DeviceWeights weights, DeviceSlots slots, VulkanDevice device) =>
@@ -51,6 +54,9 @@ internal sealed class RelayProgram
     /// <summary>Taps of convolutions, where all have as many; else 0.</summary>
     public int Taps => _taps ?? 0;
 
+    /// <summary>What rows of dt's projection are stored as, by the number of the form, where all scans have such and in one form; else that there are none, or more than one.</summary>
+    public uint FormOfDt => _formOfDt ?? NoForm;
+
     /// <summary>What 16-bit weights are, by the number of the form.</summary>
     public uint Halves { get; private set; }
 
@@ -68,7 +74,7 @@ internal sealed class RelayProgram
     {
         if (!CanGo(plan)) return 0;
         long bytes = 0;
-        foreach (Op op in plan.Ops) bytes += PhaseWords * sizeof(uint) + (long)ValuesOf(plan, op.Output) * sizeof(ulong);
+        foreach (Op op in plan.Ops) bytes += PhaseWords * sizeof(uint) + 2L * ValuesOf(plan, op.Output) * sizeof(float);
         return bytes;
     }
 
@@ -87,6 +93,10 @@ internal sealed class RelayProgram
         program.Together = Enumerable.Range(1, MostTogether).Reverse().MinBy(program.Reads);
         return program;
     }
+
+    /// <summary>Whether what a subgroup multiplies is on its way at once, in all products but that of logits: a row of two groups, or two of one.</summary>
+    public bool HasFew(int subgroups) =>
+        _device.HasRelayOfFew || _products.TrueForAll(p => p.IsLast || GroupsOf(p.Units, Together) is int groups && (groups == 1 ? p.Rows <= 2 * subgroups : groups == 2 && p.Rows <= subgroups));
 
     private int GroupsOf(int units, int together) => (units + together * _lanes - 1) / (together * _lanes);
 
@@ -125,11 +135,12 @@ internal sealed class RelayProgram
         if (!bytes && (!place.Form.IsHalf || place.IsWide == 0) || place.Columns % 16 != 0 || group.Conv?.DConv > MostTaps) return false;
         Begin(Multiplies);
         if (!SetWeight(op.Weight, 16)) return false;
-        _products.Add((place.Rows, units, unit));
+        _products.Add((place.Rows, units, unit, op.Output.Register == _plan.Logits?.Register));
         Set(1, (uint)place.Rows);
         Set(2, (uint)place.Columns);
         Set(11, op.Scale);
         Set(12, group.Gate is not null ? 2u : group.Norm is not null ? 1u : 0);
+        if (group.Source.Offset % 4 != 0 || group.Gate?.Z.Offset % 4 is not (null or 0)) return false;
         if (!SetPlace(13, group.Source) || (group.Gate is { } gate && !SetPlace(14, gate.Z)) || (op.AddTo is Activation residual && !SetPlace(19, residual))) return false;
         if ((group.Norm?.Weight ?? group.Gate?.Weight) is WeightRef norm) Set(16, _weights.Vector(norm));
         Set(18, group.Norm?.Epsilon ?? group.Gate?.Epsilon ?? 0);
@@ -173,6 +184,8 @@ internal sealed class RelayProgram
     {
         if (States != 0 && (States != states || IsSsd != ssd)) return false;
         (States, IsSsd) = (states, ssd);
+        uint form = rank == 0 ? NoForm : _phase[3];
+        _formOfDt = _formOfDt is null || _formOfDt == form ? form : MixedForms;
         _scanned = Math.Max(_scanned, (rank + 2 * b.Width + 3) / 4 * 4);
         Set(10, (uint)u.Width);
         Set(16, _weights.Vector(a));

@@ -22,6 +22,7 @@ internal sealed class RelayStep : IDisposable
     private readonly VulkanModel _model;
     private readonly RelayProgram _program;
     private readonly VulkanBuffer _words, _exchange, _verdict;
+    private int _place;
 
     private RelayStep(VulkanModel model, RelayProgram program)
     {
@@ -31,7 +32,7 @@ internal sealed class RelayStep : IDisposable
         try
         {
             _words = new VulkanBuffer(device, (long)program.Words.Length * sizeof(uint), MemoryPlace.Device, What);
-            _exchange = new VulkanBuffer(device, (long)program.Values * sizeof(ulong), MemoryPlace.Device, What);
+            _exchange = new VulkanBuffer(device, 2L * program.Values * sizeof(float), MemoryPlace.Device, What);
             _verdict = new VulkanBuffer(device, 2 * Alignment, MemoryPlace.Host, What);
             byte[] words = System.Runtime.InteropServices.MemoryMarshal.AsBytes(program.Words).ToArray();
             model.Transfers.Send(_words, 0, words.Length, sizeof(uint), (from, piece) => words.AsSpan((int)from, piece.Length).CopyTo(piece));
@@ -59,21 +60,32 @@ internal sealed class RelayStep : IDisposable
         ulong address = _model.Device.AddressOf(logits);
         const BufferAccess Both = BufferAccess.Reads | BufferAccess.Writes;
         DeviceTraits traits = _model.Device.Traits;
-        int lanes = traits.SubgroupSize, sharing = 1;
+        int threads = Math.Min(Threads, traits.MostThreads), lanes = traits.SubgroupSize, sharing = 1;
         while (sharing < Math.Min(lanes, _program.IsSsd ? MostLanes : LanesOfChannel) && sharing < _program.States) sharing *= 2;
-        var shader = new ShaderKey("relay", (uint)Math.Min(Threads, traits.MostThreads), (uint)lanes, (uint)_program.Room, Math.Max(_program.Halves, 1), _program.HasBytes ? 1u : 0,
-            (uint)Math.Max(_program.States, 1), (uint)sharing, _program.IsSsd ? 1u : 0, (uint)_program.Together, _program.IsEven ? 1u : 0, (uint)_program.Taps);
+        var shader = new ShaderKey("relay", (uint)threads, (uint)lanes, (uint)_program.Room, Math.Max(_program.Halves, 1), _program.HasBytes ? 1u : 0,
+            (uint)Math.Max(_program.States, 1), (uint)sharing, _program.IsSsd ? 1u : 0, (uint)_program.Together, _program.IsEven ? 1u : 0, (uint)_program.Taps, _program.FormOfDt, _program.HasFew(threads / lanes * groups) ? 1u : 0);
         uint polls = isTrial || traits.IsSoftware ? PollsOfTrial : PollsOfRun;
-        var push = new RelayPush { MostPolls = polls, Phases = (uint)_program.Phases, LogitsLow = (uint)address, LogitsHigh = (uint)(address >> 32) };
+        var push = new RelayPush { MostPolls = polls, Phases = (uint)_program.Phases, LogitsLow = (uint)address, LogitsHigh = (uint)(address >> 32), Values = (uint)_program.Values };
         return new Dispatch("a step", shader, [new(0, table), new(1, _words.Whole), new(2, _exchange.Whole, Both), new(3, Verdict(turn), Both)],
             PushBytes.Of(push), (uint)groups, 1);
     }
 
-    /// <summary>Forgets all values, so that numbers of runs may begin anew.</summary>
+    /// <summary>Whether a run that was given a place may not have gone.</summary>
+    public bool IsInDoubt { get; set; }
+
+    /// <summary>Where the next run has its values: each clears those of the one before, so that they take turns. Where one may not have gone, all are cleared first, and none may be under way.</summary>
+    public int NextPlace()
+    {
+        if (IsInDoubt) Clear();
+        return _place ^= 1;
+    }
+
+    /// <summary>Forgets all values.</summary>
     public void Clear()
     {
-        _model.Transfers.Send(_exchange, 0, _exchange.Bytes, sizeof(ulong), (_, piece) => piece.Clear());
+        _model.Transfers.Send(_exchange, 0, _exchange.Bytes, sizeof(float), (_, piece) => piece.Clear());
         _model.Transfers.Finish();
+        IsInDoubt = false;
     }
 
     /// <summary>Begins a turn.</summary>

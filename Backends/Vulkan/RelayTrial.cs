@@ -33,10 +33,9 @@ internal static class RelayTrial
             bool met = true;
             for (int times = 1; met && times <= Times; times += Times - 1)   // once to see, and then to time
             {
-                milliseconds = Time(model, table, [step], times);
+                milliseconds = Time(model, table, [step], times, relay);
                 met = relay.HasMet(0);
             }
-            relay.Clear();   // its runs are numbered by another table
             relay.Forget(0);
             if (met && (!model.Device.MayChooseRelay || gain * milliseconds < Time(model, table, several(table.Memory(0)), Times))) return groups;
             groups = !met && groups > Fewest ? groups / 2 : 0;
@@ -50,19 +49,19 @@ internal static class RelayTrial
         using var table = new BatchTable(new BatchShape(1, 1, 1), model.Device);
         IReadOnlyList<Dispatch> dispatches = several(table.Memory(0));
         using var timer = new DispatchTimer(model.Device, dispatches.Count);
-        Time(model, table, dispatches, times: 1, timer);
+        Time(model, table, dispatches, times: 1, timer: timer);
         timer.AddTo(profile, model.Plan, " (were there no one dispatch)");
     }
 
     /// <summary>The shortest of a few times, by the device's clock where it has one.</summary>
-    private static double Time(VulkanModel model, BatchTable table, IReadOnlyList<Dispatch> dispatches, int times, DispatchTimer? timer = null)
+    private static double Time(VulkanModel model, BatchTable table, IReadOnlyList<Dispatch> dispatches, int times, RelayStep? relay = null, DispatchTimer? timer = null)
     {
         using DispatchTimer? whole = model.Device.Traits.HasClock ? new DispatchTimer(model.Device, 1) : null;
         using var commands = new RecordedCommands(model.Device, model.Lane, model.Pipelines, dispatches, to => { table.Send(0, to); whole?.Begin(to, 1); }, to => whole?.End(to, dispatches[^1]), [], timer);
         double least = double.PositiveInfinity;
         for (int i = 0; i < times; i++)
         {
-            table.Fill(0, new Batch { Tokens = [0], Sequences = [new SequenceSpan(0, 0, 0, 1, OutputRows.Last)] }, 1, model.PickLists.Tokens);
+            table.Fill(0, new Batch { Tokens = [0], Sequences = [new SequenceSpan(0, 0, 0, 1, OutputRows.Last)] }, 1, model.PickLists.Tokens, relay?.NextPlace() ?? 0);
             long begun = Stopwatch.GetTimestamp(), sent = 0;
             foreach (Silk.NET.Vulkan.CommandBuffer part in commands.Parts) sent = model.Lane.Start(part, "a trial");
             model.Lane.WaitFor(sent, "a trial");

@@ -99,8 +99,11 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         if (_weights.Refusal is { } refusal) throw refusal;
         int turn = ahead ? 1 - Run(_model.Runs).Turn : 0;
         var variant = new Variant(new Bucket(batch.Tokens.Length, batch.Sequences.Length, outputs, single), !batch.Picks.IsEmpty, batch.Picks.IsEmpty || batch.WantsLogits, turn);
+        ForgetWhatIsGone();
         RecordedCommands? ready = traced || profile is not null ? null : Recorded(Rounded(variant), cancel);   // first: nothing is lost by what a driver refuses, or a user who will not wait for its shaders
-        _table.Fill(turn, batch, outputs, _model.PickLists.Tokens);
+        RelayStep? relay = traced ? null : Relay(Rounded(variant));
+        if (relay?.IsInDoubt == true) _model.Lane.Settle();
+        _table.Fill(turn, batch, outputs, _model.PickLists.Tokens, relay?.NextPlace() ?? 0);
         _carriedIn.Fill(batch.Carried, batch.Tokens.Length);
         Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs);
         if (variant.Picks) _picked.Forget(turn);
@@ -112,6 +115,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         catch
         {
             _slots.Table.Lose(batch.Sequences);
+            if (relay is not null) relay.IsInDoubt = true;
             throw;
         }
         _slots.Table.Advance(batch);
@@ -197,7 +201,6 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     /// <summary>The commands of a variant. Where slots moved in the meantime, what was recorded names memory that is gone.</summary>
     private RecordedCommands Recorded(Variant variant, CancellationToken cancel)
     {
-        ForgetWhatIsGone();
         if (_recorded.TryGetValue(variant, out RecordedCommands? known)) return known;
         IReadOnlyList<Dispatch> dispatches = DispatchesOf(variant);
         foreach (Dispatch dispatch in dispatches.Concat(Picks(variant)))
@@ -237,7 +240,6 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     /// <returns>The number of what was sent last.</returns>
     private long RunTimed(Variant variant, KernelProfile profile, CancellationToken cancel)
     {
-        ForgetWhatIsGone();
         if (Relay(variant) is not null) RelayTrial.AddTimes(_model, table => Steps(table, variant.Bucket), profile);   // first: logits are written to the same place
         IReadOnlyList<Dispatch> dispatches = DispatchesOf(variant);
         using var timer = new DispatchTimer(_model.Device, dispatches.Count + 1);   // and one that picks

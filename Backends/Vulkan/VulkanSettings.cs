@@ -42,6 +42,9 @@ internal sealed record VulkanSettings
     /// <summary>Workgroups of such a step, also on a device that is software: for tests. 0: as many as are likely to be under way together, and none on software.</summary>
     public int RelayGroups { get; init; }
 
+    /// <summary>Whether it has the shader for models whose subgroups have few rows, also where some product has many: for tests.</summary>
+    public bool RelayFew { get; init; }
+
     /// <summary>Whether the host writes into the device's memory where it sees all of that; else everything goes through memory that both see.</summary>
     public bool MappedMemory { get; init; } = true;
 

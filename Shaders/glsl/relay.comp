@@ -1,13 +1,12 @@
 #version 450
 // All of a step of one sequence in one dispatch. Its workgroups go through the same phases (RelayProgram.cs), each with its share of the rows or channels, and
-// hand values on by memory: a value is stored together with the number of the run, in 64 bits at once, and who needs it reads it again and again until that
-// number stands there. So no order of memory is asked for beyond that of one number, and weights of a phase are on their way while its inputs are waited for.
+// hand values on by memory, where 0 says that a value is not there yet (+0 goes as -0): who needs it reads it again and again. Runs take two places by turns, and
+// who hands a value on clears where the run before had it. So each word says for itself whether it is there, no order of memory is asked for, and weights of a
+// phase are on their way while its inputs are waited for.
 // It ends only where all workgroups are under way together, which nothing promises: who has waited for too long says so, waits no more, and the run has failed.
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_memory_scope_semantics : require
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#extension GL_EXT_shader_atomic_int64 : require
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_buffer_reference_uvec2 : require
 #extension GL_EXT_shader_16bit_storage : require
@@ -26,12 +25,15 @@ layout(constant_id = 8) const uint SSD = 0;         // Mamba-2: a decay a head, 
 layout(constant_id = 9) const uint TOGETHER = 4;    // sixteen bytes of a row of weights that a thread reads at once, 1 to 4; a row is so many groups of these, the last may be more than there is
 layout(constant_id = 10) const uint EVEN = 0;       // whether it never is
 layout(constant_id = 11) const uint TAPS = 0;       // of convolutions, where all have four; else 0
+layout(constant_id = 12) const uint DT = 5;         // what rows of dt's projection are stored as, where all scans have one; NONE where none has, MIXED else
+layout(constant_id = 13) const uint FEW = 0;        // whether what a subgroup multiplies is on its way at once, in all products but that of logits
 
 layout(local_size_x_id = 1) in;
 layout(binding = 1, std430) readonly buffer Program { uint program[]; };
-layout(binding = 2, std430) buffer Exchange { uint64_t exchange[]; };    // of each value its bits and the number of the run
+layout(binding = 2, std430) buffer Exchange { uint exchange[]; };        // values of runs by turns, one behind the other
+layout(binding = 2, std430) volatile readonly buffer Fours { uvec4 fours[]; };
 layout(binding = 3, std430) buffer Verdict { uint verdict; };            // 1: somebody has waited for too long
-layout(push_constant) uniform Push { uint mostPolls, phaseCount; uvec2 logits; };
+layout(push_constant) uniform Push { uint mostPolls, phaseCount; uvec2 logits; uint valueCount; };
 
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Quads { uvec4 at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Pairs { uvec2 at[]; };
@@ -39,12 +41,13 @@ layout(buffer_reference, std430, buffer_reference_align = 2) readonly buffer Sho
 layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Floats { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Kept { float at[]; };
 
-const uint F32 = 0, F16 = 1, BF16 = 2, Q8_0 = 3;
+const uint F32 = 0, F16 = 1, BF16 = 2, Q8_0 = 3, NONE = 4, MIXED = 5;
 const uint Embeds = 0, Multiplies = 1, Scans = 2;                        // kinds of phases
 const uint Normed = 1, Gated = 2;                                        // inputs of a product
 const uint Adds = 1, HasBias = 2, Convolves = 4, HasConvBias = 8, IsLast = 16;
 const uint WORDS = 32, MOST = 4;    // of a phase, and of TOGETHER
 const uint OWN = (STATES + SHARING - 1) / SHARING;
+const bool TWICE = ROOM > 4 * THREADS;    // whether a thread brings more than four values
 
 // Words of a phase, as RelayProgram.cs writes them.
 const uint Kind = 0, RowCount = 1, ColumnCount = 2, Form = 3, Weight = 4, Scales = 6, ToAt = 8, UAt = 9, Channels = 10, Scale = 11;
@@ -55,15 +58,20 @@ shared vec4 xs[ROOM / 4];                  // of a product: the first quads of a
 shared float squares[THREADS / LANES];   // a sum of each subgroup
 shared uint phases[2 * WORDS], isOver;
 
-uint run, slot, here;
+uint slot, here, now, before;
 bool waits = true;
 
 uint word(uint k) { return phases[here + k]; }
 uvec2 address(uint k) { return uvec2(phases[here + k], phases[here + k + 1]); }
 float number(uint k) { return uintBitsToFloat(phases[here + k]); }
 
-uvec2 look(uint at) { return unpackUint2x32(atomicLoad(exchange[at], gl_ScopeDevice, 0, gl_SemanticsRelaxed)); }
-void hand(uint at, float v) { atomicStore(exchange[at], packUint2x32(uvec2(floatBitsToUint(v), run)), gl_ScopeDevice, 0, gl_SemanticsRelaxed); }
+uint look(uint at) { return atomicLoad(exchange[now + at], gl_ScopeDevice, 0, gl_SemanticsRelaxed); }
+uvec4 lookAtFour(uint four) { return fours[now / 4 + four]; }
+void hand(uint at, float v) {
+  uint bits = floatBitsToUint(v);
+  atomicStore(exchange[now + at], bits == 0 ? 0x80000000u : bits, gl_ScopeDevice, 0, gl_SemanticsRelaxed);
+  exchange[before + at] = 0;
+}
 
 // Whether to look once more.
 bool again(inout uint polls) {
@@ -74,45 +82,47 @@ bool again(inout uint polls) {
 }
 
 // A value that was looked at already, as it was likely to be there.
-float taken(uvec2 seen, uint at) {
-  for (uint polls = 0; seen.y != run && again(polls);) seen = look(at);
-  return uintBitsToFloat(seen.x);
+float taken(uint seen, uint at) {
+  for (uint polls = 0; seen == 0 && again(polls);) seen = look(at);
+  return uintBitsToFloat(seen);
 }
 
-// Brings values to shared memory as products read them, normed but for the mean, or gated.
+// Four values as products read them: normed but for the mean, or gated. Their squares are what a mean is made of.
+float put(uvec4 x, uvec4 gate, uvec4 weight, bool gated, uint quad, uint columns, uint quads, uint padded) {
+  if (quad >= padded * quads) return 0.0;
+  vec4 v = quad < columns / 4 ? uintBitsToFloat(x) : vec4(0.0), g = uintBitsToFloat(gate);
+  if (gated) v *= vec4(silu(g.x), silu(g.y), silu(g.z), silu(g.w));
+  xs[quad % quads * padded + quad / quads] = v * uintBitsToFloat(weight);
+  return dot(v, v);
+}
+
+// Brings values to shared memory.
 void bring(uint columns, uint quads, uint padded, uint id) {
-  uint kind = word(Input), from = word(XAt), gate = word(GateAt);
-  Floats weight = Floats(address(NormWeight));
+  uint kind = word(Input), from = word(XAt) / 4, gate = word(GateAt) / 4;
+  bool gated = SSD != 0 && kind == Gated, missing;
+  Quads weight = Quads(address(NormWeight));
   float square = 0.0;
-  for (uint first = id; first < padded * quads * 4; first += 4 * THREADS) {
+  for (uint first = id; first < padded * quads; first += 2 * THREADS) {
     // Not loops: what is read one after the other must stay in registers. Nor choices, beyond the last column the last is read again: one read for which there is a
     // choice is waited for before the next (mamba-130m on an H200: 2,925 tokens/s with, 3,220 without).
-    float w0 = 1.0, w1 = 1.0, w2 = 1.0, w3 = 1.0;
-    uvec2 s0, s1, s2, s3, g0, g1, g2, g3;
-#define LOOK(s, c) s = look(from + min(c, columns - 1));
-#define LOOK_GATE(g, c) g = look(gate + min(c, columns - 1));
-#define PUT(s, g, w, c) if (c < padded * quads * 4) { \
-      float v = c < columns ? uintBitsToFloat(s.x) : 0.0; \
-      if (kind == Gated) v *= silu(uintBitsToFloat(g.x)); \
-      square += v * v; \
-      uint quad = c / 4; \
-      xs[quad % quads * padded + quad / quads][c % 4] = v * w; }
-    uint c0 = first, c1 = first + THREADS, c2 = first + 2 * THREADS, c3 = first + 3 * THREADS, polls = 0;
+    const uvec4 None = uvec4(1), One = uvec4(0x3f800000);
+    uvec4 w = One, w2 = One, x, x2 = None, g = None, g2 = None;
+    uint at = min(first, columns / 4 - 1), at2 = min(first + THREADS, columns / 4 - 1), polls = 0;
     if (kind != 0) {
-      w0 = weight.at[min(c0, columns - 1)];
-      w1 = weight.at[min(c1, columns - 1)];
-      w2 = weight.at[min(c2, columns - 1)];
-      w3 = weight.at[min(c3, columns - 1)];
+      w = weight.at[at];
+      if (TWICE) w2 = weight.at[at2];
     }
-    g0 = g1 = g2 = g3 = uvec2(0, run);
-    uvec4 x, z;
     do {
-      LOOK(s0, c0) LOOK(s1, c1) LOOK(s2, c2) LOOK(s3, c3)
-      if (kind == Gated) { LOOK_GATE(g0, c0) LOOK_GATE(g1, c1) LOOK_GATE(g2, c2) LOOK_GATE(g3, c3) }
-      x = uvec4(s0.y, s1.y, s2.y, s3.y);
-      z = uvec4(g0.y, g1.y, g2.y, g3.y);
-    } while ((any(notEqual(x, uvec4(run))) || any(notEqual(z, uvec4(run)))) && again(polls));
-    PUT(s0, g0, w0, c0) PUT(s1, g1, w1, c1) PUT(s2, g2, w2, c2) PUT(s3, g3, w3, c3)
+      x = lookAtFour(from + at);
+      if (TWICE) x2 = lookAtFour(from + at2);
+      if (gated) {
+        g = lookAtFour(gate + at);
+        if (TWICE) g2 = lookAtFour(gate + at2);
+      }
+      missing = any(equal(x, uvec4(0))) || any(equal(g, uvec4(0))) || any(equal(x2, uvec4(0))) || any(equal(g2, uvec4(0)));
+    } while (missing && again(polls));
+    square += put(x, g, w, gated, first, columns, quads, padded);
+    if (TWICE) square += put(x2, g2, w2, gated, first + THREADS, columns, quads, padded);
   }
   square = subgroupAdd(square);
   if (gl_SubgroupInvocationID == 0) squares[gl_SubgroupID] = square;
@@ -150,8 +160,9 @@ void putDown(uint next, uint id) {
 
 void main() {
   uint id = gl_SubgroupID * gl_SubgroupSize + gl_SubgroupInvocationID, lane = gl_SubgroupInvocationID;
-  run = batch[10];
   slot = slotOf(0);
+  now = batch[10] * valueCount;
+  before = valueCount - now;
   if (id == 0) isOver = atomicLoad(verdict, gl_ScopeDevice, 0, gl_SemanticsRelaxed);
   if (id < WORDS) phases[id] = program[id];
   barrier();
@@ -166,7 +177,8 @@ void main() {
       bring(word(ColumnCount), quadsOfUnit(), groupsOfRow() * TOGETHER * LANES, id);
       putDown(next, id);
       barrier();
-      multiply(lane);
+      if (FEW != 0 && p.few) multiplyFew(lane);
+      else multiply(lane);
     } else if (kind == Scans) {
       readChannel(min(channelNumber(id), word(Channels) - 1), id % SHARING);
       barrier();

@@ -1,10 +1,14 @@
 // A step of a recurrence in one dispatch (relay.comp), with the projection of dt where it has a rank.
 
+// A choice that is known when a pipeline is made: where one is made here what is on its way is waited for.
+uint formOfDt() { return DT == MIXED ? word(Form) : DT; }
+bool projects() { return DT == MIXED ? word(ColumnCount) != 0 : DT != NONE; }
+
 // Eight values of a row of dt's projection, as they are stored.
 struct Eight { uvec4 low, high; uint scale; };
 Eight eightAt(uint value) {
   Eight e;
-  uint form = word(Form);
+  uint form = formOfDt();
   if (form == F32) {
     e.low = Quads(address(Weight)).at[value >> 2];
     e.high = Quads(address(Weight)).at[(value >> 2) + 1];
@@ -15,7 +19,7 @@ Eight eightAt(uint value) {
   return e;
 }
 float times(Eight e, vec4 f, vec4 g) {
-  uint form = word(Form);
+  uint form = formOfDt();
   if (form == F32) return dot(uintBitsToFloat(e.low), f) + dot(uintBitsToFloat(e.high), g);
   if (form == Q8_0) return unpackHalf2x16(e.scale).x * (dot(signedBytes(e.low.x), f) + dot(signedBytes(e.low.y), g));
   return dot(vec4(halves(e.low.x), halves(e.low.y)), f) + dot(vec4(halves(e.low.z), halves(e.low.w)), g);
@@ -27,7 +31,7 @@ float sumOfSharing(float v) {
 }
 
 // What a channel's step reads beside dt, B and C.
-struct Channel { float h[OWN], decays[OWN], skip, bias, decayOfHead; uvec2 u, z, dt; Eight weights; } c;
+struct Channel { float h[OWN], decays[OWN], skip, bias, decayOfHead; uint u, z, dt; Eight weights; } c;
 
 uint headOf(uint channel) { return SSD != 0 ? channel / word(HeadDim) : channel; }
 uint stateOf(uint channel) { return (slot * word(Channels) + channel) * STATES; }
@@ -43,9 +47,9 @@ void readChannel(uint channel, uint lane) {
   c.bias = Floats(address(DtBias)).at[head];
   c.decayOfHead = SSD != 0 ? Floats(address(A)).at[head] : 0.0;
   c.u = look(word(UAt) + channel);
-  c.z = SSD != 0 ? uvec2(0, run) : look(word(ZAt) + channel);
-  c.dt = rank == 0 ? look(word(DtAt) + head) : uvec2(0, run);
-  if (rank != 0) c.weights = eightAt(channel * rank + min(8 * lane, rank - 8));
+  c.z = SSD != 0 ? 1 : look(word(ZAt) + channel);
+  c.dt = projects() ? 1 : look(word(DtAt) + head);
+  if (projects()) c.weights = eightAt(channel * rank + min(8 * lane, rank - 8));
 }
 
 // A step of a recurrence. Threads that share a channel are neighbours, each with some of its states; dt's projection, where it has a rank, is made here.
@@ -70,11 +74,11 @@ void scan(uint id) {
     bool owns = first + numbered < channels;
     uint head = headOf(channel), states = stateOf(channel), bc = SSD != 0 ? head / word(HeadsOfGroup) * STATES : 0;
     float dt = 0.0;
-    for (uint column = 8 * lane; column < rank; column += 8 * SHARING) {
+    for (uint column = 8 * lane; projects() && column < rank; column += 8 * SHARING) {
       if (column != 8 * lane) c.weights = eightAt(channel * rank + column);
       dt += times(c.weights, xs[column / 4], xs[column / 4 + 1]);
     }
-    dt = rank == 0 ? taken(c.dt, word(DtAt) + head) : sumOfSharing(dt);
+    dt = projects() ? sumOfSharing(dt) : taken(c.dt, word(DtAt) + head);
     float delta = softplus(dt + c.bias), decay = exp(delta * c.decayOfHead), in_ = taken(c.u, word(UAt) + channel), sum = 0.0;
     [[unroll]] for (uint i = 0; i < OWN; i++) {
       uint n = lane + SHARING * i;

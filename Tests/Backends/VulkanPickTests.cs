@@ -84,7 +84,7 @@ public sealed class VulkanPickTests : IDisposable
             float[] all = [.. rows.SelectMany(r => r)];
             _transfers.Send(_logits, 0, (long)all.Length * sizeof(float), sizeof(float), (from, piece) => MemoryMarshal.AsBytes(all.AsSpan()).Slice((int)from, piece.Length).CopyTo(piece));
             SequenceSpan[] spans = [.. picks.Select((_, i) => new SequenceSpan(i + 1, position - 1, i, 1, OutputRows.Last))];
-            _table.Fill(0, new Batch { Tokens = new int[picks.Length], Sequences = spans, Picks = picks, WantsLogits = false }, picks.Length, _lists.Tokens);
+            _table.Fill(0, new Batch { Tokens = new int[picks.Length], Sequences = spans, Picks = picks, WantsLogits = false }, picks.Length, _lists.Tokens, 0);
             _picked.Forget(0);
             foreach (CommandBuffer part in _commands.Parts) _lane.Start(part, "picks");
             _lane.Wait("picks");

@@ -211,10 +211,9 @@ internal sealed unsafe class DeviceTraits
     private static bool CanRelay(Vk api, PhysicalDevice device)
     {
         var addresses = new PhysicalDeviceBufferDeviceAddressFeatures { SType = StructureType.PhysicalDeviceBufferDeviceAddressFeatures };
-        var atomics = new PhysicalDeviceShaderAtomicInt64Features { SType = StructureType.PhysicalDeviceShaderAtomicInt64Features, PNext = &addresses };
-        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &atomics };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = &addresses };
         api.GetPhysicalDeviceFeatures2(device, &features);
-        return features.Features.ShaderInt64 && addresses.BufferDeviceAddress && atomics.ShaderBufferInt64Atomics;
+        return addresses.BufferDeviceAddress;
     }
 
     private static DotSupport DotsOf(Vk api, PhysicalDevice device)

@@ -25,7 +25,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
         if (UsesTexels) MostWeightBytes = Math.Min(MostWeightBytes, traits.MostTexelBytes);
         if (Matrices == MatrixUse.Cooperative) MostWork *= Workload.QuickerByMatrices;
         RelayGroups = !settings.Relay || !UsesSubgroups || !traits.HasRelay ? 0 : settings.RelayGroups > 0 ? settings.RelayGroups : traits.IsSoftware ? 0 : MostRelayGroups;
-        MayChooseRelay = settings.RelayGroups == 0;
+        (MayChooseRelay, HasRelayOfFew) = (settings.RelayGroups == 0, settings.RelayFew);
         Memory = new MemoryBlocks(this);
         uint family = traits.Family ?? throw new NotSupportedException($"Vulkan: {traits.Lacks}.");
         float priority = 1;
@@ -41,8 +41,7 @@ internal sealed unsafe class VulkanDevice : IDisposable
         var dots = new PhysicalDeviceShaderIntegerDotProductFeatures { SType = StructureType.PhysicalDeviceShaderIntegerDotProductFeatures, PNext = chain, ShaderIntegerDotProduct = true };
         if (UsesDots) chain = &dots;
         var addresses = new PhysicalDeviceBufferDeviceAddressFeatures { SType = StructureType.PhysicalDeviceBufferDeviceAddressFeatures, PNext = chain, BufferDeviceAddress = true };
-        var atomics = new PhysicalDeviceShaderAtomicInt64Features { SType = StructureType.PhysicalDeviceShaderAtomicInt64Features, PNext = &addresses, ShaderBufferInt64Atomics = true };
-        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = relays ? &atomics : chain, Features = new PhysicalDeviceFeatures { ShaderInt64 = relays } };
+        var features = new PhysicalDeviceFeatures2 { SType = StructureType.PhysicalDeviceFeatures2, PNext = relays ? &addresses : chain };
         byte** extensions = stackalloc byte*[2];
         uint count = 0;
         Device device;
@@ -96,6 +95,9 @@ internal sealed unsafe class VulkanDevice : IDisposable
 
     /// <summary>Whether subgroups of any size may have whole rows of a product.</summary>
     public bool NarrowRows { get; }
+
+    /// <summary>Whether steps in one dispatch have the shader for few rows, whatever the model.</summary>
+    public bool HasRelayOfFew { get; }
 
     /// <summary>Whether shaders are unrolled little, so that they are soon made.</summary>
     public bool HasShortShaders { get; }
