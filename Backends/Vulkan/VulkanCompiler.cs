@@ -171,10 +171,12 @@ internal sealed class VulkanCompiler : IScanContract
     private void Norm(Op op, Activation input, Activation? gate, WeightRef? weight, int groups, float epsilon)
     {
         const int Threads = 128, MostHeld = 32;
-        int width = input.Width / groups, held = DispatchList.Parts(width, Threads);
+        int width = input.Width / groups;
         RowsPlace x = _arena[input], z = gate is Activation g ? _arena[g] : x, y = _arena[op.Output];
         HalvesYield yield = _matrices.Yield(y.Memory);
-        _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1, yield.Kind, held > MostHeld ? 0 : (uint)held), Rows(input), groups,
+        bool wide = x.IsWide && z.IsWide && y.IsWide && width % 4 == 0 && yield.Stride % 4 == 0 && width <= MostHeld * Threads;
+        int held = wide ? 4 * DispatchList.Parts(width / 4, Threads) : DispatchList.Parts(width, Threads);
+        _list.Add(op, new ShaderKey("norm", gate is null ? 0u : 1, weight is null ? 0u : 1, yield.Kind, held > MostHeld ? 0 : (uint)held, wide ? 1u : 0), Rows(input), groups,
             new NormPush { From = x.Pushed, Gate = z.Pushed, To = y.Pushed, Width = (uint)width, Domain = Domain(input), HalvesStride = yield.Stride, Epsilon = epsilon },
             [new(1, x.Memory), new(2, z.Memory), new(3, _list.Vector(_weights, weight)), new(4, y.Memory, BufferAccess.Writes), new(5, yield.Memory, BufferAccess.Writes)]);
     }

@@ -41,16 +41,24 @@ void main() {
   if (sequence >= sequences()) return;
   moveWindow(c, (slotOf(sequence) * channels + c) * (TAPS - 1), startOf(sequence), lengthOf(sequence));
 #else
-  uint firstRow = gl_WorkGroupID.y * ROWS, rows = min(countOf(0), firstRow + ROWS), before = 0;
-  float tap[TAPS], value[TAPS], first = hasBias != 0 ? bias[c] : 0.0;
+  uint firstRow = gl_WorkGroupID.y * ROWS, rows = min(countOf(0), firstRow + ROWS);
+  if (firstRow >= rows) return;
+  float tap[TAPS], value[TAPS], next[ROWS], first = hasBias != 0 ? bias[c] : 0.0;
+  [[unroll]] for (uint j = 0; j < ROWS; j++) next[j] = x[from.at + min(firstRow + j, rows - 1) * from.stride + c];   // all on their way at once
   [[unroll]] for (uint k = 0; k < TAPS; k++) tap[k] = taps[c * TAPS + k];
-  for (uint row = firstRow; row < rows; row++) {
-    uint sequence = sequenceOf(row), start = startOf(sequence), window = (slotOf(sequence) * channels + c) * (TAPS - 1);
-    if (row == firstRow || sequence != before)
+  uint sequence = sequenceOf(firstRow), last = sequenceOf(rows - 1), start = startOf(sequence), window = (slotOf(sequence) * channels + c) * (TAPS - 1);
+  [[unroll]] for (uint k = 0; k + 1 < TAPS; k++) value[k + 1] = valueAt(firstRow - start + k, c, window, start);
+  [[unroll]] for (uint j = 0; j < ROWS; j++) {
+    uint row = firstRow + j;
+    if (row >= rows) return;
+    if (sequence != last && sequenceOf(row) != sequence) {
+      sequence = sequenceOf(row);
+      start = startOf(sequence);
+      window = (slotOf(sequence) * channels + c) * (TAPS - 1);
       [[unroll]] for (uint k = 0; k + 1 < TAPS; k++) value[k + 1] = valueAt(row - start + k, c, window, start);
-    before = sequence;
+    }
     [[unroll]] for (uint k = 0; k + 1 < TAPS; k++) value[k] = value[k + 1];
-    value[TAPS - 1] = x[from.at + row * from.stride + c];
+    value[TAPS - 1] = next[j];
     float sum = first;
     [[unroll]] for (uint k = 0; k < TAPS; k++) sum += tap[k] * value[k];
     float v = silu(sum);
