@@ -189,6 +189,7 @@ internal sealed class ModelArguments(bool keepsStates = false)
     private CheckpointOptions? Kept(ParseResult arguments, Terminal terminal)
     {
         string? folder = arguments.GetValue(_cacheFolder);
+        if (folder is "") throw new UsageException("--cache-dir is empty; give a folder, or leave it out.");
         if (arguments.GetValue(_cache) != "off") return new CheckpointOptions { Folder = folder, Note = terminal.Note };
         return folder is null ? null : throw new UsageException("--cache off keeps no states, and --cache-dir says where; give one of the two.");
     }

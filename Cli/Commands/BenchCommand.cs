@@ -170,7 +170,7 @@ internal sealed class BenchCommand : Verb
     private static string[] Backends(string? given)
     {
         if (given is null) return ["cpu"];
-        string?[] names = [.. given.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(BackendSelector.Spell)];
+        string?[] names = [.. given.Split(',', StringSplitOptions.TrimEntries).Select(BackendSelector.Spell)];
         if (names.Length == 0 || names.Contains(null) || names.Contains("auto"))
             throw new UsageException($"--backend is '{Show.Text(given, 60)}'; give {BackendSelector.Choices}, separated by commas.");
         foreach (string name in names.OfType<string>()) BackendChoice.Require(name);   // before anything is measured
