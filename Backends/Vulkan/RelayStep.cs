@@ -70,23 +70,21 @@ internal sealed class RelayStep : IDisposable
             PushBytes.Of(push), (uint)groups, 1);
     }
 
-    /// <summary>Whether a run that was given a place may not have gone.</summary>
-    public bool IsInDoubt { get; set; }
+    /// <summary>Whether the run that was given a place last may not have gone.</summary>
+    public bool IsInDoubt { get; private set; }
 
-    /// <summary>Where the next run has its values: each clears those of the one before, so that they take turns. Where one may not have gone, all are cleared first, and none may be under way.</summary>
+    /// <summary>
+    /// Where the next run has its values: each clears those of the one before, so that they take turns. Where that one may not have gone all values are cleared first, and no run may be under way.
+    /// </summary>
     public int NextPlace()
     {
         if (IsInDoubt) Clear();
+        IsInDoubt = true;
         return _place ^= 1;
     }
 
-    /// <summary>Forgets all values.</summary>
-    public void Clear()
-    {
-        _model.Transfers.Send(_exchange, 0, _exchange.Bytes, sizeof(float), (_, piece) => piece.Clear());
-        _model.Transfers.Finish();
-        IsInDoubt = false;
-    }
+    /// <summary>Says that the run that was given a place last is sent, or over and all its workgroups met.</summary>
+    public void HasGone() => IsInDoubt = false;
 
     /// <summary>Begins a turn.</summary>
     public void Forget(int turn) => _verdict.Span<uint>(turn * Alignment, 1)[0] = 0;
@@ -99,6 +97,12 @@ internal sealed class RelayStep : IDisposable
         _words?.Dispose();
         _exchange?.Dispose();
         _verdict?.Dispose();
+    }
+
+    private void Clear()
+    {
+        _model.Transfers.Send(_exchange, 0, _exchange.Bytes, sizeof(float), (_, piece) => piece.Clear());
+        _model.Transfers.Finish();
     }
 
     private BufferSlice Verdict(int turn) => _verdict.Whole.Part(turn * Alignment, Alignment);

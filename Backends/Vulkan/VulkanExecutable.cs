@@ -115,9 +115,9 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         catch
         {
             _slots.Table.Lose(batch.Sequences);
-            if (relay is not null) relay.IsInDoubt = true;
             throw;
         }
+        relay?.HasGone();
         _slots.Table.Advance(batch);
         _model.Running = this;
         _inFlight++;

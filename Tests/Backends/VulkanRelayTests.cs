@@ -67,6 +67,23 @@ public sealed class VulkanRelayTests
         Assert.Equal(64, run.Loaded.RelayGroups);
     }
 
+    /// <summary>A run that was not sent has neither its values nor cleared those before.</summary>
+    [MachineFact(Needs.Vulkan)]
+    public void Step_AfterOneThatWasNotSent_FindsNothingOfAnEarlierRun()
+    {
+        using var driver = new FailingVulkan();
+        using var run = new Steps(new VulkanSettings { RelayGroups = VulkanBackend.IsSoftware(0) ? 1 : 64 }, TinyModels.Ranked, "F16", driver.Instance);
+        for (int turn = 0; turn < 4; turn++)
+        {
+            run.Restart();
+            for (int i = 0; i <= turn; i++) run.CheckStep(i);
+            driver.Fail("vkQueueSubmit", 0, Silk.NET.Vulkan.Result.ErrorOutOfHostMemory);
+            Assert.Throws<VulkanException>(() => run.CheckStep(turn + 1));
+            driver.Heal();
+        }
+        Assert.NotEqual(0, run.Loaded.RelayGroups);
+    }
+
     /// <summary>Where slots move, all that was written down of them is written down again.</summary>
     [MachineFact(Needs.Vulkan)]
     public void Step_AfterSlotsMoved_FindsItsState()
@@ -149,29 +166,35 @@ public sealed class VulkanRelayTests
         private readonly ILoadedModel _expected;
         private readonly IExecutable _run, _expectedRun;
 
-        public Steps(VulkanSettings settings, string model, string type)
+        public Steps(VulkanSettings settings, string model, string type, VulkanInstance? instance = null)
         {
             var options = new LoadOptions { Slots = 2 };
             _weights = TinyModels.Make(model, QuantTypes.ByName(type)!);
             Plan plan = Architecture.Record(_weights.Metadata, _weights.Weights);
-            _backend = new VulkanBackend(VulkanLoader.Instance, 0, settings with { IntegerDot = false });   // several dispatches are held to the same bound, and may round where this is on
+            _backend = new VulkanBackend(instance ?? VulkanLoader.Instance, 0, settings with { IntegerDot = false });   // several dispatches are held to the same bound, and may round where this is on
             Estimate = _backend.Estimate(plan, _weights.Weights, options);
             Loaded = (VulkanModel)_backend.Load(plan, _weights.Weights, options);
             _expected = _reference.Load(plan, _weights.Weights, options);
             _run = Loaded.Compile(new BatchShape(1, 1, 1));
             _expectedRun = _expected.Compile(new BatchShape(1, 1, 1));
-            Loaded.ClearSlot(1);
-            _expected.ClearSlot(1);
+            Restart();
         }
 
         public VulkanModel Loaded { get; }
 
         public MemoryUse Estimate { get; }
 
+        /// <summary>Forgets what was fed.</summary>
+        public void Restart()
+        {
+            Loaded.ClearSlot(1);
+            _expected.ClearSlot(1);
+        }
+
         /// <summary>Feeds the token of a position and compares its logits.</summary>
         public void CheckStep(int position)
         {
-            float[] got = Step(_run, position);
+            float[] got = Step(_run, position);   // first: what fails is fed to neither
             new Tolerance(5e-5, "sums in another order").Check($"step {position}", Step(_expectedRun, position), got);
         }
 
