@@ -76,7 +76,13 @@ internal sealed class Terminal
 
     /// <summary>Reads a text that an option names; '-' is standard input.</summary>
     /// <exception cref="IOException">It cannot be read, or is too long; the message names it.</exception>
-    public string ReadText(string file) => file == "-" ? ReadAll() : TextFile.Read(file);
+    public string ReadText(string file)
+    {
+        string text = file == "-" ? ReadAll() : TextFile.Read(file);
+        int replaced = text.AsSpan().Count('\uFFFD');
+        if (replaced > 0) Note($"{(file == "-" ? "Standard input" : $"'{file}'")} has U+FFFD {(replaced == 1 ? "once" : $"{replaced} times")}, which bytes that are no UTF-8 are read as; if that is not meant, convert it, such as by 'iconv -f latin1 -t utf-8'.");
+        return text;
+    }
 
     /// <summary>Writes one line for the person at the terminal.</summary>
     public void Note(string line) => Error.WriteLine(Show.Text(line));

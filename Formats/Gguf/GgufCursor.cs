@@ -96,7 +96,7 @@ internal ref struct GgufCursor(string subject, ReadOnlySpan<byte> bytes)
 
     private ReadOnlySpan<byte> Take(long count)
     {
-        if (count > Remaining) throw Bad($"needs {count} bytes at offset {Position}, but the file ends after {Remaining}");
+        if (count > Remaining) throw Bad($"needs {count} bytes at offset {Position}, where only {Remaining} are left");
         ReadOnlySpan<byte> taken = _bytes.Slice(Position, (int)count);
         Position += (int)count;
         return taken;

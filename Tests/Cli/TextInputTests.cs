@@ -47,6 +47,19 @@ public sealed class TextInputTests
     }
 
     [Fact]
+    public void File_ThatIsNoUtf8_IsReadAndSaid()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["latin"], [.. "un café, deux cafés"u8.ToArray().Where(b => b != 0xc3)]);
+        File.WriteAllText(folder["utf8"], "un café, deux cafés");
+
+        CommandLine latin = CommandLine.Run(["tokenize", "-f", folder["latin"]]), utf8 = CommandLine.Run(["tokenize", "-f", folder["utf8"]]);
+        Assert.Equal((0, 0), (latin.Code, utf8.Code));
+        Assert.Contains(latin.ErrorLines, line => line.Contains("U+FFFD 2 times", StringComparison.Ordinal));
+        Assert.DoesNotContain(utf8.ErrorLines, line => line.Contains("U+FFFD", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Dash_OfVerbsThatScoreAText_IsStandardInput()
     {
         using var folder = new TemporaryFolder();
