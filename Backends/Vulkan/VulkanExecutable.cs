@@ -254,11 +254,17 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
     private RelayStep? Relay(Variant variant)
     {
         if (_model.RelayGroups == 0 || variant.Bucket is not { Rows: 1, Sequences: 1, Outputs: 1, Single: true }) return null;
+        if (_relay is null || !_model.HasTriedRelay) MakeRelay(variant.Bucket);
+        return _model.RelayGroups > 0 ? _relay : null;
+    }
+
+    /// <summary>By itself, as what the trial is handed allocates, and steps ask each time.</summary>
+    private void MakeRelay(Bucket bucket)
+    {
         _relay ??= RelayStep.For(_model, _weights, _slots);
         if (_relay is null) _model.RelayGroups = 0;
-        else if (!_model.HasTriedRelay) _model.RelayGroups = RelayTrial.Groups(_model, _relay, LogitsMemory, table => Steps(table, variant.Bucket));
+        else if (!_model.HasTriedRelay) _model.RelayGroups = RelayTrial.Groups(_model, _relay, LogitsMemory, table => Steps(table, bucket));
         _model.HasTriedRelay = true;
-        return _model.RelayGroups > 0 ? _relay : null;
     }
 
     private IReadOnlyList<Dispatch> Steps(BufferSlice table, Bucket bucket)

@@ -26,7 +26,7 @@ internal sealed unsafe class FailingVulkan : IDisposable
     }
 
     /// <summary>What every function in question looks like where whole numbers and addresses are passed alike.</summary>
-    private delegate nint Call(nint a, nint b, nint c, nint d, nint e, nint f);
+    private delegate nint Call(nint a, nint b, nint c, nint d, nint e, nint f, nint g, nint h);
 
     /// <summary>The instance that goes through it.</summary>
     public VulkanInstance Instance { get; }
@@ -52,17 +52,17 @@ internal sealed unsafe class FailingVulkan : IDisposable
         lock (_replaced)
         {
             if (_replaced.TryGetValue(name, out nint known)) return known;
-            Call call = (a, b, c, d, e, f) => Through(name, real, a, b, c, d, e, f);
+            Call call = (a, b, c, d, e, f, g, h) => Through(name, real, a, b, c, d, e, f, g, h);
             _calls.Add(call);
             return _replaced[name] = Marshal.GetFunctionPointerForDelegate(call);
         }
     }
 
-    private nint Through(string name, nint real, nint a, nint b, nint c, nint d, nint e, nint f)
+    private nint Through(string name, nint real, nint a, nint b, nint c, nint d, nint e, nint f, nint g, nint h)
     {
         bool fails = Fails(name, out Result result);
         if (fails && name != "vkWaitForFences") return (int)result;
-        nint given = ((delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint>)real)(a, b, c, d, e, f);
+        nint given = ((delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, nint, nint>)real)(a, b, c, d, e, f, g, h);
         if (fails) return (int)result;   // what was submitted is over, as it is where a device is lost
         Count(name, (int)given, a, b);
         _after?.Invoke(name, b, c, d);
