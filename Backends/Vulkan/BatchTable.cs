@@ -8,7 +8,7 @@ namespace MambaRT.Backends.Vulkan;
 /// </summary>
 internal sealed class BatchTable : IDisposable
 {
-    /// <summary>Words in front: three counts, then where each list begins (common.glsl); slots come first.</summary>
+    /// <summary>Words in front: three counts, then where each list begins (common.glsl), slots first, and where a step in one dispatch has its values.</summary>
     private const int HeaderWords = 16;
 
     /// <summary>Words of how a token is picked (pick.comp).</summary>

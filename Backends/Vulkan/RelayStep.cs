@@ -23,6 +23,7 @@ internal sealed class RelayStep : IDisposable
     private readonly RelayProgram _program;
     private readonly VulkanBuffer _words, _exchange, _verdict;
     private int _place;
+    private bool _isInDoubt;
 
     private RelayStep(VulkanModel model, RelayProgram program)
     {
@@ -70,21 +71,18 @@ internal sealed class RelayStep : IDisposable
             PushBytes.Of(push), (uint)groups, 1);
     }
 
-    /// <summary>Whether the run that was given a place last may not have gone.</summary>
-    public bool IsInDoubt { get; private set; }
-
     /// <summary>
-    /// Where the next run has its values: each clears those of the one before, so that they take turns. Where that one may not have gone all values are cleared first, and no run may be under way.
+    /// Where the next run has its values: each clears those of the one before, so that they take turns. Where it was not said that that one has gone, all values are cleared, as soon as no run is under way.
     /// </summary>
     public int NextPlace()
     {
-        if (IsInDoubt) Clear();
-        IsInDoubt = true;
+        if (_isInDoubt) Clear();
+        _isInDoubt = true;
         return _place ^= 1;
     }
 
     /// <summary>Says that the run that was given a place last is sent, or over and all its workgroups met.</summary>
-    public void HasGone() => IsInDoubt = false;
+    public void HasGone() => _isInDoubt = false;
 
     /// <summary>Begins a turn.</summary>
     public void Forget(int turn) => _verdict.Span<uint>(turn * Alignment, 1)[0] = 0;
@@ -101,6 +99,7 @@ internal sealed class RelayStep : IDisposable
 
     private void Clear()
     {
+        _model.Lane.Settle();
         _model.Transfers.Send(_exchange, 0, _exchange.Bytes, sizeof(float), (_, piece) => piece.Clear());
         _model.Transfers.Finish();
     }

@@ -99,10 +99,10 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         if (_weights.Refusal is { } refusal) throw refusal;
         int turn = ahead ? 1 - Run(_model.Runs).Turn : 0;
         var variant = new Variant(new Bucket(batch.Tokens.Length, batch.Sequences.Length, outputs, single), !batch.Picks.IsEmpty, batch.Picks.IsEmpty || batch.WantsLogits, turn);
+        Variant rounded = Rounded(variant);
         ForgetWhatIsGone();
-        RecordedCommands? ready = traced || profile is not null ? null : Recorded(Rounded(variant), cancel);   // first: nothing is lost by what a driver refuses, or a user who will not wait for its shaders
-        RelayStep? relay = traced ? null : Relay(Rounded(variant));
-        if (relay?.IsInDoubt == true) _model.Lane.Settle();
+        RecordedCommands? ready = traced || profile is not null ? null : Recorded(rounded, cancel);   // first: nothing is lost by what a driver refuses, or a user who will not wait for its shaders
+        RelayStep? relay = traced ? null : Relay(rounded);
         _table.Fill(turn, batch, outputs, _model.PickLists.Tokens, relay?.NextPlace() ?? 0);
         _carriedIn.Fill(batch.Carried, batch.Tokens.Length);
         Run(_model.Runs + 1).Begin(_model.Runs + 1, turn, batch, outputs);
@@ -110,7 +110,7 @@ internal sealed unsafe class VulkanExecutable : ITracedExecutable
         _relay?.Forget(turn);
         try
         {
-            _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : profile is not null ? RunTimed(Rounded(variant), profile, cancel) : Send(ready!, cancel);
+            _sent[(_model.Runs + 1) & 1] = traced ? RunOps(variant, observer, cancel) : profile is not null ? RunTimed(rounded, profile, cancel) : Send(ready!, cancel);
         }
         catch
         {

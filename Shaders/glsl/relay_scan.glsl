@@ -1,6 +1,6 @@
 // A step of a recurrence in one dispatch (relay.comp), with the projection of dt where it has a rank.
 
-// A choice that is known when a pipeline is made: where one is made here what is on its way is waited for.
+// Known when a pipeline is made, but for models that mix forms: at a choice in the shader what is on its way would be waited for.
 uint formOfDt() { return DT == MIXED ? word(Form) : DT; }
 bool projects() { return DT == MIXED ? word(ColumnCount) != 0 : DT != NONE; }
 
